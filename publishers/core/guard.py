@@ -1,0 +1,148 @@
+"""Which addresses may be connected to, checked inside the connect, and how long a whole request may take.
+
+Checking in the connect covers redirects and DNS rebinding at once (CVE-2026-40168, CVE-2026-42346 in a peer).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpcore
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the IPv4 address is in the last 32 bits
+NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215: never public
+CLOUD_METADATA = ipaddress.ip_address("168.63.129.16")  # a cloud's wire server on an otherwise public address
+
+
+class Blocked(httpcore.ConnectError):
+    """The name or address is not one that may be connected to."""
+
+
+def is_public(address: Address) -> bool:
+    """Whether ``address`` is on the public internet, whatever it is wrapped in (mapped, 6to4, Teredo, NAT64)."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in NAT64_LOCAL:
+            return False
+        inner: list[Address] = []
+        if address.ipv4_mapped is not None:
+            inner = [address.ipv4_mapped]
+        elif address.sixtofour is not None:
+            inner = [address.sixtofour]
+        elif address.teredo is not None:
+            inner = list(address.teredo)
+        elif address in NAT64 or int(address) >> 32 == 0:
+            inner = [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
+        if inner:
+            return all(is_public(a) for a in inner)
+        if address.is_site_local:
+            return False
+    return address.is_global and not address.is_multicast and address != CLOUD_METADATA
+
+
+class Deadline:
+    """An instant on the monotonic clock that every wait of one request is measured against."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._end = clock() + seconds
+
+    def restart(self) -> None:
+        """Begin again with the full time."""
+        self._end = self._clock() + self._seconds
+
+    def left(self) -> float:
+        """Seconds left; 0 when it has passed."""
+        return max(0.0, self._end - self._clock())
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection that never waits, and never begins to write, beyond the deadline."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._time(httpcore.ReadTimeout, timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._time(httpcore.WriteTimeout, timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        seconds = self._time(httpcore.ConnectTimeout, timeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, seconds), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+    def _time(self, late: type[Exception], timeout: float | None) -> float:
+        left = self._deadline.left()
+        if left <= 0:
+            raise late("the request's total deadline has passed")
+        return left if timeout is None else min(left, timeout)
+
+
+class GuardedBackend(httpcore.NetworkBackend):
+    """Connects only to public addresses, or to a ``host`` or ``host:port`` of ``allow``; one deadline for everything.
+
+    ``ports`` limits the ports (None = any). Every answer of the resolver must be public: one bad answer refuses all.
+    """
+
+    def __init__(self, deadline: Deadline, *, allow: Iterable[str] = (), ports: frozenset[int] | None = None) -> None:
+        self._deadline = deadline
+        self._allow = frozenset(a.lower() for a in allow)
+        self._ports = ports
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        allowed = host.lower() in self._allow or f"{host.lower()}:{port}" in self._allow
+        if not allowed and self._ports is not None and port not in self._ports:
+            raise Blocked(f"port {port} is not one of {sorted(self._ports)}")
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"the name {host} does not resolve") from error
+        addresses = list(dict.fromkeys(str(a[4][0]).partition("%")[0] for a in answers))
+        if not allowed and not all(is_public(ipaddress.ip_address(a)) for a in addresses):
+            raise Blocked(f"{host} is a private address; HANDBILL_ALLOW_HOSTS={host}:{port} would allow it")
+        error_seen: Exception = httpcore.ConnectError(f"the name {host} has no address")
+        for address in addresses:
+            left = self._deadline.left()
+            if left <= 0:
+                raise httpcore.ConnectTimeout("the request's total deadline has passed")
+            seconds = left if timeout is None else min(left, timeout)
+            try:
+                stream = self._backend.connect_tcp(address, port, seconds, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                error_seen = error
+            else:
+                return _Stream(stream, self._deadline)
+        raise error_seen
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.NetworkStream:
+        raise Blocked("local sockets are never spoken to")
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(min(seconds, self._deadline.left()))

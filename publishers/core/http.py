@@ -1,0 +1,237 @@
+"""How a platform is spoken to: one request on a fresh connection, one deadline, one reading of what went wrong.
+
+A request that was never sent and one whose answer was lost are told apart here, once, for every adapter.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import functools
+import json
+import ssl
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpcore
+import httpx
+
+from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed
+from publishers.core.guard import Deadline, GuardedBackend
+
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
+ANSWER_BYTES = 4_000_000
+WORDS = 300
+DAY = 86_400.0
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer: ``commit`` says whether the request was the irreversible one, which decides what a defect means."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    commit: bool
+    now: datetime
+
+    def json(self) -> Any:
+        """The body as JSON; an unreadable one is Unconfirmed after a commit, Unavailable otherwise."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise self.unreadable("the answer is not JSON") from error
+
+    def pick(self, *path: str | int) -> str:
+        """A value inside the JSON body as text, such as ``pick("data", "id")``; missing or empty is unreadable."""
+        value = self.json()
+        for step in path:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError) as error:
+                raise self.unreadable(f"the answer has no {'.'.join(map(str, path))}") from error
+        if value is None or value == "" or isinstance(value, (dict, list)):
+            raise self.unreadable(f"the answer has no {'.'.join(map(str, path))}")
+        return str(value)
+
+    def header(self, name: str) -> str:
+        """A header that must be there, such as an id; missing is unreadable."""
+        value = self.headers.get(name.lower(), "")
+        if not value:
+            raise self.unreadable(f"the answer has no {name} header")
+        return value
+
+    def unreadable(self, what: str) -> PublishError:
+        """The error for a 2xx answer that cannot be understood."""
+        return (Unconfirmed if self.commit else Unavailable)(what, status=self.status)
+
+    def words(self) -> str:
+        """The platform's own words on one line, shortened."""
+        return " ".join(self.body.decode("utf-8", "replace").split())[:WORDS]
+
+    def retry_after(self, *, default: float = 60.0, epoch_header: str = "") -> float:
+        """Seconds to wait: Retry-After as seconds, float or date, else ``epoch_header``; within 0 to 24 hours."""
+        value = self.headers.get("retry-after", "").strip()
+        seconds = default
+        if value:
+            seconds = self._seconds(value, default)
+        elif epoch_header and (reset := self.headers.get(epoch_header.lower(), "")):
+            seconds = self._until(reset, default)
+        return min(max(seconds, 0.0), DAY)
+
+    def _seconds(self, value: str, default: float) -> float:
+        try:
+            return float(value)
+        except ValueError:
+            return self._until(value, default)
+
+    def _until(self, value: str, default: float) -> float:
+        try:
+            moment = datetime.fromtimestamp(float(value), UTC)
+        except (ValueError, OverflowError, OSError):
+            try:
+                moment = datetime.fromisoformat(value)
+            except ValueError:
+                try:
+                    moment = email.utils.parsedate_to_datetime(value)
+                except ValueError:
+                    return default
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return (moment - self.now).total_seconds()
+
+
+class Http:
+    """Sends requests for one attempt of one account: ``seconds`` is the total deadline of each request.
+
+    ``allow`` are hosts (``host`` or ``host:port``) that may be private; ``secrets`` are values that must not
+    appear in any error; ``transport`` and the clocks are for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        seconds: float = 30.0,
+        allow: Iterable[str] = (),
+        secrets: Iterable[str] = (),
+        agent: str = "Handbill (+https://github.com/handbill/handbill)",
+        transport: httpx.BaseTransport | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.now = now
+        self._secrets = sorted({s for s in secrets if len(s) > 3}, key=len, reverse=True)
+        self._deadline = Deadline(seconds, clock)
+        self._client = httpx.Client(
+            transport=transport or _transport(self._deadline, allow),
+            timeout=seconds,
+            follow_redirects=False,
+            trust_env=False,
+            headers={"User-Agent": agent, "Accept-Encoding": "identity"},
+        )
+
+    def __enter__(self) -> Http:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def hide(self, *secrets: str) -> None:
+        """Never show these values in an error, from now on."""
+        self._secrets = sorted({*self._secrets, *(s for s in secrets if len(s) > 3)}, key=len, reverse=True)
+
+    def redact(self, text: str) -> str:
+        """``text`` without any secret of this account."""
+        for secret in self._secrets:
+            text = text.replace(secret, "•••")
+        return text
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        commit: bool,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        content: bytes | None = None,
+    ) -> Answer:
+        """Send one request and return its answer, whatever the status.
+
+        Raises Unavailable if it was certainly never sent (or is repeatable), Unconfirmed if a commit's answer is lost.
+        """
+        self._deadline.restart()
+        try:
+            request = self._client.build_request(
+                method, url, headers=headers, params=params, json=json, data=form, files=files, content=content
+            )
+            response = self._client.send(request, stream=True)
+            try:
+                body = self._read(response)
+            finally:
+                response.close()
+        except NEVER_SENT as error:
+            raise Unavailable(self._what("no connection", url, error)) from None
+        except (httpx.HTTPError, OSError, ValueError) as error:
+            kind = Unconfirmed if commit else Unavailable
+            raise kind(self._what("no answer" if commit else "no readable answer", url, error)) from None
+        body = self.redact(body.decode("utf-8", "replace")).encode() if response.status_code >= 300 else body
+        lower = {k.lower(): v for k, v in response.headers.items()}
+        return Answer(response.status_code, lower, body, commit, self.now())
+
+    def _read(self, response: httpx.Response) -> bytes:
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            raise ValueError("the answer is compressed although that was not asked for")
+        body = bytearray()
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) > ANSWER_BYTES:
+                raise ValueError(f"the answer is larger than {ANSWER_BYTES} bytes")
+        return bytes(body)
+
+    def _what(self, what: str, url: str, error: Exception) -> str:
+        try:
+            host = httpx.URL(url).host
+        except httpx.InvalidURL:
+            host = "an address that cannot be read"
+        reason = str(error) or type(error).__name__
+        return self.redact(f"{what} from {host} ({reason})")
+
+
+def judge(answer: Answer) -> PublishError | None:
+    """What a status means if the platform has no better reading of its own; None for success."""
+    status, words = answer.status, answer.words()
+    if 200 <= status < 300:
+        return None
+    what = f"the platform answered {status}"
+    if status == 401:
+        return Unauthorized(what, status=status, words=words)
+    if status == 429:
+        return RateLimited(what, retry_after=answer.retry_after(), status=status, words=words)
+    if status in {408, 425} or status >= 500 or status < 400:
+        # A redirect on a write is not followed, so nobody knows what the first host did with it.
+        return (Unconfirmed if answer.commit else Unavailable)(what, status=status, words=words)
+    return Rejected(what, status=status, words=words)
+
+
+def _transport(deadline: Deadline, allow: Iterable[str]) -> httpx.BaseTransport:
+    transport = httpx.HTTPTransport(trust_env=False)
+    # httpx 0.28 does not hand a network backend through, so the pool is replaced: no public way to check
+    # an address inside the connect. https://github.com/encode/httpx/discussions/3011
+    transport._pool = httpcore.ConnectionPool(  # noqa: SLF001
+        ssl_context=_tls(),
+        max_keepalive_connections=0,
+        http2=False,
+        network_backend=GuardedBackend(deadline, allow=allow),
+    )
+    return transport

@@ -1,0 +1,52 @@
+"""What a platform takes: numbers that shape a post, overridden by what an instance says of itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from publishers.core import counting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Limits shape a post and never veto it; the platform's refusal does.
+
+    ``text`` is in units of ``counting`` (a name in ``counting.COUNTERS``); ``caption`` replaces it when a picture
+    is attached; ``text_bytes`` is a second bound in UTF-8 bytes; ``alt`` is in code points, 0 = no field for it;
+    ``cards`` are the picture sizes the platform shows best, in pixels, best first.
+    """
+
+    text: int
+    counting: str = "codepoints"
+    caption: int | None = None
+    text_bytes: int | None = None
+    title: int = 0
+    hashtags: int = 3
+    media: int = 1
+    media_bytes: int = 5_000_000
+    media_types: tuple[str, ...] = ("image/jpeg", "image/png")
+    alt: int = 0
+    cards: tuple[tuple[int, int], ...] = ((1200, 630),)
+    link_in_text: bool = True
+
+    def length(self, text: str) -> int:
+        """The length of ``text`` as this platform counts it."""
+        return counting.COUNTERS[self.counting](text)
+
+    def room(self, *, media: bool) -> int:
+        """How long the text may be, with or without a picture."""
+        return self.caption if media and self.caption is not None else self.text
+
+    def fits(self, text: str, *, media: bool) -> bool:
+        """Whether ``text`` may be sent as it stands."""
+        if self.text_bytes is not None and len(text.encode()) > self.text_bytes:
+            return False
+        return self.length(text) <= self.room(media=media)
+
+    def override(self, numbers: Mapping[str, Any]) -> Limits:
+        """These limits with what an instance reports of itself; names it does not know are ignored."""
+        known = {f.name for f in dataclasses.fields(self)}
+        return dataclasses.replace(self, **{k: v for k, v in numbers.items() if k in known})

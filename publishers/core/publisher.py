@@ -1,0 +1,158 @@
+"""The shape of an adapter: what it declares, what it must write, and what it may leave out."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, ClassVar, final
+
+from publishers.core.errors import PublishError, Unauthorized, Unsupported
+from publishers.core.http import Answer, Http, judge
+from publishers.core.limits import Limits
+from publishers.core.post import Commit, Media, Post, Prepared, Receipt
+
+
+class ProofClass(StrEnum):
+    """How a lost answer is settled; the letters are explained in README, "What Handbill promises"."""
+
+    A = "A"
+    A2 = "A2"
+    B = "B"
+    C = "C"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A: the same commit may be repeated within ``window`` (None = for ever). A2: a draft is published by id, and
+    its state can be read. B: a look-up settles it, not before ``settle``. C: nobody can tell but a person.
+
+    ``then`` is the class that holds once the window has passed.
+    """
+
+    kind: ProofClass
+    window: timedelta | None = None
+    settle: timedelta = timedelta(seconds=45)
+    then: ProofClass = ProofClass.C
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One thing a person must give to connect an account; ``secret`` ones are stored encrypted and never shown."""
+
+    name: str
+    label: str
+    secret: bool = False
+    required: bool = True
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What ``connect`` learned: the account's name and address, the instance's own limits and class,
+    and settings to keep (tokens among them).
+    """
+
+    name: str
+    url: str = ""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    proof: Proof | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+class Publisher(ABC):
+    """One account on one platform. Adapters raise; they never sleep, loop over attempts or decide what is next.
+
+    ``settings`` are the account's values, secrets in clear; ``http`` is the only way out.
+    """
+
+    label: ClassVar[str]
+    limits: ClassVar[Limits]
+    fields: ClassVar[tuple[Setting, ...]]
+    proof: ClassVar[Proof]
+    home: ClassVar[str] = ""
+    """The platform's own address, where it has one for everybody; the setting ``server`` replaces it."""
+    unverified: ClassVar[str] = ""
+    """What nobody has checked against the real platform yet, for the capability table."""
+
+    def __init__(self, settings: Mapping[str, str], http: Http) -> None:
+        self.settings = settings
+        self.http = http
+        self.base = (settings.get("server") or self.home).rstrip("/")
+        http.hide(*(settings.get(f.name, "") for f in self.fields if f.secret))
+
+    @abstractmethod
+    def connect(self) -> Profile:
+        """Ask the platform who we are and what it takes; changes nothing there."""
+
+    def prepare(self, post: Post, key: str) -> Prepared:
+        """Everything that may be repeated: uploads, a draft. The result is stored before the commit."""
+        del key
+        return {"media": [self.upload(m) for m in post.media]} if post.media else {}
+
+    def upload(self, media: Media) -> Any:
+        """Give the platform one picture; returns its id there as JSON."""
+        raise Unsupported(f"{self.label} takes no pictures through this adapter")
+
+    @abstractmethod
+    def create(self, post: Post, commit: Commit) -> Receipt:
+        """Make the message public with exactly one irreversible request, the last one sent."""
+
+    def find(self, post: Post, commit: Commit) -> tuple[Receipt, ...]:
+        """Every message on the platform that this commit may have made; reads only.
+
+        Returns nothing only if the platform was really asked and does not have it; raises otherwise.
+        """
+        raise Unsupported(f"{self.label} gives no way to look a message up")
+
+    def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
+        """Change a public message; one commit."""
+        raise Unsupported(f"{self.label} gives no way to edit a message")
+
+    def delete(self, receipt: Receipt) -> None:
+        """Take a public message away; one commit; a message that is already gone is a success."""
+        raise Unsupported(f"{self.label} gives no way to delete a message")
+
+    def metrics(self, receipt: Receipt) -> Mapping[str, int]:
+        """What readers did with a message: likes, shares, replies, views, clicks, where the platform says so."""
+        raise Unsupported(f"{self.label} gives no numbers")
+
+    def refresh(self) -> Mapping[str, str]:
+        """Get a new token; returns the settings to keep. Raises Unauthorized if only a person can help."""
+        raise Unauthorized(f"{self.label} does not accept the token; connect the account again")
+
+    def classify(self, answer: Answer) -> PublishError | None:
+        """What this platform's answer means; override to read the platform's own codes. None = success."""
+        return judge(answer)
+
+    @final
+    @classmethod
+    def can(cls, method: str) -> bool:
+        """Whether the adapter wrote ``method`` itself: silence means unsupported."""
+        return getattr(cls, method) is not getattr(Publisher, method)
+
+    @final
+    def call(self, method: str, path: str, **request: Any) -> Answer:
+        """A repeatable request (reading, uploading); raises what ``classify`` says of a refusal."""
+        return self._send(method, path, commit=False, **request)
+
+    @final
+    def commit(self, method: str, path: str, **request: Any) -> Answer:
+        """The irreversible request; raises what ``classify`` says of a refusal."""
+        return self._send(method, path, commit=True, **request)
+
+    def _send(self, method: str, path: str, *, commit: bool, **request: Any) -> Answer:
+        url = path if path.startswith(("http://", "https://")) else self.base + path
+        answer = self.http.send(method, url, commit=commit, **request)
+        error = self.classify(answer)
+        if error is not None:
+            raise error
+        return answer
+
+
+def text_hash(text: str) -> str:
+    """The hash by which a look-up recognises a text whatever the platform did to its white space."""
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()

@@ -1,0 +1,28 @@
+"""What a person did or has that cannot work, said in one line: what, why, what to do."""
+
+from __future__ import annotations
+
+
+class HandbillError(Exception):
+    """An error for people: printed as one line without a traceback, exit 1 (or HTTP 4xx in the web)."""
+
+    def __init__(self, what: str, *, why: str = "", do: str = "") -> None:
+        self.what, self.why, self.do = what, why, do
+        line = what if not why else f"{what}: {why}"
+        super().__init__(f"{line}. {do}" if do else f"{line}.")
+
+
+class NotFound(HandbillError):
+    """There is no such article, account or delivery."""
+
+
+class Refused(HandbillError):
+    """The request is understood and not allowed now."""
+
+
+class BadSource(HandbillError):
+    """The source cannot be read, or is not an article."""
+
+
+class StoreDown(HandbillError):
+    """Redis cannot be reached or is not fit to hold the truth."""

@@ -1,0 +1,223 @@
+"""The application's records, frozen: Article, Content, Account, Delivery and its Steps."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from publishers.core.post import Post, Prepared, Receipt
+from publishers.core.publisher import Proof
+
+T = TypeVar("T")
+
+DEFAULT_WORKSPACE = "main"
+
+
+class Status(StrEnum):
+    """Where a delivery stands; the allowed moves are in ``lifecycle.TRANSITIONS``."""
+
+    DRAFT = "draft"
+    AWAITING_APPROVAL = "awaiting approval"
+    AWAITING_PERSON = "awaiting person"
+    SCHEDULED = "scheduled"
+    HELD = "held"
+    PREPARING = "preparing"
+    PUBLISHING = "publishing"
+    UNCONFIRMED = "unconfirmed"
+    PUBLISHED = "published"
+    FAILED = "failed"
+    PARKED = "parked"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    EDITED = "edited"
+    DELETED = "deleted"
+
+
+class StepKind(StrEnum):
+    """What one step of a delivery does to the platform."""
+
+    POST = "post"
+    REPLY = "reply"
+    COMMENT = "comment"
+    EDIT = "edit"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """A published article as a reader sees it: ``text`` is the body alone, paragraphs separated by blank lines.
+
+    ``headings`` and ``tags`` (the author's own, without ``#``) are hints and not part of ``text``;
+    ``image`` is the lead picture's address or path, ``image_alt`` its alt text.
+    """
+
+    id: str
+    url: str
+    title: str
+    text: str
+    author: str = ""
+    site: str = ""
+    language: str = ""
+    published_at: datetime | None = None
+    image: str = ""
+    image_alt: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    headings: tuple[str, ...] = ()
+    workspace: str = DEFAULT_WORKSPACE
+
+    @property
+    def linkable(self) -> bool:
+        """Whether readers can open ``url``; a local file has none they could."""
+        return self.url.startswith(("http://", "https://"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentence:
+    """One sentence and where it stands: ``article.text[source_offset:][:len(text)] == text`` (None: a model wrote it)."""
+
+    text: str
+    source_offset: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What was written about an article, for every platform: summaries of about 120, 280 and 600 characters,
+    ranked sentences in the article's order of importance, hashtags without ``#``, best first.
+    """
+
+    short: str
+    medium: str
+    long: str
+    sentences: tuple[Sentence, ...]
+    hashtags: tuple[str, ...]
+    alt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One account on one platform. ``settings`` are public values; secrets live encrypted in the store.
+
+    ``limits`` and ``proof`` are what the instance said of itself, over what the adapter declares.
+    """
+
+    id: str
+    platform: str
+    name: str
+    workspace: str = DEFAULT_WORKSPACE
+    url: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, Any] = field(default_factory=dict)
+    proof: Proof | None = None
+    zone: str = "UTC"
+    rehearsal: bool = False
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One irreversible act of a delivery. ``at`` is frozen when it is first about to be sent.
+
+    ``uncertain`` is set by the first lost answer and cleared only when an answer, a look-up or a person settles it.
+    """
+
+    kind: StepKind
+    ordinal: int
+    key: str
+    post: Post
+    at: datetime | None = None
+    prepared: Prepared | None = None
+    receipt: Receipt | None = None
+    uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One article on one account: what to say, when, and how far it has come.
+
+    ``due`` is an instant; ``wall`` and ``zone`` keep what the person asked for. ``fence`` grows with every lease.
+    """
+
+    id: str
+    article: str
+    account: str
+    platform: str
+    status: Status
+    due: datetime
+    steps: tuple[Step, ...]
+    share: int = 0
+    wall: str = ""
+    zone: str = "UTC"
+    step: int = 0
+    attempts: int = 0
+    fence: int = 0
+    version: int = 1
+    reason: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    workspace: str = DEFAULT_WORKSPACE
+
+    @property
+    def current(self) -> Step:
+        """The step to be done next, or the last one when all are done."""
+        return self.steps[min(self.step, len(self.steps) - 1)]
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """The receipt of the message itself (the first step's)."""
+        return self.steps[0].receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of a delivery's history."""
+
+    at: datetime
+    status: Status
+    note: str
+    attempt: int = 0
+
+
+def digest(*parts: object, length: int = 20) -> str:
+    """A short stable id made of ``parts``; what is equal has one id, on every machine, for ever."""
+    text = "\x1f".join(str(p) for p in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def article_id(workspace: str, url: str) -> str:
+    """The id of the article at canonical address ``url``."""
+    return f"{workspace}.{digest('article', workspace, url)}"
+
+
+def delivery_id(article: str, account: str, share: int) -> str:
+    """The id of share number ``share`` of an article on an account; it carries the workspace."""
+    return f"{article.partition('.')[0]}.{digest('delivery', article, account, share)}"
+
+
+def step_key(delivery: str, kind: StepKind, ordinal: int, version: int) -> str:
+    """The key every platform sees for one step: derived, so a repeat is the same; 40 hex digits."""
+    return digest("step", delivery, kind, ordinal, version, length=40)
+
+
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+def to_json(record: Any) -> str:
+    """A record as JSON text."""
+    return _adapter(type(record)).dump_json(record).decode()
+
+
+def from_json(kind: type[T], text: str | bytes) -> T:
+    """The record that ``to_json`` wrote; raises ValueError if it is not one."""
+    return _adapter(kind).validate_json(text)  # type: ignore[no-any-return]  # the adapters of all kinds share one dict

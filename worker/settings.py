@@ -1,0 +1,81 @@
+"""Every setting of Handbill: one ``HANDBILL_*`` variable each, read once, checked, explained in the README."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from worker.errors import HandbillError
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATES = ROOT / "templates"
+
+
+class Settings(BaseSettings):
+    """Read from the environment and, where it exists, from ``.env`` in the current folder."""
+
+    model_config = SettingsConfigDict(env_prefix="HANDBILL_", env_file=".env", extra="ignore")
+
+    data_dir: Path = Field(Path("handbill-data"), description="Redis data, pictures, outbox and key live here.")
+    redis_url: str = Field("", description="Redis or Valkey that holds the truth; empty starts an embedded Valkey.")
+    broker_url: str = Field("", description="Celery's broker; empty uses the same server as the truth.")
+    host: str = Field("127.0.0.1", description="Address the web page listens on.")
+    port: int = Field(8484, ge=1, le=65535, description="Port the web page listens on.")
+    rehearsal_port: int = Field(0, ge=0, le=65535, description="Port of the rehearsal platforms; 0 is `port` + 1.")
+    rehearsal_url: str = Field("", description="Where the rehearsal platforms answer; empty is this machine.")
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Fernet keys, newest first, by comma; empty keeps one in a file."
+    )
+    allow_hosts: str = Field("", description="Private `host[:port]`s that may be spoken to, by comma.")
+    zone: str = Field("UTC", description="IANA time zone for new accounts and for times without a zone.")
+    workspace: str = Field("main", pattern=r"^[a-z0-9-]{1,32}$", description="Workspace used when none is named.")
+    publish_threads: int = Field(32, ge=1, le=512, description="Posts in flight at once in one worker.")
+    content_processes: int = Field(1, ge=1, le=64, description="Processes for text and pictures in one worker.")
+    request_seconds: float = Field(30.0, gt=0, le=120, description="Total deadline of one request to a platform.")
+    tick_seconds: float = Field(0.25, gt=0, le=10, description="How often a worker looks for what is due.")
+    attempts: int = Field(8, ge=1, le=100, description="Tries of a post that did not go out, before it fails.")
+    stale_hours: float = Field(24.0, gt=0, description="Posts later than this are held for review instead of sent.")
+    fetch_megabytes: float = Field(10.0, gt=0, le=200, description="Largest page or picture fetched.")
+    trial: bool = Field(False, description="Accept a Redis whose persistence or eviction settings can lose posts.")
+    log: str = Field("info", pattern="^(debug|info|warning|error)$", description="Log level.")
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        from zoneinfo import ZoneInfo  # noqa: PLC0415 - only needed to check one value
+
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Vienna") from error
+        return value
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The private hosts that may be spoken to."""
+        return frozenset(h.strip() for h in self.allow_hosts.split(",") if h.strip())
+
+    @property
+    def rehearsal(self) -> str:
+        """The address of the rehearsal platforms, without a trailing slash."""
+        return (self.rehearsal_url or f"http://127.0.0.1:{self.rehearsal_port or self.port + 1}").rstrip("/")
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a worker may hold a delivery: longer than any request can take."""
+        return self.request_seconds + 15.0
+
+
+@functools.cache
+def settings() -> Settings:
+    """The settings of this process; a value that cannot be used is one clear line."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # every field has a default
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"HANDBILL_{'_'.join(str(p) for p in first['loc']).upper()}"
+        why = str(first["msg"]).removeprefix("Value error, ")
+        raise HandbillError(f"{name} cannot be used", why=why, do="Correct the variable or .env") from None
