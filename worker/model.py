@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -49,6 +49,19 @@ class StepKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A source as it was read: ``content`` is decoded text, ``url`` the final address, or a ``file:`` one.
+
+    ``base`` is the folder or address that relative pictures start from.
+    """
+
+    url: str
+    kind: Literal["html", "markdown", "text"]
+    content: str
+    base: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
     """A published article as a reader sees it: ``text`` is the body alone, paragraphs separated by blank lines.
 
@@ -79,7 +92,10 @@ class Article:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """One sentence and where it stands: ``article.text[source_offset:][:len(text)] == text`` (None: a model wrote it)."""
+    """One sentence and where it stands: ``article.text[source_offset:][:len(text)] == text``.
+
+    ``source_offset`` is in code points; None says that a model wrote the sentence.
+    """
 
     text: str
     source_offset: int | None
