@@ -36,9 +36,15 @@ class Settings(BaseSettings):
     content_processes: int = Field(1, ge=1, le=64, description="Processes for text and pictures in one worker.")
     request_seconds: float = Field(30.0, gt=0, le=120, description="Total deadline of one request to a platform.")
     tick_seconds: float = Field(0.25, gt=0, le=10, description="How often a worker looks for what is due.")
+    settle_seconds: float = Field(
+        0, ge=0, le=3600, description="Wait before a lost answer is settled; 0 is the platform's own."
+    )
     attempts: int = Field(8, ge=1, le=100, description="Tries of a post that did not go out, before it fails.")
     stale_hours: float = Field(24.0, gt=0, description="Posts later than this are held for review instead of sent.")
     fetch_megabytes: float = Field(10.0, gt=0, le=200, description="Largest page or picture fetched.")
+    demo_platforms: str = Field(
+        "outbox,mastodon,bluesky,x,linkedin,telegram", description="Platforms that `handbill demo` posts to, by comma."
+    )
     trial: bool = Field(False, description="Accept a Redis whose persistence or eviction settings can lose posts.")
     log: str = Field("info", pattern="^(debug|info|warning|error)$", description="Log level.")
 

@@ -1,0 +1,131 @@
+"""Which moves a delivery may make, and what each kind of error means for it: tables, checked when loaded."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from publishers.core.errors import (
+    PublishError,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    Unconfirmed,
+)
+from worker.model import Status
+
+S = Status
+
+TRANSITIONS: Mapping[Status, frozenset[Status]] = {
+    S.DRAFT: frozenset({S.AWAITING_APPROVAL, S.SCHEDULED, S.HELD, S.CANCELLED, S.SKIPPED}),
+    S.AWAITING_APPROVAL: frozenset({S.SCHEDULED, S.HELD, S.CANCELLED}),
+    S.SCHEDULED: frozenset({S.PREPARING, S.HELD, S.CANCELLED, S.AWAITING_APPROVAL, S.AWAITING_PERSON, S.SKIPPED}),
+    S.AWAITING_PERSON: frozenset({S.PUBLISHED, S.CANCELLED}),
+    S.HELD: frozenset({S.SCHEDULED, S.CANCELLED}),
+    S.PREPARING: frozenset({S.PUBLISHING, S.SCHEDULED, S.FAILED}),
+    S.PUBLISHING: frozenset({S.PUBLISHED, S.EDITED, S.DELETED, S.UNCONFIRMED, S.SCHEDULED, S.FAILED}),
+    S.UNCONFIRMED: frozenset({S.PUBLISHED, S.EDITED, S.DELETED, S.UNCONFIRMED, S.SCHEDULED, S.PARKED}),
+    S.PARKED: frozenset({S.PUBLISHED, S.EDITED, S.DELETED, S.SCHEDULED, S.CANCELLED}),
+    S.FAILED: frozenset({S.SCHEDULED, S.CANCELLED}),
+    S.PUBLISHED: frozenset({S.SCHEDULED}),
+    S.EDITED: frozenset({S.SCHEDULED}),
+    S.DELETED: frozenset(),
+    S.CANCELLED: frozenset(),
+    S.SKIPPED: frozenset(),
+}
+"""From each status to those that may follow. ``published`` → ``scheduled``: a later step (edit, delete) was added."""
+
+WAITING = frozenset({S.SCHEDULED, S.UNCONFIRMED})
+"""Statuses that a worker takes up by itself when their time has come."""
+
+LEASED = frozenset({S.PREPARING, S.PUBLISHING})
+"""Statuses that only a worker holding the lease may leave."""
+
+FINAL = frozenset({S.PUBLISHED, S.EDITED, S.DELETED, S.CANCELLED, S.SKIPPED, S.FAILED, S.PARKED, S.HELD})
+"""Statuses in which nothing more happens unless a person or a new step says so."""
+
+BACKOFF_FIRST = 5.0
+BACKOFF_MOST = 1800.0
+REFRESH_PAUSE = 2.0
+REPEATS_MORE = 3
+"""Tries beyond the usual number that a step with a lost answer gets before a person must decide."""
+
+
+def origins(to: Status) -> frozenset[Status]:
+    """Every status from which ``to`` may be reached in one move."""
+    return frozenset(s for s, after in TRANSITIONS.items() if to in after)
+
+
+def check(table: Mapping[Status, frozenset[Status]]) -> None:
+    """Raise ValueError unless the table names every status, reaches each from ``draft`` and lets none hang."""
+    if missing := set(Status) - set(table):
+        raise ValueError(f"no row for {sorted(missing)}")
+    reached = {S.DRAFT}
+    frontier = [S.DRAFT]
+    while frontier:
+        for status in table[frontier.pop()] - reached:
+            reached.add(status)
+            frontier.append(status)
+    if lost := set(Status) - reached:
+        raise ValueError(f"no way leads to {sorted(lost)}")
+    if hanging := [s for s in table if not table[s] and s not in FINAL]:
+        raise ValueError(f"no way leads out of {hanging}")
+
+
+check(TRANSITIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an error does: the next status, seconds until the next look, and what it costs.
+
+    ``pause`` keeps the whole account from sending for that many seconds; ``reconnect`` asks a person to.
+    """
+
+    status: Status
+    wait: float = 0.0
+    costs: bool = False
+    pause: float = 0.0
+    reconnect: bool = False
+
+
+def backoff(attempt: int, rng: random.Random) -> float:
+    """Seconds before try ``attempt`` + 1: doubling, capped, with jitter upward only so that nothing is early."""
+    seconds = min(BACKOFF_FIRST * 2.0 ** min(attempt, 16), BACKOFF_MOST)
+    return seconds * (1 + rng.random() / 4)
+
+
+def after(
+    error: PublishError,
+    *,
+    attempts: int,
+    most: int,
+    uncertain: bool,
+    settle: float,
+    rng: random.Random,
+) -> Outcome:
+    """What happens to a delivery after ``error``; ``attempts`` counts the tries before this one.
+
+    ``uncertain``: an earlier answer of this step was lost. Then nothing an error says can settle the step, because
+    it speaks only of the repeat; the step stays unconfirmed until an answer, a look-up or a person settles it.
+    """
+    if uncertain or isinstance(error, Unconfirmed):
+        return _unsettled(error, attempts=attempts, most=most, uncertain=uncertain, settle=settle, rng=rng)
+    if isinstance(error, RateLimited):
+        return Outcome(S.SCHEDULED, wait=error.retry_after, pause=error.retry_after)
+    if isinstance(error, Unauthorized):
+        return Outcome(S.SCHEDULED, wait=REFRESH_PAUSE, reconnect=True)
+    if isinstance(error, Unavailable) and attempts + 1 < most:
+        return Outcome(S.SCHEDULED, wait=backoff(attempts, rng), costs=True)
+    return Outcome(S.FAILED, costs=isinstance(error, Unavailable))
+
+
+def _unsettled(
+    error: PublishError, *, attempts: int, most: int, uncertain: bool, settle: float, rng: random.Random
+) -> Outcome:
+    if attempts + 1 >= most + REPEATS_MORE:
+        return Outcome(S.PARKED, costs=True)
+    limited = error.retry_after if isinstance(error, RateLimited) else 0.0
+    wait = max(settle, limited, backoff(attempts, rng)) if uncertain else settle
+    return Outcome(S.UNCONFIRMED, wait=wait, costs=True, pause=limited, reconnect=isinstance(error, Unauthorized))

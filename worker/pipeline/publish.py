@@ -1,0 +1,292 @@
+"""How a delivery becomes public: tick wakes what is due, publish sends it once, confirm settles lost answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from publishers.core.errors import PublishError, RateLimited, Unavailable, Unconfirmed, Unsupported
+from publishers.core.post import Commit, Receipt
+from publishers.core.publisher import Proof, ProofClass, Publisher
+from worker import lifecycle
+from worker.errors import HandbillError, NotFound
+from worker.model import Account, Delivery, Status, Step, StepKind
+from worker.pipeline.accounts import Accounts, proof_of
+from worker.settings import Settings
+from worker.store.deliveries import WAITING_MOST, Deliveries, Turn
+from worker.store.records import Records
+
+log = structlog.get_logger()
+
+LOOKS = (1, 3, 10)
+"""A look-up that finds nothing is repeated after these multiples of the settle time; then the post is due again."""
+
+COMMIT_MARGIN = 2.0
+"""Seconds of the lease that must be left beyond the commit's own deadline."""
+
+DONE: Mapping[StepKind, Status] = {
+    StepKind.POST: Status.PUBLISHED,
+    StepKind.REPLY: Status.PUBLISHED,
+    StepKind.COMMENT: Status.PUBLISHED,
+    StepKind.EDIT: Status.EDITED,
+    StepKind.DELETE: Status.DELETED,
+}
+
+
+class Engine:
+    """Moves deliveries.
+
+    ``wake`` sends a message that says "look at this id"; ``depth`` is how many such messages wait in the broker.
+    """
+
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        records: Records,
+        accounts: Accounts,
+        settings: Settings,
+        *,
+        wake: Callable[[str], None],
+        depth: Callable[[], int],
+        now: Callable[[], datetime],
+        rng: random.Random,
+    ) -> None:
+        self._deliveries = deliveries
+        self._records = records
+        self._accounts = accounts
+        self._settings = settings
+        self._wake = wake
+        self._depth = depth
+        self._now = now
+        self._rng = rng
+
+    def tick(self) -> int:
+        """Wake what is due and mend what lost workers left; any number of callers do no harm. Returns how many."""
+        ids = self._deliveries.claim(
+            most=max(0, WAITING_MOST - self._depth()),
+            settle=self._settings.settle_seconds or Proof(kind=ProofClass.C).settle.total_seconds(),
+        )
+        for delivery in ids:
+            self._wake(delivery)
+        return len(ids)
+
+    def publish(self, delivery: str) -> str:
+        """Look at a delivery and do what its status asks for; returns the status it has now, or why nothing was done.
+
+        Safe to call any number of times, at any time, from any number of workers.
+        """
+        turn = self._deliveries.begin(
+            delivery, lease=self._settings.lease_seconds, stale=self._settings.stale_hours * 3600
+        )
+        if isinstance(turn, str):
+            return turn
+        with structlog.contextvars.bound_contextvars(
+            delivery=delivery,
+            article=turn.delivery.article,
+            account=turn.delivery.account,
+            attempt=turn.delivery.attempts + 1,
+        ):
+            try:
+                account = self._records.account(turn.delivery.account)
+                publisher = self._accounts.open(account)
+            except NotFound as error:
+                return self._stop(turn, str(error))
+            except HandbillError as error:
+                return self._later(turn, Unavailable(str(error)), proof=Proof(kind=ProofClass.B))
+            with publisher.http:
+                if turn.delivery.status is Status.UNCONFIRMED:
+                    return self._confirm(turn, account, publisher)
+                return self._send(turn, account, publisher)
+
+    def _send(self, turn: Turn, account: Account, publisher: Publisher) -> str:
+        """Prepare, make the intent durable, send the one commit, store what came of it."""
+        step = turn.delivery.current
+        proof = proof_of(account)
+        try:
+            step = self._prepare(turn, step, publisher)
+        except Unconfirmed as error:
+            return self._later(turn, Unavailable(error.what, status=error.status, words=error.words), proof=proof)
+        except PublishError as error:
+            return self._refused(turn, account, error, proof)
+        except Exception as error:
+            log.exception("preparing failed")
+            return self._later(turn, Unavailable(f"preparing failed ({type(error).__name__}: {error})"), proof=proof)
+        word = self._deliveries.intend(
+            turn, _with(turn.delivery, step), seconds=self._settings.request_seconds + COMMIT_MARGIN
+        )
+        if word == "lost":
+            return "lost"
+        if word != "ok":
+            note = "paused before it was sent" if word == "paused" else "Redis could not make the intent durable"
+            self._deliveries.finish(turn, Status.SCHEDULED, note=note, wait=1.0, fields={"reason": note})
+            return Status.SCHEDULED
+        return self._commit(turn, step, account, publisher, proof)
+
+    def _prepare(self, turn: Turn, step: Step, publisher: Publisher) -> Step:
+        if step.prepared is None and step.kind not in {StepKind.EDIT, StepKind.DELETE}:
+            step = dataclasses.replace(step, prepared=dict(publisher.prepare(step.post, step.key)))
+            self._deliveries.keep(turn, _with(turn.delivery, step))
+        return step if step.at else dataclasses.replace(step, at=self._now())
+
+    def _commit(self, turn: Turn, step: Step, account: Account, publisher: Publisher, proof: Proof) -> str:
+        """The irreversible request; from here on an unknown error means "perhaps public"."""
+        try:
+            receipt = _perform(turn.delivery, step, publisher)
+        except PublishError as error:
+            return self._refused(turn, account, error, proof)
+        except Exception as error:
+            log.exception("the commit ended in an error of ours")
+            return self._later(turn, Unconfirmed(f"perhaps sent ({type(error).__name__})"), proof=proof)
+        return self._published(turn, step, receipt, f"published {receipt.url or receipt.id}")
+
+    def _confirm(self, turn: Turn, account: Account, publisher: Publisher) -> str:
+        """Settle a lost answer by what this account's platform can prove."""
+        step = turn.delivery.current
+        proof = proof_of(account)
+        kind = self._class_now(step, proof)
+        if kind is ProofClass.C:
+            return self._park(turn, "nobody but a person can tell whether it is there")
+        if kind is ProofClass.A:
+            return self._repeat(turn, step, account, publisher, proof)
+        try:
+            found = publisher.find(step.post, _commit(turn.delivery, step))
+        except Unsupported as error:
+            return self._park(turn, str(error))
+        except PublishError as error:
+            return self._refused(turn, account, error, proof)
+        except Exception as error:
+            log.exception("the look-up failed")
+            return self._later(turn, Unconfirmed(f"the look-up failed ({type(error).__name__})"), proof=proof)
+        if not found and kind is ProofClass.A2:
+            return self._repeat(turn, step, account, publisher, proof)
+        return self._looked(turn, step, found, proof)
+
+    def _looked(self, turn: Turn, step: Step, found: tuple[Receipt, ...], proof: Proof) -> str:
+        """What a look-up that was answered means: it is there, not yet, or not at all."""
+        if found:
+            note = f"found {found[0].url or found[0].id}"
+            if len(found) > 1:
+                note = f"found {len(found)} times: {', '.join(r.url or r.id for r in found)}"
+            return self._published(turn, step, found[0], note)
+        looks = turn.looks + 1
+        if looks < len(LOOKS):
+            note = f"look {looks} of {len(LOOKS)} did not find it"
+            wait = self._settle(proof) * LOOKS[looks]
+            self._deliveries.finish(turn, Status.UNCONFIRMED, note=note, wait=wait, fields={"looks": looks})
+            return Status.UNCONFIRMED
+        note = f"{looks} looks did not find it: it was not published, and is due again"
+        steps = _with(turn.delivery, dataclasses.replace(step, prepared=None, at=None))
+        fields = {"looks": 0, "uncertain": 0, "reason": ""}
+        self._deliveries.finish(turn, Status.SCHEDULED, note=note, wait=0, steps=steps, costs=True, fields=fields)
+        return Status.SCHEDULED
+
+    def _repeat(self, turn: Turn, step: Step, account: Account, publisher: Publisher, proof: Proof) -> str:
+        """Send the same commit again, where the platform takes it for the same."""
+        word = self._deliveries.intend(
+            turn, _with(turn.delivery, step), seconds=self._settings.request_seconds + COMMIT_MARGIN
+        )
+        if word == "lost":
+            return "lost"
+        if word != "ok":
+            self._deliveries.finish(turn, Status.UNCONFIRMED, note=f"{word}: not repeated now", wait=5.0)
+            return Status.UNCONFIRMED
+        return self._commit(turn, step, account, publisher, proof)
+
+    def _published(self, turn: Turn, step: Step, receipt: Receipt, note: str) -> str:
+        steps = _with(turn.delivery, dataclasses.replace(step, receipt=receipt))
+        fields: dict[str, object] = {"uncertain": 0, "looks": 0, "reason": "", "step": turn.delivery.step + 1}
+        if turn.delivery.step + 1 < len(steps):
+            fields["attempts"] = 0
+            self._deliveries.finish(turn, Status.SCHEDULED, note=note, wait=0, steps=steps, fields=fields)
+            return Status.SCHEDULED
+        done = DONE[step.kind]
+        self._deliveries.finish(turn, done, note=note, steps=steps, fields=fields)
+        log.info("published", url=receipt.url or receipt.id)
+        return done
+
+    def _refused(self, turn: Turn, account: Account, error: PublishError, proof: Proof) -> str:
+        """An answer that is not success, or none: the table says what is next, here it is done."""
+        outcome = self._judge(turn, error, proof)
+        if outcome.reconnect and not self._accounts.renew(account):
+            why = f"{account.name} must be connected again: {error}"
+            self._deliveries.pause(f"account:{account.id}", until=None, why=why)
+            log.warning("account paused", reason=why)
+        if outcome.pause:
+            until = self._now() + timedelta(seconds=outcome.pause)
+            self._deliveries.pause(f"limit:{account.id}", until=until, why=f"asked to wait: {error}")
+        return self._settle_turn(turn, error, outcome, proof)
+
+    def _later(self, turn: Turn, error: PublishError, *, proof: Proof) -> str:
+        return self._settle_turn(turn, error, self._judge(turn, error, proof), proof)
+
+    def _judge(self, turn: Turn, error: PublishError, proof: Proof) -> lifecycle.Outcome:
+        if turn.delivery.status is not Status.UNCONFIRMED and isinstance(error, RateLimited):
+            log.info("rate limited", seconds=error.retry_after)
+        return lifecycle.after(
+            error,
+            attempts=turn.delivery.attempts,
+            most=self._settings.attempts,
+            uncertain=turn.uncertain,
+            settle=self._settle(proof),
+            rng=self._rng,
+        )
+
+    def _settle_turn(self, turn: Turn, error: PublishError, outcome: lifecycle.Outcome, proof: Proof) -> str:
+        fields: dict[str, object] = {"reason": str(error)}
+        if outcome.status is Status.UNCONFIRMED:
+            fields["uncertain"] = 1
+        wait = None if outcome.status in {Status.FAILED, Status.PARKED} else outcome.wait
+        if outcome.status is Status.UNCONFIRMED and self._class_now(turn.delivery.current, proof) is ProofClass.C:
+            wait = 0.0
+        note = f"{type(error).__name__}: {error}"
+        self._deliveries.finish(turn, outcome.status, note=note, wait=wait, costs=outcome.costs, fields=fields)
+        log.warning("not published", status=str(outcome.status), error=type(error).__name__, reason=str(error))
+        return outcome.status
+
+    def _park(self, turn: Turn, why: str) -> str:
+        step = turn.delivery.current
+        sent = f"sent at {step.at:%Y-%m-%d %H:%M:%S %Z}" if step.at else "sent"
+        size = len(step.post.text.encode())
+        note = f"{sent}, {size} bytes of text, no answer; {why}"
+        self._deliveries.finish(turn, Status.PARKED, note=note, fields={"reason": note})
+        return Status.PARKED
+
+    def _stop(self, turn: Turn, why: str) -> str:
+        to = Status.PARKED if turn.uncertain else Status.FAILED
+        self._deliveries.finish(turn, to, note=why, fields={"reason": why})
+        return to
+
+    def _class_now(self, step: Step, proof: Proof) -> ProofClass:
+        if step.kind in {StepKind.EDIT, StepKind.DELETE}:
+            return ProofClass.A
+        if proof.window is not None and step.at is not None and self._now() - step.at > proof.window:
+            return proof.then
+        return proof.kind
+
+    def _settle(self, proof: Proof) -> float:
+        return self._settings.settle_seconds or proof.settle.total_seconds()
+
+
+def _perform(delivery: Delivery, step: Step, publisher: Publisher) -> Receipt:
+    target = delivery.steps[0].receipt
+    if step.kind is StepKind.EDIT and target is not None:
+        return publisher.edit(target, step.post, _commit(delivery, step))
+    if step.kind is StepKind.DELETE and target is not None:
+        publisher.delete(target)
+        return target
+    return publisher.create(step.post, _commit(delivery, step))
+
+
+def _commit(delivery: Delivery, step: Step) -> Commit:
+    assert step.at is not None
+    previous = delivery.steps[delivery.step - 1].receipt if delivery.step > 0 else None
+    root = delivery.steps[0].receipt if delivery.step > 0 else None
+    return Commit(key=step.key, at=step.at, prepared=step.prepared or {}, reply_to=previous, root=root)
+
+
+def _with(delivery: Delivery, step: Step) -> tuple[Step, ...]:
+    return (*delivery.steps[: delivery.step], step, *delivery.steps[delivery.step + 1 :])

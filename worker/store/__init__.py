@@ -1,0 +1,7 @@
+"""The only code that knows Redis: its keys, its scripts, what it must promise, and the secrets in it."""
+
+from worker.store.deliveries import Deliveries, Turn
+from worker.store.records import Records
+from worker.store.redis import Store, open_store
+
+__all__ = ["Deliveries", "Records", "Store", "Turn", "open_store"]

@@ -1,0 +1,336 @@
+"""Deliveries in Redis: every change of status is one Lua step, fenced, on Redis' own clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from pydantic import TypeAdapter
+
+from worker import lifecycle
+from worker.errors import NotFound, Refused
+from worker.model import Delivery, Event, Status, Step
+from worker.store import keys
+from worker.store.redis import Store
+
+STEPS = TypeAdapter(tuple[Step, ...])
+WAITING_MOST = 64
+"""Wake-ups that may wait in the broker at once; more made a storm of 102,587 stale messages in a trial."""
+
+WAKE_MS = 20_000
+PAUSED_MS = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The right to work on a delivery: what it looked like when the lease began, and the fence that proves it."""
+
+    delivery: Delivery
+    fence: int
+    uncertain: bool
+    looks: int
+
+
+class Deliveries:
+    """What is stored of every delivery; ``shard`` and key names never leave this folder."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    # What anyone may ask
+
+    def get(self, delivery: str) -> Delivery:
+        """The delivery as it stands; raises NotFound."""
+        root = keys.root(keys.shard(delivery))
+        with self._store.client.pipeline(transaction=False) as pipe:
+            pipe.hgetall(f"{root}delivery:{delivery}")
+            pipe.get(f"{root}steps:{delivery}")
+            fields, steps = pipe.execute()
+        if not fields:
+            raise NotFound(f"There is no delivery {delivery}", do="See: handbill deliveries")
+        return _delivery(delivery, fields, steps)
+
+    def history(self, delivery: str) -> list[Event]:
+        """Everything that happened to it, oldest first."""
+        root = keys.root(keys.shard(delivery))
+        lines = cast("list[bytes]", self._store.client.lrange(f"{root}history:{delivery}", 0, -1))
+        return [_event(line) for line in lines]
+
+    def next_look(self, delivery: str) -> datetime | None:
+        """When a worker will look at it next, if one will."""
+        root = keys.root(keys.shard(delivery))
+        score = self._store.client.zscore(f"{root}due", delivery)
+        return None if score is None else _moment(score)
+
+    def count(self) -> dict[Status, int]:
+        """How many deliveries have each status."""
+        with self._store.client.pipeline(transaction=False) as pipe:
+            for shard in range(keys.SHARDS):
+                for status in Status:
+                    pipe.zcard(f"{keys.root(shard)}status:{status}")
+            found = pipe.execute()
+        totals = dict.fromkeys(Status, 0)
+        for index, number in enumerate(found):
+            totals[list(Status)[index % len(Status)]] += number
+        return totals
+
+    def ids(self, statuses: Iterable[Status] = Status, *, most: int = 1000) -> list[str]:
+        """Ids of deliveries with one of the statuses, the latest move first."""
+        wanted = list(statuses)
+        with self._store.client.pipeline(transaction=False) as pipe:
+            for shard in range(keys.SHARDS):
+                for status in wanted:
+                    pipe.zrange(f"{keys.root(shard)}status:{status}", 0, most - 1, desc=True, withscores=True)
+            rows = [pair for chunk in pipe.execute() for pair in chunk]
+        rows.sort(key=lambda pair: (-pair[1], pair[0]))
+        return [cast("bytes", member).decode() for member, _ in rows[:most]]
+
+    def several(self, ids: Iterable[str]) -> Iterator[Delivery]:
+        """Many deliveries in few round trips; those that are gone are left out."""
+        wanted = list(ids)
+        for start in range(0, len(wanted), 500):
+            chunk = wanted[start : start + 500]
+            with self._store.client.pipeline(transaction=False) as pipe:
+                for delivery in chunk:
+                    root = keys.root(keys.shard(delivery))
+                    pipe.hgetall(f"{root}delivery:{delivery}")
+                    pipe.get(f"{root}steps:{delivery}")
+                answers = pipe.execute()
+            for index, delivery in enumerate(chunk):
+                if answers[2 * index]:
+                    yield _delivery(delivery, answers[2 * index], answers[2 * index + 1])
+
+    def overdue_seconds(self) -> float:
+        """How late the latest due look is; 0 when nothing is late."""
+        now = self._store.now_ms()
+        with self._store.client.pipeline(transaction=False) as pipe:
+            for shard in range(keys.SHARDS):
+                pipe.zrange(f"{keys.root(shard)}due", 0, 0, withscores=True)
+            found = [rows[0][1] for rows in pipe.execute() if rows]
+        return max(0.0, (now - min(found)) / 1000) if found else 0.0
+
+    def waiting(self) -> int:
+        """Wake-ups sent that no worker has started yet."""
+        with self._store.client.pipeline(transaction=False) as pipe:
+            for shard in range(keys.SHARDS):
+                pipe.zcard(f"{keys.root(shard)}waking")
+            return sum(pipe.execute())
+
+    # What the pipeline does
+
+    def create(self, delivery: Delivery, *, note: str) -> bool:
+        """Store a new delivery unless its id is there; False if it was."""
+        look = _ms(delivery.due) if delivery.status in lifecycle.WAITING else ""
+        fields: dict[str, object] = {
+            "article": delivery.article,
+            "account": delivery.account,
+            "platform": delivery.platform,
+            "workspace": delivery.workspace,
+            "due": _ms(delivery.due),
+            "zone": delivery.zone,
+            "step": 0,
+            "attempts": 0,
+            "version": delivery.version,
+        }
+        if delivery.share:
+            fields["share"] = delivery.share
+        if delivery.wall:
+            fields["wall"] = delivery.wall
+        if delivery.reason:
+            fields["reason"] = delivery.reason
+        pairs = [x for pair in fields.items() for x in pair]
+        line = self._line(delivery.status, note)
+        steps = STEPS.dump_json(delivery.steps).decode()
+        shard = keys.shard(delivery.id)
+        return bool(self._store.run("create", shard, delivery.id, "", delivery.status, look, steps, line, *pairs))
+
+    def claim(self, *, most: int, settle: float, wake_ms: int = WAKE_MS) -> list[str]:
+        """Take what is due off the calendar and return the ids to wake; mends what lost workers left.
+
+        ``most`` bounds this call; the bound over all calls is WAITING_MOST. ``settle`` in seconds.
+        """
+        lost = self._line(Status.SCHEDULED, "the worker was lost before it sent anything; tried again")
+        unknown = self._line(Status.UNCONFIRMED, "the worker was lost while sending")
+        quota = WAITING_MOST // keys.SHARDS
+        share = max(1, most // keys.SHARDS) if most > 0 else 0
+        found = self._store.each_shard("claim", "", quota, wake_ms, int(settle * 1000), share, lost, unknown)
+        return [i.decode() for ids in found for i in ids]
+
+    def begin(self, delivery: str, *, lease: float, stale: float) -> Turn | str:
+        """Start working on a delivery that is due; a word says why it is not our turn. Seconds."""
+        held = self._line(Status.HELD, "too late to send unasked; review it")
+        answer = self._store.run(
+            "begin", keys.shard(delivery), delivery, "", int(lease * 1000), int(stale * 1000), PAUSED_MS, held
+        )
+        word = answer[0].decode()
+        if word != "ok":
+            return cast("str", word)
+        pairs = iter(answer[2])
+        fields = dict(zip(pairs, pairs, strict=True))
+        found = _delivery(delivery, fields, answer[3])
+        return Turn(found, int(answer[1]), fields.get(b"uncertain") == b"1", int(fields.get(b"looks", b"0")))
+
+    def keep(self, turn: Turn, steps: tuple[Step, ...]) -> bool:
+        """Store what must not be lost before the next request; False if the lease is somebody else's now."""
+        text = STEPS.dump_json(steps).decode()
+        shard = keys.shard(turn.delivery.id)
+        return bool(self._store.run("keep", shard, turn.delivery.id, turn.fence, text) == b"ok")
+
+    def intend(self, turn: Turn, steps: tuple[Step, ...], *, seconds: float) -> str:
+        """Store, on the disk, that the commit is about to be sent: ``ok``, ``lost``, ``paused`` or ``not durable``."""
+        shard = keys.shard(turn.delivery.id)
+        text = STEPS.dump_json(steps).decode()
+        answer, durable = self._store.run_durably(
+            "intent", shard, turn.delivery.id, turn.fence, "", int(seconds * 1000), text
+        )
+        word = cast("bytes", answer).decode()
+        return "not durable" if word == "ok" and not durable else word
+
+    def finish(
+        self,
+        turn: Turn,
+        to: Status,
+        *,
+        note: str,
+        wait: float | None = None,
+        steps: tuple[Step, ...] | None = None,
+        costs: bool = False,
+        fields: Mapping[str, object] | None = None,
+    ) -> bool:
+        """Say how a turn ended; ``wait`` seconds until the next look, None = never. False if it was not ours."""
+        origins = ",".join(sorted(lifecycle.origins(to)))
+        look = "" if wait is None else int(wait * 1000)
+        text = "" if steps is None else STEPS.dump_json(steps).decode()
+        pairs = [x for pair in (fields or {}).items() for x in pair]
+        line = self._line(to, note, turn.delivery.attempts + 1)
+        shard = keys.shard(turn.delivery.id)
+        answer = self._store.run(
+            "finish", shard, turn.delivery.id, turn.fence, "", origins, to, look, text, line, int(costs), *pairs
+        )
+        return bool(answer == b"ok")
+
+    # What a person or a rule does
+
+    def change(
+        self,
+        delivery: str,
+        to: Status,
+        *,
+        origins: Iterable[Status],
+        note: str,
+        due: datetime | None = None,
+        steps: tuple[Step, ...] | None = None,
+        version: int | None = None,
+        fields: Mapping[str, object] | None = None,
+    ) -> None:
+        """Move a delivery that no worker holds; raises NotFound, or Refused saying what it is doing instead."""
+        allowed = lifecycle.origins(to)
+        wanted = sorted(s for s in origins if s in allowed or s == to)
+        look: object = ""
+        values = dict(fields or {})
+        if to in lifecycle.WAITING:
+            look = _ms(due) if due is not None else self._store.now_ms()
+            values.setdefault("due", look)
+        pairs = [x for pair in values.items() for x in pair]
+        text = "" if steps is None else STEPS.dump_json(steps).decode()
+        shard = keys.shard(delivery)
+        answer = self._store.run(
+            "change",
+            shard,
+            delivery,
+            "",
+            ",".join(wanted),
+            to,
+            look,
+            text,
+            self._line(to, note),
+            "" if version is None else version,
+            *pairs,
+        )
+        word = cast("bytes", answer).decode()
+        if word == "gone":
+            raise NotFound(f"There is no delivery {delivery}", do="See: handbill deliveries")
+        if word == "version":
+            raise Refused(f"{delivery} was changed meanwhile", do="Look at it again, then repeat")
+        if word != "ok":
+            raise Refused(f"{delivery} cannot become {to}", why=f"it is {word}", do=_advice(word))
+
+    def pause(self, scope: str, *, until: datetime | None, why: str) -> None:
+        """Let nothing of ``scope`` (``all``, ``workspace:W``, ``account:ID``, ``limit:ID``) begin to be sent.
+
+        ``until`` None = until resumed. In force on every shard when this returns.
+        """
+        value = f"{0 if until is None else _ms(until)}|{why}"
+        with self._store.client.pipeline(transaction=False) as pipe:
+            for shard in range(keys.SHARDS):
+                pipe.hset(f"{keys.root(shard)}paused", scope, value)
+            pipe.execute()
+
+    def resume(self, scope: str) -> bool:
+        """Let ``scope`` send again; False if it was not paused."""
+        with self._store.client.pipeline(transaction=False) as pipe:
+            for shard in range(keys.SHARDS):
+                pipe.hdel(f"{keys.root(shard)}paused", scope)
+            return any(pipe.execute())
+
+    def paused(self) -> dict[str, tuple[datetime | None, str]]:
+        """Every scope that may not send now: until when (None = until resumed), and why."""
+        now = self._store.now_ms()
+        found = cast("dict[bytes, bytes]", self._store.client.hgetall(f"{keys.root(0)}paused"))
+        result: dict[str, tuple[datetime | None, str]] = {}
+        for scope, value in found.items():
+            ends, _, why = value.decode().partition("|")
+            if ends == "0" or int(ends) > now:
+                result[scope.decode()] = (None if ends == "0" else _moment(float(ends)), why)
+        return result
+
+    def _line(self, status: Status, note: str, attempt: int = 0) -> str:
+        # The script puts the instant in front, by the server's clock.
+        return json.dumps([status, note, attempt], ensure_ascii=False)
+
+
+def _advice(status: str) -> str:
+    if status in {"preparing", "publishing", "unconfirmed"}:
+        return "Wait until the attempt has ended"
+    return "See: handbill delivery show"
+
+
+def _delivery(delivery: str, fields: Mapping[bytes, bytes], steps: bytes | None) -> Delivery:
+    f = {k.decode(): v.decode() for k, v in fields.items()}
+    return Delivery(
+        id=delivery,
+        article=f["article"],
+        account=f["account"],
+        platform=f["platform"],
+        workspace=f["workspace"],
+        status=Status(f["status"]),
+        due=_moment(float(f["due"])),
+        wall=f.get("wall", ""),
+        zone=f.get("zone", "UTC"),
+        share=int(f.get("share", 0)),
+        step=int(f.get("step", 0)),
+        attempts=int(f.get("attempts", 0)),
+        fence=int(f.get("fence", 0)),
+        version=int(f.get("version", 1)),
+        reason=f.get("reason", ""),
+        created_at=_moment(float(f["created"])),
+        updated_at=_moment(float(f["updated"])),
+        steps=STEPS.validate_json(steps) if steps else (),
+    )
+
+
+def _event(line: bytes) -> Event:
+    at, _, rest = line.partition(b" ")
+    status, note, attempt = json.loads(rest)
+    return Event(at=_moment(float(at)), status=Status(status), note=note, attempt=attempt)
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _moment(ms: float) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)

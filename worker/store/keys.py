@@ -1,0 +1,50 @@
+"""Every Redis key there is. What is in braces decides the Cluster slot, so one delivery's keys stay together."""
+
+from __future__ import annotations
+
+import zlib
+
+SHARDS = 4
+"""Deliveries are spread over this many slots; part of the key for ever, so a change needs a migration."""
+
+PREFIX = "handbill"
+
+
+def shard(delivery: str) -> int:
+    """The shard a delivery lives in."""
+    return zlib.crc32(delivery.encode()) % SHARDS
+
+
+def root(number: int) -> str:
+    """The start of every key of one shard; the scripts append the rest.
+
+    ``delivery:<id>`` hash · ``steps:<id>`` JSON · ``history:<id>`` list of JSON · ``status:<status>`` sorted by the
+    instant of the last move · ``due`` sorted by the next look · ``waking`` sorted by when a wake-up counts as lost ·
+    ``leases`` sorted by their end · ``paused`` hash of who may not send.
+    """
+    return f"{PREFIX}:{{{number}}}:"
+
+
+def home(workspace: str) -> str:
+    """The start of every key that belongs to a workspace and not to one delivery."""
+    return f"{PREFIX}:{{{workspace}}}:"
+
+
+def schema() -> str:
+    """The version of everything stored."""
+    return f"{PREFIX}:{{all}}:schema"
+
+
+def workspaces() -> str:
+    """The set of workspaces."""
+    return f"{PREFIX}:{{all}}:workspaces"
+
+
+def tokens() -> str:
+    """API tokens: a hash from the token's SHA-256 to its JSON."""
+    return f"{PREFIX}:{{all}}:tokens"
+
+
+def canary(worker: str) -> str:
+    """The instant at which a canary task last came back to ``worker``; expires."""
+    return f"{PREFIX}:{{all}}:canary:{worker}"

@@ -1,0 +1,36 @@
+-- What to wake now: now, most waiting in this shard, ms until a wake-up counts as lost, ms to let a platform settle,
+-- most to claim, line for a lease lost before the commit, line for one lost during it.
+-- First mends what lost workers left: leases that ran out, wake-ups that nobody started.
+local now = clock(ARGV[1])
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', root .. 'leases', '-inf', now, 'LIMIT', 0, 100)) do
+  local status = redis.call('HGET', record(id), 'status')
+  if status == 'preparing' then
+    redis.call('HINCRBY', record(id), 'attempts', 1)
+    redis.call('HSET', record(id), 'reason', 'the worker was lost before it sent anything')
+    move(id, status, 'scheduled', now)
+    look(id, now)
+    note(id, now, ARGV[6])
+  elseif status == 'publishing' then
+    redis.call('HINCRBY', record(id), 'attempts', 1)
+    redis.call('HSET', record(id), 'uncertain', 1, 'reason', 'the worker was lost while sending')
+    move(id, status, 'unconfirmed', now)
+    look(id, now + tonumber(ARGV[4]))
+    note(id, now, ARGV[7])
+  elseif status == 'unconfirmed' then
+    look(id, now + tonumber(ARGV[4]))
+  else
+    redis.call('ZREM', root .. 'leases', id)
+  end
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', root .. 'waking', '-inf', now, 'LIMIT', 0, 100)) do
+  redis.call('ZREM', root .. 'waking', id)
+  redis.call('ZADD', root .. 'due', now, id)
+end
+local room = math.min(tonumber(ARGV[2]) - redis.call('ZCARD', root .. 'waking'), tonumber(ARGV[5]))
+if room <= 0 then return {} end
+local ids = redis.call('ZRANGEBYSCORE', root .. 'due', '-inf', now, 'LIMIT', 0, room)
+for _, id in ipairs(ids) do
+  redis.call('ZREM', root .. 'due', id)
+  redis.call('ZADD', root .. 'waking', now + tonumber(ARGV[3]), id)
+end
+return ids

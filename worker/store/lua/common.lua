@@ -1,0 +1,51 @@
+-- What every script shares. KEYS[1] is the start of the shard's keys; all scripts run on Redis' own clock.
+local root = KEYS[1]
+
+local function clock(given)
+  if given and given ~= '' then return tonumber(given) end
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+local function record(id) return root .. 'delivery:' .. id end
+
+local function note(id, now, line)
+  if line == '' then return end
+  local key = root .. 'history:' .. id
+  redis.call('RPUSH', key, now .. ' ' .. line)
+  redis.call('LTRIM', key, -200, -1)
+end
+
+local function move(id, from, to, now)
+  redis.call('ZREM', root .. 'status:' .. from, id)
+  redis.call('ZADD', root .. 'status:' .. to, now, id)
+  redis.call('HSET', record(id), 'status', to, 'updated', now)
+end
+
+-- When to look at a delivery next; '' takes it out of every queue.
+local function look(id, at)
+  redis.call('ZREM', root .. 'waking', id)
+  redis.call('ZREM', root .. 'leases', id)
+  if at == '' then
+    redis.call('ZREM', root .. 'due', id)
+  else
+    redis.call('ZADD', root .. 'due', at, id)
+  end
+end
+
+-- Who stops this delivery from being sent: nil, or the instant it ends ('0' = until resumed) and why.
+local function stopped(account, workspace, now)
+  local found = redis.call('HMGET', root .. 'paused', 'all', 'workspace:' .. workspace, 'account:' .. account,
+    'limit:' .. account)
+  for i = 1, 4 do
+    if found[i] then
+      local ends, why = string.match(found[i], '^(%d+)|(.*)$')
+      if ends == '0' or tonumber(ends) > now then return tonumber(ends), why end
+    end
+  end
+  return nil
+end
+
+local function has(list, value)
+  return string.find(',' .. list .. ',', ',' .. value .. ',', 1, true) ~= nil
+end

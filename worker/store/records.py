@@ -1,0 +1,147 @@
+"""Articles, accounts, their secrets, API tokens and short locks in Redis: plain records of a workspace."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets as random_secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+from worker.errors import NotFound
+from worker.model import Account, Article, Content, from_json, to_json
+from worker.store import keys
+from worker.store.redis import Store
+from worker.store.secrets import Vault
+
+UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+
+class Records:
+    """Everything stored that is not a delivery."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._redis = store.client
+        self._vault = vault
+
+    # Articles
+
+    def save_article(self, article: Article, content: Content) -> None:
+        """Store an article with what was written about it, in place of what was there."""
+        home = keys.home(article.workspace)
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(f"{home}article:{article.id}", mapping={"article": to_json(article), "content": to_json(content)})
+            pipe.sadd(f"{home}articles", article.id)
+            pipe.execute()
+        self._redis.sadd(keys.workspaces(), article.workspace)
+
+    def article(self, article: str) -> tuple[Article, Content]:
+        """An article and its content; raises NotFound."""
+        home = keys.home(_workspace(article))
+        found = cast("list[bytes | None]", self._redis.hmget(f"{home}article:{article}", ["article", "content"]))
+        if found[0] is None or found[1] is None:
+            raise NotFound(f"There is no article {article}")
+        return from_json(Article, found[0]), from_json(Content, found[1])
+
+    def link_delivery(self, article: str, delivery: str) -> None:
+        """Remember that a delivery belongs to an article; before the delivery is stored, so none is ever lost."""
+        self._redis.sadd(f"{keys.home(_workspace(article))}article:{article}:deliveries", delivery)
+
+    def deliveries_of(self, article: str) -> list[str]:
+        """Ids of an article's deliveries."""
+        found = cast(
+            "set[bytes]", self._redis.smembers(f"{keys.home(_workspace(article))}article:{article}:deliveries")
+        )
+        return sorted(i.decode() for i in found)
+
+    # Accounts
+
+    def save_account(self, account: Account, secrets: Mapping[str, str] | None = None) -> None:
+        """Store an account; ``secrets`` None leaves the stored ones alone."""
+        home = keys.home(account.workspace)
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(f"{home}accounts", account.id, to_json(account))
+            if secrets is not None:
+                pipe.hset(f"{home}secrets", account.id, self._vault.lock(account.id, secrets))
+            pipe.execute()
+        self._redis.sadd(keys.workspaces(), account.workspace)
+
+    def account(self, account: str) -> Account:
+        """An account by its id; raises NotFound naming the ones there are."""
+        home = keys.home(_workspace(account))
+        found = cast("bytes | None", self._redis.hget(f"{home}accounts", account))
+        if found is None:
+            raise NotFound(f"There is no account {account}", do="See: handbill accounts list")
+        return from_json(Account, found)
+
+    def accounts(self, workspace: str) -> list[Account]:
+        """Every account of a workspace, by id."""
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}accounts"))
+        return sorted((from_json(Account, v) for v in found.values()), key=lambda a: a.id)
+
+    def secrets(self, account: Account) -> dict[str, str]:
+        """The account's secret settings, in clear."""
+        locked = cast("bytes | None", self._redis.hget(f"{keys.home(account.workspace)}secrets", account.id))
+        return self._vault.unlock(account.id, locked) if locked else {}
+
+    def mark_renewed(self, account: Account, *, seconds: float) -> None:
+        """Remember that the account's token is new; a new token that is refused cannot be mended by another."""
+        self._redis.set(f"{keys.home(account.workspace)}renewed:{account.id}", "1", px=int(seconds * 1000))
+
+    def renewed_lately(self, account: Account) -> bool:
+        """Whether the account got a new token in the last minute."""
+        return bool(self._redis.exists(f"{keys.home(account.workspace)}renewed:{account.id}"))
+
+    def remove_account(self, account: Account) -> None:
+        """Forget an account and its secrets."""
+        home = keys.home(account.workspace)
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hdel(f"{home}accounts", account.id)
+            pipe.hdel(f"{home}secrets", account.id)
+            pipe.execute()
+
+    def workspaces(self) -> list[str]:
+        """Every workspace that holds something."""
+        return sorted(w.decode() for w in cast("set[bytes]", self._redis.smembers(keys.workspaces())))
+
+    # API tokens
+
+    def create_token(self, *, scope: str, workspace: str, name: str = "") -> str:
+        """Make an API token and return it; only its hash is kept, so it can be shown once."""
+        token = f"hb_{random_secrets.token_urlsafe(32)}"
+        record = json.dumps({"scope": scope, "workspace": workspace, "name": name})
+        self._redis.hset(keys.tokens(), hashlib.sha256(token.encode()).hexdigest(), record)
+        return token
+
+    def token(self, token: str) -> dict[str, Any] | None:
+        """Scope and workspace of a token; None if it is not one of ours."""
+        found = cast("bytes | None", self._redis.hget(keys.tokens(), hashlib.sha256(token.encode()).hexdigest()))
+        return cast("dict[str, Any]", json.loads(found)) if found else None
+
+    # Short locks and signs of life
+
+    @contextmanager
+    def lock(self, workspace: str, name: str, *, seconds: float) -> Iterator[bool]:
+        """Hold ``name`` for at most ``seconds``; yields False if somebody else does."""
+        key = f"{keys.home(workspace)}lock:{name}"
+        mine = random_secrets.token_hex(8)
+        got = bool(self._redis.set(key, mine, nx=True, px=int(seconds * 1000)))
+        try:
+            yield got
+        finally:
+            if got:
+                self._redis.eval(UNLOCK, 1, key, mine)
+
+    def seen_alive(self, worker: str, *, seconds: float) -> None:
+        """A canary task came back to ``worker``; the sign lasts ``seconds``."""
+        self._redis.set(keys.canary(worker), "1", px=int(seconds * 1000))
+
+    def alive(self) -> list[str]:
+        """Workers whose canary came back lately."""
+        prefix = keys.canary("")
+        return sorted(k.decode().removeprefix(prefix) for k in self._redis.scan_iter(match=f"{prefix}*", count=1000))
+
+
+def _workspace(record: str) -> str:
+    return record.partition(".")[0]

@@ -1,0 +1,181 @@
+"""The connection to Redis: how it is opened, what it must promise before it may hold the truth, and the scripts."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import redis
+
+from worker.errors import StoreDown
+from worker.store import keys
+
+LUA = Path(__file__).parent / "lua"
+SCHEMA = "1"
+DURABLE_MS = 3000
+"""How long a commit waits for its intent to reach the disk before it is put off."""
+
+
+@functools.cache
+def _source(name: str) -> str:
+    return (LUA / "common.lua").read_text() + (LUA / f"{name}.lua").read_text()
+
+
+class Store:
+    """One pool of connections to the Redis or Valkey that holds the truth."""
+
+    def __init__(self, client: redis.Redis, *, where: str) -> None:
+        self.client = client
+        self.where = where
+        self._sha: dict[str, str] = {}
+        self._waits_for_disk = False
+
+    def run(self, script: str, shard: int, *args: object) -> Any:
+        """Run one of the Lua scripts on one shard, as one step."""
+        return self._pipe([(script, shard, args)])[0]
+
+    def run_durably(self, script: str, shard: int, *args: object) -> tuple[Any, bool]:
+        """Run a script, then wait until what it wrote is on the disk; False if that was not certain in time."""
+        if not self._waits_for_disk:
+            return self.run(script, shard, *args), True
+        # WAITAOF speaks of the writes of its own connection, so both commands go down one.
+        answer, synced = self._pipe([(script, shard, args)], ("WAITAOF", 1, 0, DURABLE_MS))
+        return answer, int(synced[0]) >= 1
+
+    def each_shard(self, script: str, *args: object) -> list[Any]:
+        """Run a script on every shard in one round trip."""
+        return self._pipe([(script, shard, args) for shard in range(keys.SHARDS)])
+
+    def _pipe(self, calls: list[tuple[str, int, tuple[object, ...]]], *commands: tuple[object, ...]) -> list[Any]:
+        for script, _, _ in calls:
+            if script not in self._sha:
+                self._sha[script] = self.client.script_load(_source(script))
+        with self.client.pipeline(transaction=False) as pipe:
+            for script, shard, args in calls:
+                pipe.evalsha(self._sha[script], 1, keys.root(shard), *(_text(a) for a in args))
+            for command in commands:
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+            try:
+                return pipe.execute()
+            except redis.exceptions.NoScriptError:
+                # A server that was restarted has forgotten every script, so none of the calls has run.
+                self._sha.clear()
+        return self._pipe(calls, *commands)
+
+    def now_ms(self) -> int:
+        """Redis' own clock, milliseconds since 1970; the only one that decides what is due."""
+        seconds, micros = self.client.time()
+        return seconds * 1000 + micros // 1000
+
+    def check(self, *, trial: bool) -> list[str]:
+        """Refuse a server that could lose a post or evict one; returns what was overlooked because of ``trial``.
+
+        Raises StoreDown with the line that mends it.
+        """
+        server = self.client.info("server")
+        version = _version(str(server.get("valkey_version") or server.get("redis_version", "0")))
+        try:
+            config = {**self._config("append*"), **self._config("maxmemory-policy")}
+        except redis.ResponseError:
+            config = {}
+        waitaof = version >= (7, 2)
+        kept = config.get("appendonly") == "yes"
+        self._waits_for_disk = waitaof and kept and config.get("appendfsync") != "always"
+        self._claim_schema()
+        faults = list(_faults(version, config))
+        if faults and not trial:
+            why, do = faults[0]
+            raise StoreDown(
+                f"{self.where} may not hold posts", why=why, do=f"Mend: {do} (or HANDBILL_TRIAL=1 for a trial)"
+            )
+        return [f"{why}; mend: {do}" for why, do in faults]
+
+    def _claim_schema(self) -> None:
+        stored = cast("bytes | None", self.client.get(keys.schema()))
+        if stored is None:
+            self.client.set(keys.schema(), SCHEMA, nx=True)
+        elif stored.decode() != SCHEMA:
+            do = "Use the version of Handbill that wrote it"
+            raise StoreDown(f"{self.where} holds data of schema {stored.decode()}", why=f"this is {SCHEMA}", do=do)
+
+    def _config(self, pattern: str) -> dict[str, str]:
+        found = cast("dict[Any, Any]", self.client.config_get(pattern))
+        return {_plain(k): _plain(v) for k, v in found.items()}
+
+    def ping(self) -> None:
+        """Raise StoreDown if Redis does not answer."""
+        try:
+            self.client.ping()
+        except redis.RedisError as error:
+            raise down(self.where, error) from None
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.client.close()
+
+
+def _faults(version: tuple[int, ...], config: dict[str, str]) -> Iterator[tuple[str, str]]:
+    if version < (7, 0):
+        yield f"version {'.'.join(map(str, version))} is too old", "use Redis ≥ 7.0 or Valkey ≥ 7.2"
+    if not config:
+        yield "CONFIG GET is not allowed, so persistence cannot be checked", "allow +config|get"
+        return
+    if config.get("appendonly") != "yes":
+        yield "it keeps nothing on disk", "CONFIG SET appendonly yes"
+    elif config.get("appendfsync") == "no":
+        yield "it never waits for the disk", "CONFIG SET appendfsync everysec"
+    elif config.get("appendfsync") != "always" and version < (7, 2):
+        yield "this version cannot wait for the disk", "CONFIG SET appendfsync always"
+    if config.get("maxmemory-policy") != "noeviction":
+        yield "it may evict what it holds", "CONFIG SET maxmemory-policy noeviction"
+
+
+def down(where: str, error: Exception) -> StoreDown:
+    """The one clear line for a Redis that does not answer."""
+    reason = str(error).partition("\n")[0] or type(error).__name__
+    return StoreDown(f"Redis at {where} does not answer", why=reason, do="Start it, or correct HANDBILL_REDIS_URL")
+
+
+def open_store(url: str, *, trial: bool = False) -> Store:
+    """Connect to ``url`` (redis://, rediss:// or unix://) and check that it may hold the truth."""
+    where = _without_password(url)
+    try:
+        client = redis.Redis.from_url(
+            url,
+            socket_timeout=10,
+            socket_connect_timeout=5,
+            health_check_interval=15,
+            protocol=2,
+        )
+    except ValueError as error:
+        raise StoreDown(f"{where} is no Redis address", why=str(error), do="Give redis://host:6379/0") from None
+    store = Store(client, where=where)
+    try:
+        store.check(trial=trial)
+    except redis.RedisError as error:
+        raise down(where, error) from None
+    return store
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.hostname:
+        return f"{parts.hostname}:{parts.port or 6379}"
+    return parts.path or url
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(p) for p in text.split(".")[:3] if p.isdigit())
+
+
+def _plain(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _text(value: object) -> bytes | str:
+    if value is None:
+        return ""
+    return value if isinstance(value, (bytes, str)) else str(value)
