@@ -1,0 +1,210 @@
+"""How LinkedIn takes a post: versioned REST, an author urn, and commentary in its "little" text format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from publishers.core.errors import PublishError, Rejected, Unauthorized, Unconfirmed, Unsupported
+from publishers.core.http import Answer, judge
+from publishers.core.limits import Limits
+from publishers.core.post import Commit, Media, Post, Receipt
+from publishers.core.publisher import Profile, Proof, ProofClass, Publisher, Setting, text_hash
+
+ORGANIZATION = "urn:li:organization:"
+PERSON = "urn:li:person:"
+RESERVED = re.compile(r"[|{}@\[\]()<>#*_~\\]")
+ELEMENT = re.compile(r"\{hashtag\|\\?([#\uff03])\|((?:\\.|[^\\}])*)\}|\\(.)", re.DOTALL)
+URN = re.compile(r"urn:li:\w+:\d+")
+CLOCKS = timedelta(minutes=5)  # how far LinkedIn's clock and ours may be apart
+PAGE = 100
+VERSION = "202601"
+DISTRIBUTION = {"feedDistribution": "MAIN_FEED", "targetEntities": [], "thirdPartyDistributionChannels": []}
+
+
+class LinkedIn(Publisher):
+    """One member or organisation page, spoken to through the Posts API
+    (https://learn.microsoft.com/linkedin/marketing/community-management/shares/posts-api).
+    """
+
+    label: ClassVar = "LinkedIn"
+    home: ClassVar = "https://api.linkedin.com"
+    limits: ClassVar = Limits(text=3000, hashtags=3, alt=4086, media_bytes=8_000_000, cards=((1200, 627),))
+    fields: ClassVar = (
+        Setting(name="access_token", label="OAuth 2 access token", secret=True),
+        Setting(name="author", label=f"Author, such as {ORGANIZATION}123; empty is the token's member", required=False),
+        Setting(name="version", label="API version (YYYYMM)", required=False, default=VERSION),
+    )
+    # Only an organisation's posts may be read back, so a member's lost answer is settled by a person.
+    proof: ClassVar = Proof(kind=ProofClass.C)
+    unverified: ClassVar = "never run against the real platform; how its 3,000 characters are counted is not documented"
+
+    def connect(self) -> Profile:
+        author = self.settings.get("author", "")
+        if author.startswith(ORGANIZATION):
+            path = f"/rest/organizations/{author.removeprefix(ORGANIZATION)}"
+            page = self.call("GET", path, headers=self._headers()).json()
+            name, vanity = str(page.get("localizedName") or author), str(page.get("vanityName", ""))
+            return Profile(
+                name=name,
+                url=f"{self._site()}/company/{vanity}" if vanity else "",
+                proof=Proof(kind=ProofClass.B),
+                settings={"author": author},
+            )
+        answer = self.call("GET", "/v2/userinfo", headers=self._headers())
+        member = PERSON + answer.pick("sub")
+        if author and author != member:
+            raise Unauthorized(f"the token belongs to {member}, not to {author}; correct the author or the token")
+        return Profile(name=answer.pick("name"), proof=Proof(kind=ProofClass.C), settings={"author": member})
+
+    def upload(self, media: Media) -> dict[str, str]:
+        asked = {"initializeUploadRequest": {"owner": self._author()}}
+        answer = self.call("POST", "/rest/images?action=initializeUpload", headers=self._headers(), json=asked)
+        place, image = answer.pick("value", "uploadUrl"), answer.pick("value", "image")
+        self.call("PUT", place, headers={**self._headers(), "Content-Type": media.mime}, content=media.read())
+        return {"id": image, "altText": media.alt}
+
+    def create(self, post: Post, commit: Commit) -> Receipt:
+        if commit.reply_to is not None:
+            return self._comment(post, commit.reply_to)
+        body: dict[str, Any] = {
+            "author": self._author(),
+            "commentary": _little(post),
+            "visibility": "PUBLIC",
+            "distribution": DISTRIBUTION,
+            "lifecycleState": "PUBLISHED",
+            "isReshareDisabledByAuthor": False,
+        }
+        if media := commit.prepared.get("media"):
+            body["content"] = {"media": {**media[0], "title": post.title} if post.title else dict(media[0])}
+        elif post.link:
+            # LinkedIn reads no page by itself: the card is what is sent here.
+            card = {"source": post.link, "title": post.title or post.link, "description": post.description}
+            body["content"] = {"article": card}
+        answer = self.commit("POST", "/rest/posts", headers=self._headers(), json=body)
+        return self._receipt(answer.header("x-restli-id"))
+
+    def find(self, post: Post, commit: Commit) -> tuple[Receipt, ...]:
+        if not self._author().startswith(ORGANIZATION):
+            raise Unsupported("LinkedIn lets no app read a member's posts")
+        since = (commit.at - CLOCKS).timestamp() * 1000
+        wanted = text_hash(post.text)
+        if commit.reply_to is not None:
+            path = f"/rest/socialActions/{quote(commit.reply_to.id, safe='')}/comments"
+            said = [
+                (self._comment_receipt(str(c["id"]), commit.reply_to), str(c["message"]["text"]), c["created"]["time"])
+                for c in self._list(path, {}, {})
+                if c.get("actor") == self._author()
+            ]
+        else:
+            params = {"q": "author", "author": self._author(), "sortBy": "CREATED"}
+            said = [
+                (self._receipt(str(p["id"])), _plain(str(p.get("commentary", ""))), p["createdAt"])
+                for p in self._list("/rest/posts", params, {"X-RestLi-Method": "FINDER"})
+            ]
+        return tuple(r for r, text, at in said if at >= since and text_hash(text) == wanted)
+
+    def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
+        del commit
+        headers = {**self._headers(), "X-RestLi-Method": "PARTIAL_UPDATE"}
+        patch = {"patch": {"$set": {"commentary": _little(post)}}}
+        self.commit("POST", f"/rest/posts/{quote(receipt.id, safe='')}", headers=headers, json=patch)
+        return receipt
+
+    def delete(self, receipt: Receipt) -> None:
+        path = f"/rest/posts/{quote(receipt.id, safe='')}"
+        if parent := receipt.extra.get("on"):
+            actor = quote(self._author(), safe="")
+            path = f"/rest/socialActions/{quote(str(parent), safe='')}/comments/{receipt.id}?actor={actor}"
+        try:
+            self.commit("DELETE", path, headers=self._headers())
+        except Rejected as error:
+            if error.status != 404:
+                raise
+
+    def classify(self, answer: Answer) -> PublishError | None:
+        words = answer.words()
+        if answer.status == 422 and answer.commit and "DUPLICATE_POST" in words:
+            # The urn named may be our own lost post or one that answers 404: look, never trust.
+            # https://github.com/ComposioHQ/composio/issues/2710
+            urn = URN.search(words)
+            what = f"LinkedIn already has this post{f' as {urn[0]}' if urn else ''}"
+            return Unconfirmed(what, status=422, words=words)
+        if answer.status == 426:
+            what = "LinkedIn has retired this API version; set the account's version to a newer month"
+            return Unauthorized(what, status=426, words=words)
+        if answer.status == 403:
+            return Unauthorized("LinkedIn gives this token no right to do this", status=403, words=words)
+        return judge(answer)
+
+    def _comment(self, post: Post, on: Receipt) -> Receipt:
+        if post.media:
+            raise Unsupported("a LinkedIn comment takes no picture through this adapter")
+        body = {"actor": self._author(), "object": on.id, "message": {"text": post.text}}
+        path = f"/rest/socialActions/{quote(on.id, safe='')}/comments"
+        answer = self.commit("POST", path, headers=self._headers(), json=body)
+        return self._comment_receipt(answer.header("x-restli-id"), on)
+
+    def _list(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Every element of a paged collection."""
+        elements: list[dict[str, Any]] = []
+        while True:
+            page = {**params, "start": str(len(elements)), "count": str(PAGE)}
+            answer = self.call("GET", path, headers={**self._headers(), **headers}, params=page)
+            try:
+                found = list(answer.json()["elements"])
+            except (KeyError, TypeError) as error:
+                raise answer.unreadable("the answer has no elements") from error
+            elements += found
+            if len(found) < PAGE:
+                return elements
+
+    def _author(self) -> str:
+        author = self.settings.get("author", "")
+        if not author:
+            raise Unauthorized("the account has no author yet; connect it again")
+        return author
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {self.settings.get('access_token', '')}",
+            "Linkedin-Version": self.settings.get("version") or VERSION,
+            "X-Restli-Protocol-Version": "2.0.0",
+        }
+
+    def _site(self) -> str:
+        return self.base if self.settings.get("server") else "https://www.linkedin.com"
+
+    def _receipt(self, urn: str) -> Receipt:
+        return Receipt(id=urn, url=f"{self._site()}/feed/update/{urn}")
+
+    def _comment_receipt(self, number: str, on: Receipt) -> Receipt:
+        return Receipt(id=number, url=on.url, extra={"on": on.id})
+
+
+def _little(post: Post) -> str:
+    """The text in LinkedIn's format, every reserved character escaped: an unescaped one silently cuts the post.
+
+    https://learn.microsoft.com/linkedin/marketing/community-management/shares/little-text-format
+    """
+    parts: list[str] = []
+    done = 0
+    for facet in sorted(post.facets, key=lambda f: f.start):
+        if facet.type != "tag":
+            continue
+        sign, tag = post.text[facet.start], post.text[facet.start + 1 : facet.end]
+        parts += (_escape(post.text[done : facet.start]), f"{{hashtag|{_escape(sign)}|{_escape(tag)}}}")
+        done = facet.end
+    return "".join(parts) + _escape(post.text[done:])
+
+
+def _plain(little: str) -> str:
+    """What a reader sees of a text in LinkedIn's format."""
+    return ELEMENT.sub(lambda m: m[1] + _plain(m[2]) if m[1] else m[3], little)
+
+
+def _escape(text: str) -> str:
+    return RESERVED.sub(lambda m: "\\" + m[0], text)

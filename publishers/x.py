@@ -1,0 +1,174 @@
+"""How X takes a post: OAuth 2 user token, weighted length, t.co links, a duplicate text refused with 403."""
+
+from __future__ import annotations
+
+import base64
+import html
+import unicodedata
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unconfirmed
+from publishers.core.http import DAY, Answer, judge
+from publishers.core.limits import Limits
+from publishers.core.post import Commit, Media, Post, Receipt
+from publishers.core.publisher import Profile, Proof, ProofClass, Publisher, Setting, text_hash
+
+NO_ACCESS = ("client-forbidden", "oauth1-permissions", "unsupported-authentication")
+CLOCKS = timedelta(minutes=5)  # how far X's clock and ours may be apart
+
+
+class X(Publisher):
+    """One X account, spoken to through API v2 (https://docs.x.com/x-api)."""
+
+    label: ClassVar = "X"
+    home: ClassVar = "https://api.x.com"
+    limits: ClassVar = Limits(
+        text=280,
+        counting="x",
+        hashtags=2,
+        media=4,
+        media_bytes=5_000_000,
+        media_types=("image/jpeg", "image/png", "image/webp"),
+        alt=1000,
+        cards=((1200, 675),),
+    )
+    fields: ClassVar = (
+        Setting(name="access_token", label="OAuth 2 user access token", secret=True),
+        Setting(name="refresh_token", label="Refresh token", secret=True, required=False),
+        Setting(name="client_id", label="OAuth 2 client id", required=False),
+        Setting(name="client_secret", label="OAuth 2 client secret", secret=True, required=False),
+    )
+    proof: ClassVar = Proof(kind=ProofClass.B)
+    unverified: ClassVar = "never run against the real platform; its API description 2.167 says post.fields where its pages say tweet.fields"
+
+    def connect(self) -> Profile:
+        data = self._me()
+        name = str(data.get("username") or data.get("name") or data["id"])
+        return Profile(
+            name=f"@{name}", url=f"{self._site()}/{name}", settings={"user_id": str(data["id"]), "username": name}
+        )
+
+    def upload(self, media: Media) -> str:
+        answer = self.call(
+            "POST",
+            "/2/media/upload",
+            headers=self._auth(),
+            form={"media_category": "tweet_image"},
+            files={"media": ("picture", media.read(), media.mime)},
+        )
+        number = answer.pick("data", "id")
+        if media.alt:
+            alt = {"id": number, "metadata": {"alt_text": {"text": media.alt}}}
+            self.call("POST", "/2/media/metadata", headers=self._auth(), json=alt)
+        return number
+
+    def create(self, post: Post, commit: Commit) -> Receipt:
+        body: dict[str, Any] = {"text": post.text}
+        if media := commit.prepared.get("media"):
+            body["media"] = {"media_ids": list(media)}
+        if commit.reply_to is not None:
+            body["reply"] = {"in_reply_to_tweet_id": commit.reply_to.id}
+        answer = self.commit("POST", "/2/tweets", headers=self._auth(), json=body)
+        return self._receipt(answer.pick("data", "id"))
+
+    def find(self, post: Post, commit: Commit) -> tuple[Receipt, ...]:
+        user = self.settings.get("user_id") or str(self._me()["id"])
+        params = {
+            "max_results": "100",
+            "start_time": (commit.at - CLOCKS).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "tweet.fields": "entities,referenced_tweets",
+        }
+        found: list[Receipt] = []
+        while True:
+            answer = self.call("GET", f"/2/users/{user}/tweets", headers=self._auth(), params=params)
+            page = answer.json()
+            if not isinstance(page, dict) or not isinstance(page.get("meta"), dict):
+                raise answer.unreadable("the answer is not a list of posts")
+            found += [self._receipt(str(t["id"])) for t in page.get("data", ()) if _is(t, post, commit.reply_to)]
+            if not (token := page["meta"].get("next_token")):
+                return tuple(found)
+            params["pagination_token"] = str(token)
+
+    def delete(self, receipt: Receipt) -> None:
+        try:
+            self.commit("DELETE", f"/2/tweets/{receipt.id}", headers=self._auth())
+        except Rejected as error:
+            if error.status != 404:
+                raise
+
+    def metrics(self, receipt: Receipt) -> Mapping[str, int]:
+        params = {"tweet.fields": "public_metrics"}
+        answer = self.call("GET", f"/2/tweets/{receipt.id}", headers=self._auth(), params=params)
+        try:
+            counts = answer.json()["data"]["public_metrics"]
+            return {
+                "likes": int(counts["like_count"]),
+                # "repost" in the API description 2.167, "retweet" in https://docs.x.com/x-api/fundamentals/fields
+                "shares": int(counts.get("repost_count", counts.get("retweet_count", 0))) + int(counts["quote_count"]),
+                "replies": int(counts["reply_count"]),
+                "views": int(counts["impression_count"]),
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise answer.unreadable("the answer has no public_metrics") from error
+
+    def refresh(self) -> Mapping[str, str]:
+        token, client = self.settings.get("refresh_token", ""), self.settings.get("client_id", "")
+        if not token or not client:
+            return super().refresh()
+        form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": client}
+        headers: dict[str, str] = {}
+        if secret := self.settings.get("client_secret", ""):
+            headers["Authorization"] = "Basic " + base64.b64encode(f"{client}:{secret}".encode()).decode()
+        try:
+            answer = self.call("POST", "/2/oauth2/token", headers=headers, form=form)
+        except Rejected as error:
+            what = "X does not take the refresh token; connect the account again"
+            raise Unauthorized(what, status=error.status, words=error.words) from None
+        # A refresh token works once; the answer carries the next one.
+        kept = {"access_token": answer.pick("access_token"), "refresh_token": answer.pick("refresh_token")}
+        self.http.hide(*kept.values())
+        return kept
+
+    def classify(self, answer: Answer) -> PublishError | None:
+        words = answer.words()
+        if answer.status == 429:
+            capped = "usage-capped" in words
+            wait = DAY if capped else answer.retry_after(default=900, epoch_header="x-rate-limit-reset")
+            what = "the monthly cap of this X app is reached" if capped else "X asks to wait"
+            return RateLimited(what, retry_after=wait, status=429, words=words)
+        if answer.status == 403 and answer.commit and "duplicate content" in words.lower():
+            # Names no post: it may be ours, sent a moment ago. https://github.com/plhery/node-twitter-api-v2/issues/469
+            return Unconfirmed("X says it already has a post with this text", status=403, words=words)
+        if answer.status == 403 and any(problem in words for problem in NO_ACCESS):
+            return Unauthorized("X gives this app no right to post", status=403, words=words)
+        return judge(answer)
+
+    def _auth(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.settings.get('access_token', '')}"}
+
+    def _me(self) -> dict[str, Any]:
+        answer = self.call("GET", "/2/users/me", headers=self._auth())
+        answer.pick("data", "id")
+        return dict(answer.json()["data"])
+
+    def _site(self) -> str:
+        return self.base if self.settings.get("server") else "https://x.com"
+
+    def _receipt(self, number: str) -> Receipt:
+        return Receipt(id=number, url=f"{self._site()}/i/web/status/{number}")
+
+
+def _is(tweet: Mapping[str, Any], post: Post, reply_to: Receipt | None) -> bool:
+    """Whether ``tweet`` says what ``post`` says, in answer to the same message."""
+    references = tweet.get("referenced_tweets") or tweet.get("referenced_posts") or ()
+    answers = {str(r.get("id")) for r in references if r.get("type") == "replied_to"}
+    if answers != ({reply_to.id} if reply_to else set()):
+        return False
+    text = html.unescape(str(tweet.get("text", "")))
+    for link in (tweet.get("entities") or {}).get("urls", ()):
+        picture = bool(link.get("media_key")) or "/photo/" in str(link.get("expanded_url", ""))
+        # X puts a t.co address in place of every link, and appends one for a picture.
+        text = text.replace(str(link.get("url")), "" if picture else str(link.get("expanded_url")))
+    return text_hash(unicodedata.normalize("NFC", text)) == text_hash(unicodedata.normalize("NFC", post.text))
