@@ -45,7 +45,10 @@ def exists(pid):
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
-        return sys.platform != "linux" and subprocess.run(["ps", "-p", str(pid)], capture_output=True).returncode == 0
+        return (
+            sys.platform != "linux"
+            and subprocess.run(["ps", "-p", str(pid)], capture_output=True, check=False).returncode == 0
+        )
     except ProcessLookupError:
         return False
     return state != "Z"
