@@ -75,6 +75,8 @@ class Publisher(ABC):
     proof: ClassVar[Proof]
     home: ClassVar[str] = ""
     """The platform's own address, where it has one for everybody; the setting ``server`` replaces it."""
+    networked: ClassVar[bool] = True
+    """Whether it speaks to a platform over the network; what does not needs no rehearsal."""
     unverified: ClassVar[str] = ""
     """What nobody has checked against the real platform yet, for the capability table."""
 

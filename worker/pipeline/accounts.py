@@ -62,6 +62,10 @@ class Accounts:
         except KeyError:
             do = f"Use one of: {', '.join(publishers.names())}"
             raise HandbillError(f"There is no platform {platform}", do=do) from None
+        if rehearsal and not adapter.networked:
+            raise HandbillError(
+                f"{adapter.label} needs no rehearsal", why="it sends nothing", do="Leave --rehearsal out"
+            )
         values = self._values(adapter, platform, given, rehearsal=rehearsal)
         account = Account(
             id=f"{workspace}.{platform}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -66,7 +66,7 @@ class Studio:
 
     def post(self, article: Article, content: Content, platform: str, limits: Limits, *, variant: int = 0) -> Composed:
         """The finished post for one account: text that fits, facets, and pictures within the platform's limits."""
-        media = (self._card(article, content, limits),) if limits.media else ()
+        media = (self._card(article, limits),) if limits.media else ()
         return compose(
             article,
             content,
@@ -78,7 +78,11 @@ class Studio:
             variant=variant,
         )
 
-    def _card(self, article: Article, content: Content, limits: Limits) -> Media:
+    def post_for(self, article: Article, content: Content, account: Account, *, variant: int = 0) -> Composed:
+        """Exactly what ``account`` would send."""
+        return self.post(article, content, account.platform, limits_of(account), variant=variant)
+
+    def _card(self, article: Article, limits: Limits) -> Media:
         mime = "image/jpeg" if "image/jpeg" in limits.media_types else limits.media_types[0]
         size = limits.cards[0]
         photo = self._photo(article)
@@ -160,7 +164,7 @@ class Planner:
             identity = delivery_id(article.id, account.id, share)
             self._records.link_delivery(article.id, identity)
             when, wall, zone = due(account)
-            composed = self.studio.post(article, content, account.platform, limits_of(account), variant=share)
+            composed = self.studio.post_for(article, content, account, variant=share)
             step = Step(
                 kind=StepKind.POST,
                 ordinal=0,
@@ -183,10 +187,6 @@ class Planner:
             self._deliveries.create(delivery, note=f"planned for {wall or when.isoformat()} {zone}".rstrip())
             planned.append(self._deliveries.get(identity))
         return planned
-
-    def preview(self, article: Article, content: Content, accounts: Iterable[Account]) -> dict[str, Composed]:
-        """What ``plan`` would send, by account id."""
-        return {a.id: self.studio.post(article, content, a.platform, limits_of(a)) for a in accounts}
 
 
 def platform_post(studio: Studio, article: Article, content: Content, platform: str) -> Composed:

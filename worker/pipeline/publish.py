@@ -143,7 +143,7 @@ class Engine:
             return self._later(turn, Unconfirmed(f"perhaps sent ({type(error).__name__})"), proof=proof)
         return self._published(turn, step, receipt, f"published {receipt.url or receipt.id}")
 
-    def _confirm(self, turn: Turn, account: Account, publisher: Publisher) -> str:
+    def _confirm(self, turn: Turn, account: Account, publisher: Publisher) -> str:  # noqa: PLR0911 - one per class and outcome
         """Settle a lost answer by what this account's platform can prove."""
         step = turn.delivery.current
         proof = proof_of(account)

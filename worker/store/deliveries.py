@@ -65,6 +65,12 @@ class Deliveries:
         score = self._store.client.zscore(f"{root}due", delivery)
         return None if score is None else _moment(score)
 
+    def leased(self, delivery: str) -> bool:
+        """Whether a worker holds it now."""
+        root = keys.root(keys.shard(delivery))
+        score = self._store.client.zscore(f"{root}leases", delivery)
+        return score is not None and score > self._store.now_ms()
+
     def count(self) -> dict[Status, int]:
         """How many deliveries have each status."""
         with self._store.client.pipeline(transaction=False) as pipe:

@@ -139,6 +139,11 @@ def down(where: str, error: Exception) -> StoreDown:
     return StoreDown(f"Redis at {where} does not answer", why=reason, do="Start it, or correct HANDBILL_REDIS_URL")
 
 
+def lost(error: Exception) -> str:
+    """The one clear line if ``error`` means that Redis went away during a command; empty otherwise."""
+    return str(down("its address", error)) if isinstance(error, redis.RedisError) else ""
+
+
 def open_store(url: str, *, trial: bool = False) -> Store:
     """Connect to ``url`` (redis://, rediss:// or unix://) and check that it may hold the truth."""
     where = _without_password(url)

@@ -1,0 +1,477 @@
+"""The publishing engine against a real server: each answer of a platform leads where the lifecycle says."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import time
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from publishers.core.errors import RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed
+from publishers.core.http import Http
+from publishers.core.limits import Limits
+from publishers.core.post import Commit, Post, Receipt
+from publishers.core.publisher import Profile, Proof, ProofClass, Publisher
+from worker import decisions
+from worker.embedded import Embedded
+from worker.errors import Refused
+from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
+from worker.pipeline.publish import Engine
+from worker.settings import Settings
+from worker.store import Deliveries, Records, open_store
+from worker.store.secrets import Vault
+
+KEY = "7Hn2y1Zq3mZ3p6Yp0bq2kqXx0W1m8dKQ3o0v8m0m0mE="
+
+
+class World:
+    """One platform: what it holds, what it answers next, and everything it was sent."""
+
+    def __init__(self):
+        self.posts: dict[str, str] = {}
+        self.script: list[object] = []
+        self.sent: list[Commit] = []
+        self.looks: list[object] = []
+        self.idempotent = True
+
+    def commit(self, post: Post, commit: Commit) -> Receipt:
+        self.sent.append(commit)
+        answer = self.script.pop(0) if self.script else "ok"
+        if isinstance(answer, Exception) and not isinstance(answer, Unconfirmed):
+            raise answer
+        name = commit.key if self.idempotent else f"{commit.key}-{len(self.posts)}"
+        if answer != "lost before":
+            self.posts[name] = post.text
+        if isinstance(answer, Exception):
+            raise answer
+        if answer == "lost before":
+            raise Unconfirmed("no answer")
+        return Receipt(id=name, url=f"https://example.org/{name[:6]}")
+
+
+def adapter(world: World, proof: Proof) -> Publisher:
+    class Fake(Publisher):
+        label = "Fake"
+        limits = Limits(text=500)
+        fields = ()
+
+        def connect(self):
+            return Profile(name="fake")
+
+        def create(self, post, commit):
+            return world.commit(post, commit)
+
+        def find(self, post, commit):
+            answer = world.looks.pop(0) if world.looks else "look"
+            if isinstance(answer, Exception):
+                raise answer
+            return tuple(Receipt(id=k) for k in world.posts if k.startswith(commit.key))
+
+    Fake.proof = proof
+    return Fake({}, Http(transport=httpx.MockTransport(lambda _: httpx.Response(500))))
+
+
+class FakeAccounts:
+    def __init__(self, world, proof):
+        self.world, self.proof = world, proof
+        self.renewals: list[bool] = []
+
+    def open(self, account):
+        return adapter(self.world, self.proof)
+
+    def renew(self, account):
+        return self.renewals.pop(0) if self.renewals else False
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Embedded.start(tmp_path_factory.mktemp("valkey"), fsync="everysec") as running:
+        yield running
+
+
+class House:
+    """An engine, one account and one way to plan a post on it."""
+
+    def __init__(self, store, settings, kind=ProofClass.A, window=None):
+        self.world = World()
+        self.woken: list[str] = []
+        self.store = store
+        self.deliveries = Deliveries(store)
+        self.records = Records(store, Vault(KEY))
+        self.account = Account(
+            id="main.fake", platform="fake", name="Fake", proof=Proof(kind=kind, window=window, then=ProofClass.B)
+        )
+        self.records.save_account(self.account)
+        self.accounts = FakeAccounts(self.world, self.account.proof)
+        self.clock = datetime.now(UTC)
+        self.settings = settings
+        self.engine = self.new_engine()
+
+    def new_engine(self):
+        return Engine(
+            self.deliveries, self.records, self.accounts, self.settings,
+            wake=self.woken.append, depth=lambda: 0, now=lambda: self.clock, rng=random.Random(1),
+        )  # fmt: skip
+
+    def plan(self, text="Hello", due=None, steps=1, article="main.article"):
+        identity = delivery_id(f"{article}{text}", self.account.id, 0)
+        made = tuple(
+            Step(
+                kind=StepKind.POST if n == 0 else StepKind.REPLY,
+                ordinal=n,
+                key=step_key(identity, StepKind.POST, n, 1),
+                post=Post(text=f"{text} {n}"),
+            )
+            for n in range(steps)
+        )
+        delivery = Delivery(
+            id=identity, article=article, account=self.account.id, platform="fake", status=Status.SCHEDULED,
+            due=due or datetime.now(UTC) - timedelta(seconds=1), steps=made,
+        )  # fmt: skip
+        assert self.deliveries.create(delivery, note="planned")
+        return identity
+
+    def status(self, delivery):
+        return self.deliveries.get(delivery).status
+
+    def soon(self, delivery):
+        """Make the next look due at once, as if its time had come."""
+        self.store.client.zadd(f"handbill:{{{shard(delivery)}}}:due", {delivery: 0})
+
+
+def shard(delivery):
+    from worker.store import keys
+
+    return keys.shard(delivery)
+
+
+@pytest.fixture
+def house(server, tmp_path):
+    store = open_store(server.url)
+    store.client.flushall()
+    store.check(trial=False)
+    settings = Settings(data_dir=tmp_path, request_seconds=1, settle_seconds=0.05, attempts=3)
+    yield House(store, settings)
+    store.close()
+
+
+def test_a_due_post_is_woken_published_once_and_leaves_a_receipt(house):
+    delivery = house.plan()
+
+    assert house.engine.tick() == 1
+    assert house.woken == [delivery]
+    assert house.engine.publish(delivery) == Status.PUBLISHED
+    found = house.deliveries.get(delivery)
+    assert found.receipt.id == found.steps[0].key
+    assert house.world.posts == {found.steps[0].key: "Hello 0"}
+    assert [e.status for e in house.deliveries.history(delivery)] == [Status.SCHEDULED, Status.PUBLISHED]
+
+
+def test_a_second_and_a_third_wake_up_change_nothing(house):
+    delivery = house.plan()
+    house.engine.publish(delivery)
+
+    assert [house.engine.publish(delivery) for _ in range(2)] == ["published", "published"]
+    assert len(house.world.sent) == 1
+
+
+def test_a_post_is_never_sent_before_its_time(house):
+    delivery = house.plan(due=datetime.now(UTC) + timedelta(seconds=30))
+
+    assert house.engine.tick() == 0
+    assert house.engine.publish(delivery) == "early"
+    assert house.world.sent == []
+
+
+def test_a_post_that_is_too_late_is_held_and_sent_only_when_a_person_says_so(house):
+    delivery = house.plan(due=datetime.now(UTC) - timedelta(hours=25))
+
+    assert house.engine.publish(delivery) == "held"
+    assert house.world.sent == []
+    decisions.retry(house.deliveries, delivery)
+    assert house.engine.publish(delivery) == Status.PUBLISHED
+
+
+@pytest.mark.parametrize("kind", [ProofClass.A, ProofClass.A2])
+def test_a_lost_answer_is_settled_by_the_same_commit_again(server, tmp_path, kind, house):
+    house = House(house.store, house.settings, kind)
+    delivery = house.plan()
+    house.world.script = [Unconfirmed("no answer")]
+
+    assert house.engine.publish(delivery) == Status.UNCONFIRMED
+    house.soon(delivery)
+    assert house.engine.publish(delivery) == Status.PUBLISHED
+    assert len(house.world.posts) == 1
+    assert len({dataclasses.astuple(c)[:2] for c in house.world.sent}) == 1
+
+
+def test_class_b_looks_before_anything_is_sent_again(house):
+    house = House(house.store, house.settings, ProofClass.B)
+    house.world.idempotent = False
+    delivery = house.plan()
+    house.world.script = [Unconfirmed("no answer")]
+
+    house.engine.publish(delivery)
+    house.soon(delivery)
+    assert house.engine.publish(delivery) == Status.PUBLISHED
+    assert len(house.world.sent) == 1
+    assert len(house.world.posts) == 1
+
+
+def test_class_b_sends_again_only_after_three_looks_that_found_nothing(house):
+    house = House(house.store, house.settings, ProofClass.B)
+    house.world.idempotent = False
+    delivery = house.plan()
+    house.world.script = ["lost before"]
+
+    seen = [house.engine.publish(delivery)]
+    for _ in range(4):
+        house.soon(delivery)
+        seen.append(house.engine.publish(delivery))
+    assert seen == ["unconfirmed", "unconfirmed", "unconfirmed", "scheduled", "published"]
+    assert len(house.world.posts) == 1
+
+
+@pytest.mark.parametrize("error", [Unavailable("down"), RateLimited("wait", retry_after=1), Unauthorized("no")])
+def test_a_look_up_that_fails_never_means_send_again(house, error):
+    house = House(house.store, house.settings, ProofClass.B)
+    delivery = house.plan()
+    house.world.script = [Unconfirmed("no answer")]
+    house.world.looks = [error] * 20
+
+    house.engine.publish(delivery)
+    for _ in range(8):
+        for scope in list(house.deliveries.paused()):
+            house.deliveries.resume(scope)
+        house.soon(delivery)
+        house.engine.publish(delivery)
+    assert house.status(delivery) == Status.PARKED
+    assert len(house.world.sent) == 1
+
+
+def test_class_c_is_parked_with_its_evidence_and_never_sent_again_by_itself(house):
+    house = House(house.store, house.settings, ProofClass.C)
+    delivery = house.plan()
+    house.world.script = [Unconfirmed("no answer")]
+
+    house.engine.publish(delivery)
+    house.soon(delivery)
+    assert house.engine.publish(delivery) == Status.PARKED
+    assert len(house.world.sent) == 1
+    assert "7 bytes of text, no answer" in house.deliveries.get(delivery).reason
+
+
+@pytest.mark.parametrize(("there", "status", "sends"), [("https://t.example/1", "published", 1), ("", "published", 2)])
+def test_a_parked_post_is_settled_by_a_person(house, there, status, sends):
+    house = House(house.store, house.settings, ProofClass.C)
+    delivery = house.plan()
+    house.world.script = ["lost before"]
+    house.engine.publish(delivery)
+    house.soon(delivery)
+    house.engine.publish(delivery)
+
+    decisions.resolve(house.deliveries, delivery, there=there)
+    house.engine.publish(delivery)
+    assert house.status(delivery) == status
+    assert len(house.world.sent) == sends
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Unauthorized("401"), Rejected("422"), RateLimited("429", retry_after=0.1), Unavailable("connection refused")],
+)
+def test_an_answer_to_the_repeat_says_nothing_about_the_lost_first_send(house, error):
+    delivery = house.plan()
+    house.world.script = [Unconfirmed("no answer"), error]
+
+    house.engine.publish(delivery)
+    house.soon(delivery)
+    assert house.engine.publish(delivery) == Status.UNCONFIRMED
+    for scope in list(house.deliveries.paused()):
+        house.deliveries.resume(scope)
+    house.soon(delivery)
+    assert house.engine.publish(delivery) == Status.PUBLISHED
+    assert len(house.world.posts) == 1
+
+
+def test_a_key_that_has_run_out_is_not_trusted_any_more(house):
+    house = House(house.store, house.settings, ProofClass.A, window=timedelta(minutes=55))
+    house.world.idempotent = False
+    delivery = house.plan()
+    house.world.script = [Unconfirmed("no answer")]
+    house.engine.publish(delivery)
+
+    house.clock += timedelta(minutes=56)
+    house.soon(delivery)
+    assert house.engine.publish(delivery) == Status.PUBLISHED
+    assert len(house.world.sent) == 1
+
+
+def test_a_refusal_fails_with_the_platforms_own_words(house):
+    delivery = house.plan()
+    house.world.script = [Rejected("the platform answered 422", words="Text is too long")]
+
+    assert house.engine.publish(delivery) == Status.FAILED
+    assert house.deliveries.get(delivery).reason == "the platform answered 422: Text is too long"
+
+
+def test_an_unreachable_platform_is_tried_again_and_fails_after_the_set_number(house):
+    delivery = house.plan()
+    house.world.script = [Unavailable("no connection")] * 9
+
+    seen = []
+    for _ in range(3):
+        seen.append(house.engine.publish(delivery))
+        house.soon(delivery)
+    assert seen == ["scheduled", "scheduled", "failed"]
+
+
+def test_a_rate_limit_waits_its_time_costs_no_attempt_and_holds_the_whole_account(house):
+    delivery, other = house.plan(), house.plan("Other")
+    house.world.script = [RateLimited("slow down", retry_after=60)]
+
+    house.engine.publish(delivery)
+    found = house.deliveries.get(delivery)
+    assert (found.status, found.attempts) == (Status.SCHEDULED, 0)
+    assert house.engine.publish(other) == "paused"
+    assert house.deliveries.next_look(other) > datetime.now(UTC) + timedelta(seconds=50)
+
+
+def test_a_refused_token_is_renewed_once_and_else_pauses_the_account(house):
+    first = house.plan()
+    house.accounts.renewals = [True, False]
+    house.world.script = [Unauthorized("expired"), Unauthorized("expired")]
+
+    assert house.engine.publish(first) == Status.SCHEDULED
+    assert house.deliveries.paused() == {}
+    house.soon(first)
+    house.engine.publish(first)
+    assert "account:main.fake" in house.deliveries.paused()
+    assert house.deliveries.get(first).attempts == 0
+
+
+def test_a_thread_is_sent_in_order_and_goes_on_where_it_was_cut_off(house):
+    delivery = house.plan(steps=3)
+    house.world.script = ["ok", Unavailable("no connection"), "ok", "ok"]
+
+    for _ in range(4):
+        house.engine.publish(delivery)
+        house.soon(delivery)
+    assert house.status(delivery) == Status.PUBLISHED
+    assert list(house.world.posts.values()) == ["Hello 0", "Hello 1", "Hello 2"]
+    assert [c.reply_to.id if c.reply_to else None for c in house.world.sent][-1] == list(house.world.posts)[1]
+
+
+def test_a_worker_lost_before_the_commit_costs_nothing_but_an_attempt(house):
+    delivery = house.plan()
+    house.deliveries.begin(delivery, lease=0.01, stale=3600)
+    time.sleep(0.03)
+    house.engine.tick()
+
+    assert house.status(delivery) == Status.SCHEDULED
+    assert house.engine.publish(delivery) == Status.PUBLISHED
+
+
+def test_a_worker_lost_during_the_commit_leaves_an_unknown_end(house):
+    delivery = house.plan()
+    turn = house.deliveries.begin(delivery, lease=1.2, stale=3600)
+    step = dataclasses.replace(turn.delivery.steps[0], at=house.clock, prepared={})
+    assert house.deliveries.intend(turn, (step,), seconds=0.5) == "ok"
+    time.sleep(1.3)
+    house.engine.tick()
+
+    assert house.status(delivery) == Status.UNCONFIRMED
+
+
+def test_who_has_lost_the_lease_may_neither_commit_nor_finish(house):
+    delivery = house.plan()
+    old = house.deliveries.begin(delivery, lease=0.01, stale=3600)
+    time.sleep(0.03)
+    house.engine.tick()
+    new = house.deliveries.begin(delivery, lease=30, stale=3600)
+
+    assert new.fence == old.fence + 1
+    assert house.deliveries.intend(old, old.delivery.steps, seconds=0) == "lost"
+    assert not house.deliveries.finish(old, Status.SCHEDULED, note="late", wait=0)
+    assert house.deliveries.intend(new, new.delivery.steps, seconds=0) == "ok"
+
+
+def test_a_lease_too_short_for_the_commit_is_no_lease(house):
+    delivery = house.plan()
+    turn = house.deliveries.begin(delivery, lease=1, stale=3600)
+
+    assert house.deliveries.intend(turn, turn.delivery.steps, seconds=5) == "lost"
+
+
+def test_a_cancel_that_was_acknowledged_wins(house):
+    delivery = house.plan()
+    house.engine.tick()
+    decisions.cancel(house.deliveries, delivery)
+
+    assert house.engine.publish(delivery) == "cancelled"
+    assert house.world.sent == []
+
+
+def test_a_cancel_after_the_attempt_began_is_refused_with_the_reason(house):
+    delivery = house.plan()
+    house.deliveries.begin(delivery, lease=30, stale=3600)
+
+    with pytest.raises(Refused, match="it is preparing"):
+        decisions.cancel(house.deliveries, delivery)
+
+
+def test_nothing_begins_after_an_emergency_stop_and_late_posts_are_held_on_resume(house):
+    first = house.plan(due=datetime.now(UTC) + timedelta(milliseconds=50))
+    decisions.stop(house.deliveries, "all")
+    time.sleep(0.1)
+
+    assert house.engine.publish(first) == "paused"
+    assert house.world.sent == []
+    assert decisions.go_on(house.deliveries, "all") == 1
+    assert house.status(first) == Status.HELD
+
+
+def test_a_stop_between_preparing_and_the_commit_is_obeyed(house):
+    delivery = house.plan()
+    turn = house.deliveries.begin(delivery, lease=30, stale=3600)
+    house.deliveries.pause("account:main.fake", until=None, why="stopped")
+
+    assert house.deliveries.intend(turn, turn.delivery.steps, seconds=1) == "paused"
+
+
+def test_at_most_64_wake_ups_wait_however_many_posts_are_due(house):
+    for number in range(200):
+        house.plan(f"Post {number}")
+
+    for _ in range(5):
+        house.engine.tick()
+    assert len(house.woken) <= 64
+    assert house.deliveries.waiting() == len(house.woken)
+
+
+def test_a_wake_up_that_got_lost_is_sent_again(house):
+    delivery = house.plan()
+    house.deliveries.claim(most=64, settle=1, wake_ms=10)
+    time.sleep(0.02)
+
+    assert house.engine.tick() == 1
+    assert house.woken == [delivery]
+
+
+def test_planning_twice_changes_nothing(house):
+    delivery = house.plan()
+    house.engine.publish(delivery)
+    found = house.deliveries.get(delivery)
+
+    assert not house.deliveries.create(dataclasses.replace(found, status=Status.SCHEDULED), note="again")
+    assert house.status(delivery) == Status.PUBLISHED
+
+
+def test_scripts_forgotten_by_a_restarted_server_are_loaded_again(house):
+    house.plan("One")
+    house.store.client.script_flush()
+
+    assert house.engine.tick() == 1

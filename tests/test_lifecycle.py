@@ -1,0 +1,97 @@
+"""The tables of the lifecycle, each row looked at."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from publishers.core.errors import RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed, Unsupported
+from worker.lifecycle import BACKOFF_MOST, FINAL, LEASED, TRANSITIONS, WAITING, after, backoff, check, origins
+from worker.model import Status
+
+S = Status
+
+
+def outcome(error, *, attempts=0, uncertain=False):
+    return after(error, attempts=attempts, most=8, uncertain=uncertain, settle=45, rng=random.Random(1))
+
+
+def test_a_table_that_forgets_a_status_is_refused():
+    with pytest.raises(ValueError, match="no row for"):
+        check({s: t for s, t in TRANSITIONS.items() if s is not S.PARKED})
+
+
+def test_a_table_with_a_status_nobody_reaches_is_refused():
+    table = {s: t - {S.SKIPPED} for s, t in TRANSITIONS.items()}
+
+    with pytest.raises(ValueError, match="no way leads to"):
+        check(table)
+
+
+def test_a_table_in_which_a_delivery_hangs_is_refused():
+    with pytest.raises(ValueError, match="no way leads out of"):
+        check({**TRANSITIONS, S.PREPARING: frozenset()})
+
+
+def test_only_a_commit_that_was_begun_can_become_public():
+    assert origins(S.PUBLISHED) == {S.PUBLISHING, S.UNCONFIRMED, S.PARKED, S.AWAITING_PERSON}
+
+
+def test_what_was_perhaps_sent_is_never_cancelled_or_failed_by_itself():
+    assert S.FAILED not in TRANSITIONS[S.UNCONFIRMED]
+    assert S.CANCELLED not in TRANSITIONS[S.UNCONFIRMED]
+    assert S.CANCELLED not in TRANSITIONS[S.PUBLISHING]
+
+
+def test_statuses_are_waiting_leased_final_or_a_persons_to_decide():
+    person = {S.DRAFT, S.AWAITING_APPROVAL, S.AWAITING_PERSON}
+    assert set(Status) == WAITING | LEASED | FINAL | person
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "costs"),
+    [
+        (Unavailable("x"), S.SCHEDULED, True),
+        (RateLimited("x", retry_after=90), S.SCHEDULED, False),
+        (Unconfirmed("x"), S.UNCONFIRMED, True),
+        (Rejected("x"), S.FAILED, False),
+        (Unauthorized("x"), S.SCHEDULED, False),
+        (Unsupported("x"), S.FAILED, False),
+    ],
+)
+def test_each_error_leads_where_the_table_in_the_readme_says(error, status, costs):
+    found = outcome(error)
+
+    assert (found.status, found.costs) == (status, costs)
+
+
+def test_a_rate_limit_is_waited_out_exactly_and_pauses_the_account():
+    found = outcome(RateLimited("x", retry_after=90))
+
+    assert (found.wait, found.pause) == (90, 90)
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable("x"), RateLimited("x", retry_after=9), Rejected("x"), Unauthorized("x"), Unsupported("x")]
+)
+def test_after_a_lost_answer_no_error_settles_the_step(error):
+    assert outcome(error, uncertain=True).status is S.UNCONFIRMED
+
+
+def test_the_last_try_fails_but_what_was_perhaps_sent_waits_for_a_person():
+    assert outcome(Unavailable("x"), attempts=7).status is S.FAILED
+    assert outcome(Unavailable("x"), attempts=10, uncertain=True).status is S.PARKED
+
+
+def test_a_token_that_was_refused_asks_for_a_new_one_whether_or_not_an_answer_was_lost():
+    assert outcome(Unauthorized("x")).reconnect
+    assert outcome(Unauthorized("x"), uncertain=True).reconnect
+
+
+def test_backing_off_doubles_is_capped_and_never_early():
+    rng = random.Random(1)
+    waits = [backoff(n, rng) for n in range(40)]
+
+    assert all(w >= min(5 * 2**n, BACKOFF_MOST) for n, w in enumerate(waits))
+    assert max(waits) <= BACKOFF_MOST * 1.25

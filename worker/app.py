@@ -1,0 +1,169 @@
+"""The Celery application: queues, pools and the loops that run beside them. A message only says "look at this id"."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+import threading
+import time
+from typing import Any
+
+import structlog
+from celery import Celery
+from celery.signals import setup_logging, worker_ready, worker_shutting_down
+from kombu import Queue
+
+from worker import log as logs
+from worker.app_urls import broker_of
+from worker.errors import HandbillError
+from worker.pipeline.publish import Engine
+from worker.runtime import Runtime, open_runtime
+from worker.settings import Settings, settings
+
+log = structlog.get_logger()
+
+PUBLISH = "publish"
+CONTENT = "content"
+CANARY_EVERY = 5.0
+DEAF_AFTER = 30.0
+EXIT_DEAF = 70
+
+
+def make(config: Settings) -> Celery:
+    """The application for these settings; JSON only, no results, no eta."""
+    celery = Celery("handbill", broker=broker_of(config.broker_url or config.redis_url), include=["worker.tasks"])
+    celery.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        task_ignore_result=True,
+        task_default_queue=PUBLISH,
+        task_queues=[Queue(PUBLISH), Queue(CONTENT)],
+        task_create_missing_queues=True,
+        worker_direct=True,
+        worker_prefetch_multiplier=1,
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={"visibility_timeout": 3600, "health_check_interval": 10, "socket_keepalive": True},
+    )
+    return celery
+
+
+app = make(settings())
+
+
+@functools.cache
+def runtime() -> Runtime:
+    """This worker's connections, opened once per process."""
+    return open_runtime(settings(), settings().redis_url)
+
+
+@functools.cache
+def engine() -> Engine:
+    """This worker's publishing engine."""
+    return runtime().engine(wake=_wake, depth=_depth)
+
+
+class Pulse:
+    """Signs of life of this process' pool: how many tasks run, and when one last started."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.running = 0
+        self.last = time.monotonic()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.running += 1
+            self.last = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.running -= 1
+            self.last = time.monotonic()
+
+
+pulse = Pulse()
+nudge = threading.Event()
+_stop = threading.Event()
+
+
+def _wake(delivery: str) -> None:
+    app.send_task("handbill.look", args=[delivery], queue=PUBLISH, retry=False)
+
+
+def _depth() -> int:
+    """How many wake-ups wait in the broker, counted by the broker itself (Redis or RabbitMQ)."""
+    with app.connection_for_write() as connection:
+        channel = connection.default_channel
+        return int(channel.queue_declare(PUBLISH, durable=True, passive=True).message_count)
+
+
+def tick_loop(every: float) -> None:
+    """Tick until the worker stops: at once when a task starts, at the latest after ``every`` seconds."""
+    while not _stop.is_set():
+        nudge.wait(every)
+        nudge.clear()
+        try:
+            engine().tick()
+        except Exception as error:  # noqa: BLE001 - Redis or the broker is away; the next tick tries again
+            log.warning("tick failed", error=type(error).__name__, reason=str(error)[:200])
+            _stop.wait(1.0)
+
+
+def canary_loop(name: str, threads: int) -> None:
+    """Send this worker a task of its own and leave, to be restarted, when none comes back: it has gone deaf.
+
+    A worker may answer `inspect ping` and still consume nothing (celery#10302, kombu#2492).
+    """
+    while not _stop.wait(CANARY_EVERY):
+        if pulse.running < threads and time.monotonic() - pulse.last > DEAF_AFTER:
+            log.error("nothing consumed, leaving to be restarted", seconds=DEAF_AFTER)
+            os._exit(EXIT_DEAF)
+        try:
+            app.send_task("handbill.canary", args=[name], queue=f"{name}.dq2", expires=DEAF_AFTER, retry=False)
+        except Exception as error:  # noqa: BLE001 - the broker is away; the pulse above decides
+            log.warning("canary not sent", error=type(error).__name__)
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]  # Celery publishes no types
+def _logging(**_: Any) -> None:
+    logs.configure(settings().log)
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]  # Celery publishes no types
+def _ready(sender: Any, **_: Any) -> None:
+    queues = {queue.name for queue in sender.task_consumer.queues} if sender.task_consumer else set()
+    if PUBLISH in queues:
+        config = settings()
+        threading.Thread(target=tick_loop, args=(config.tick_seconds,), daemon=True, name="tick").start()
+        threads = config.publish_threads
+        threading.Thread(target=canary_loop, args=(sender.hostname, threads), daemon=True, name="canary").start()
+    log.info("worker ready", queues=sorted(queues))
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]  # Celery publishes no types
+def _stopping(**_: Any) -> None:
+    _stop.set()
+
+
+def run_worker(queue: str) -> int:
+    """Run a worker for one queue in this process until it is stopped; returns its exit code."""
+    config = settings()
+    if not config.redis_url:
+        raise HandbillError("A worker needs HANDBILL_REDIS_URL", do="Set it, or run: handbill up")
+    runtime().store.ping()
+    name = f"{queue}-{os.getpid()}@{socket.gethostname()}"
+    pool = ["--pool=threads", f"--concurrency={config.publish_threads}"]
+    if queue == CONTENT:
+        pool = ["--pool=prefork", f"--concurrency={config.content_processes}", "--max-tasks-per-child=500"]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
+    if queue == CONTENT:
+        # A child must not share its parent's connections.
+        runtime().close()
+        runtime.cache_clear()
+    app.worker_main(["worker", f"--queues={queue}", f"--hostname={name}", *pool, *quiet])
+    return 0

@@ -1,0 +1,520 @@
+"""The ``handbill`` command: reads its words, calls a use case, prints what came of it; JSON goes to stdout alone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import click
+import typer
+from rich.console import Console
+
+from worker import log as logs
+from worker.errors import HandbillError
+from worker.settings import settings
+
+cli = typer.Typer(
+    help="Handbill turns a published article into posts on every account you own: once, provably.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+accounts_cli = typer.Typer(help="Connect, list, check and remove accounts.", no_args_is_help=True)
+delivery_cli = typer.Typer(help="Look at one delivery, or decide what becomes of it.", no_args_is_help=True)
+tokens_cli = typer.Typer(help="Tokens for the JSON API.", no_args_is_help=True)
+cli.add_typer(accounts_cli, name="accounts")
+cli.add_typer(delivery_cli, name="delivery")
+cli.add_typer(tokens_cli, name="tokens")
+
+err = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Source = Annotated[str, typer.Argument(help="A URL, a path to .html, .md or .txt, or - for standard input.")]
+AccountName = Annotated[str, typer.Argument(help="An account's id, with or without its workspace.")]
+DeliveryName = Annotated[str, typer.Argument(help="A delivery's id.")]
+Workspace = Annotated[str, typer.Option("--workspace", help="Workspace; HANDBILL_WORKSPACE if left out.")]
+
+
+def main() -> NoReturn:
+    """Run the command; every error is one line on stderr, and no traceback reaches a user."""
+    try:
+        logs.configure(settings().log if os.environ.get("HANDBILL_LOG") else "error")
+        code = cli(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except HandbillError as error:
+        sys.exit(_fail(str(error)))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("HANDBILL_LOG") == "debug":
+            raise
+        what = _redis_words(error) or f"Unexpected {type(error).__name__}: {error}. HANDBILL_LOG=debug shows more."
+        sys.exit(_fail(what))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(line: str) -> int:
+    print(" ".join(logs.redact(line).split()), file=sys.stderr)
+    return 1
+
+
+def _redis_words(error: Exception) -> str:
+    from worker.store.redis import lost  # noqa: PLC0415 - commands that need no Redis start faster without it
+
+    return lost(error)
+
+
+@contextlib.contextmanager
+def _parts() -> Iterator[Any]:
+    """The wired parts, on the given Redis or on the data folder's own for as long as the command runs."""
+    from worker.runtime import open_runtime  # noqa: PLC0415
+    from worker.up import redis_for  # noqa: PLC0415
+
+    with redis_for(settings()) as url:
+        parts = open_runtime(settings(), url)
+        try:
+            yield parts
+        finally:
+            parts.close()
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _workspace(given: str) -> str:
+    return given or settings().workspace
+
+
+@cli.command()
+def up() -> None:
+    """Run everything on this machine: Redis if none is given, workers, rehearsal platforms, web page."""
+    from worker.up import supervisor  # noqa: PLC0415
+
+    config = settings()
+    house = supervisor(config)
+    err.print(f"Handbill on http://{config.host}:{config.port}  data in {config.data_dir.resolve()}  Ctrl-C ends it")
+    house.run()
+
+
+@cli.command()
+def demo(
+    source: Annotated[str, typer.Argument(help="Any article; a sample if left out.")] = "",
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Stay up, with the web page, until Ctrl-C.")] = False,
+) -> int:
+    """Show the main job: an article becomes posts on stand-in platforms; nothing leaves this machine."""
+    from worker.demo import run_demo  # noqa: PLC0415
+
+    return run_demo(settings(), source, keep=keep, console=out)
+
+
+@cli.command()
+def preview(
+    source: Source,
+    *,
+    platform: Annotated[list[str] | None, typer.Option("--platform", help="Only these; repeat for more.")] = None,
+    account: Annotated[list[str] | None, typer.Option("--account", help="As this account would send it.")] = None,
+    folder: Annotated[Path | None, typer.Option("--out", help="Folder for the pictures.")] = None,
+    workspace: Workspace = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show what would be posted. Sends nothing; needs no Redis unless an account is named."""
+    import publishers  # noqa: PLC0415
+    from worker.pipeline.plan import Studio, composed_json, platform_post  # noqa: PLC0415
+    from worker.show import article_json, content_json  # noqa: PLC0415
+
+    config = settings()
+    studio = Studio(config, folder or config.data_dir / "preview")
+    if account:
+        with _parts() as parts:
+            chosen = [parts.accounts.find(name, _workspace(workspace)) for name in account]
+    else:
+        chosen = []
+    article, content = studio.read(source, workspace=_workspace(workspace))
+    posts = [composed_json(a.platform, studio.post_for(article, content, a)) | {"account": a.id} for a in chosen]
+    if not chosen:
+        names = platform or publishers.names()
+        posts = [composed_json(name, platform_post(studio, article, content, name)) for name in names]
+    for warning in studio.warnings:
+        err.print(warning, markup=False)
+    if as_json:
+        _print_json({"article": article_json(article), "content": content_json(content), "posts": posts})
+        return
+    out.print(f"[bold]{article.title}[/bold]")
+    for post in posts:
+        out.rule(f"{post.get('account', post['platform'])}  {post['length']}/{post['limit']}", align="left")
+        out.print(str(post["text"]), markup=False, soft_wrap=True)
+        for media in post["media"]:
+            out.print(f"[{media['width']}×{media['height']} {media['path']}]\nAlt: {media['alt']}", markup=False)
+
+
+@cli.command()
+def share(
+    source: Source,
+    *,
+    account: Annotated[list[str] | None, typer.Option("--account", help="Only these; all if left out.")] = None,
+    at: Annotated[str, typer.Option(help="now, or an ISO time in the account's zone.")] = "now",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until everything is public or has failed.")] = False,
+    approve: Annotated[bool, typer.Option("--approve", help="Hold the posts until somebody approves them.")] = False,
+    workspace: Workspace = "",
+    as_json: AsJson = False,
+) -> int:
+    """Turn an article into posts on your accounts. The same article again posts nothing twice."""
+    from worker.lifecycle import FINAL  # noqa: PLC0415
+    from worker.model import Status  # noqa: PLC0415
+    from worker.pipeline.share import share as run  # noqa: PLC0415
+    from worker.show import deliveries_table, delivery_json  # noqa: PLC0415
+
+    with _parts() as parts:
+        article, planned = run(
+            parts, source, workspace=_workspace(workspace), accounts=account or (), at=at, approve=approve
+        )
+        for warning in parts.planner.studio.warnings:
+            err.print(warning, markup=False)
+        if not parts.records.alive():
+            err.print("No worker is running: the posts wait. Start one with: handbill up")
+        ids = [d.id for d in planned]
+        while wait and not all(d.status in FINAL for d in planned):
+            time.sleep(0.25)
+            planned = list(parts.deliveries.several(ids))
+        known = {a.id: a for a in parts.records.accounts(_workspace(workspace))}
+    if as_json:
+        _print_json(
+            {
+                "article": {"id": article.id, "url": article.url, "title": article.title},
+                "deliveries": [delivery_json(d) for d in planned],
+            }
+        )
+    else:
+        out.print(article.title, style="bold", markup=False)
+        out.print(deliveries_table(planned, known))
+    good = {Status.PUBLISHED, Status.EDITED}
+    if not wait:
+        good |= {Status.SCHEDULED, Status.AWAITING_APPROVAL, Status.PREPARING, Status.PUBLISHING, Status.UNCONFIRMED}
+    return 0 if all(d.status in good for d in planned) else 1
+
+
+@cli.command()
+def deliveries(
+    *,
+    status: Annotated[str, typer.Option(help="Only this status, such as parked.")] = "",
+    workspace: Workspace = "",
+    as_json: AsJson = False,
+) -> None:
+    """List deliveries, the latest change first."""
+    from worker.model import Status  # noqa: PLC0415
+    from worker.show import deliveries_table, delivery_json  # noqa: PLC0415
+
+    try:
+        wanted = [Status(status.replace("_", " "))] if status else list(Status)
+    except ValueError:
+        do = f"Use one of: {', '.join(Status)}"
+        raise HandbillError(f"There is no status {status}", do=do) from None
+    with _parts() as parts:
+        found = [
+            d for d in parts.deliveries.several(parts.deliveries.ids(wanted)) if d.workspace == _workspace(workspace)
+        ]
+        known = {a.id: a for a in parts.records.accounts(_workspace(workspace))}
+    if as_json:
+        _print_json([delivery_json(d) for d in found])
+    elif found:
+        out.print(deliveries_table(found, known))
+    else:
+        out.print("No deliveries. Share an article with: handbill share SOURCE")
+
+
+@delivery_cli.command("show")
+def delivery_show(delivery: DeliveryName, *, as_json: AsJson = False) -> None:
+    """What it says, where it stands, and everything that happened to it."""
+    from worker.show import delivery_json, event_json  # noqa: PLC0415
+
+    with _parts() as parts:
+        found = parts.deliveries.get(delivery)
+        events = parts.deliveries.history(delivery)
+        look = parts.deliveries.next_look(delivery)
+    if as_json:
+        _print_json(delivery_json(found) | {"history": [event_json(e) for e in events]})
+        return
+    out.print(f"[bold]{found.status}[/bold]  {found.account}  due {found.due:%Y-%m-%d %H:%M:%S} UTC")
+    if look is not None:
+        out.print(f"next look {look:%Y-%m-%d %H:%M:%S} UTC")
+    out.rule()
+    out.print(found.steps[0].post.text, markup=False, soft_wrap=True)
+    out.rule()
+    for event in events:
+        out.print(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.status:<12}  {event.note}", markup=False, soft_wrap=True)
+
+
+@delivery_cli.command("retry")
+def delivery_retry(delivery: DeliveryName) -> None:
+    """Send a failed, held or cancelled-by-mistake post after all: it becomes due now."""
+    from worker.decisions import retry  # noqa: PLC0415
+
+    with _parts() as parts:
+        retry(parts.deliveries, delivery)
+    out.print(f"{delivery} is due now")
+
+
+@delivery_cli.command("cancel")
+def delivery_cancel(delivery: DeliveryName) -> None:
+    """Never send it; refused once an attempt has begun."""
+    from worker.decisions import cancel  # noqa: PLC0415
+
+    with _parts() as parts:
+        cancel(parts.deliveries, delivery)
+    out.print(f"{delivery} is cancelled")
+
+
+@delivery_cli.command("approve")
+def delivery_approve(delivery: DeliveryName) -> None:
+    """Let a post that awaits approval go out at its time."""
+    from worker.decisions import approve  # noqa: PLC0415
+
+    with _parts() as parts:
+        approve(parts.deliveries, delivery)
+    out.print(f"{delivery} is approved")
+
+
+@delivery_cli.command("resolve")
+def delivery_resolve(
+    delivery: DeliveryName,
+    *,
+    there: Annotated[str, typer.Option("--there", help="It is public: its address or id.")] = "",
+    send_again: Annotated[bool, typer.Option("--send-again", help="It is not public: send it again.")] = False,
+) -> None:
+    """Settle a parked post: you looked, and it is there, or it is not."""
+    from worker.decisions import resolve  # noqa: PLC0415
+
+    if bool(there) == send_again:
+        raise click.UsageError("Give either --there ADDRESS or --send-again.")
+    with _parts() as parts:
+        resolve(parts.deliveries, delivery, there=there)
+    out.print(f"{delivery} is {'published' if there else 'due now'}")
+
+
+@accounts_cli.command("add")
+def accounts_add(
+    platform: Annotated[str, typer.Argument(help="A platform's name; see: handbill accounts platforms.")],
+    *,
+    values: Annotated[list[str] | None, typer.Option("--set", help="name=value; name=@FILE reads a file.")] = None,
+    name: Annotated[str, typer.Option(help="A name of your own for it.")] = "",
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="On the local stand-in platform.")] = False,
+    workspace: Workspace = "",
+    as_json: AsJson = False,
+) -> None:
+    """Connect an account: asks the platform who you are, then stores it, secrets encrypted."""
+    from worker.show import account_json  # noqa: PLC0415
+
+    given = dict(_pair(v) for v in values or ())
+    with _parts() as parts:
+        account = parts.accounts.connect(
+            platform, given, workspace=_workspace(workspace), name=name, rehearsal=rehearsal
+        )
+    if as_json:
+        _print_json(account_json(account))
+    else:
+        out.print(f"{account.id} is connected as {account.name} {account.url}".rstrip(), markup=False)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise click.UsageError(f"--set {text}: write name=value.")
+    if value.startswith("@"):
+        try:
+            value = Path(value[1:]).read_text().strip()
+        except OSError as error:
+            raise HandbillError(f"{value[1:]} cannot be read", why=str(error.strerror)) from None
+    return name, value
+
+
+@accounts_cli.command("platforms")
+def accounts_platforms(*, as_json: AsJson = False) -> None:
+    """List the platforms and what each needs to connect."""
+    import publishers  # noqa: PLC0415
+
+    rows = []
+    for name in publishers.names():
+        adapter = publishers.load(name)
+        fields = [
+            {"name": f.name, "label": f.label, "secret": f.secret, "required": f.required} for f in adapter.fields
+        ]
+        rows.append({"platform": name, "label": adapter.label, "settings": fields})
+        if not as_json:
+            wanted = ", ".join(f.name if f.required else f"[{f.name}]" for f in adapter.fields)
+            out.print(f"{name:<10} {adapter.label:<12} {wanted}", markup=False)
+    if as_json:
+        _print_json(rows)
+
+
+@accounts_cli.command("list")
+def accounts_list(*, workspace: Workspace = "", as_json: AsJson = False) -> None:
+    """List the accounts."""
+    from worker.show import account_json  # noqa: PLC0415
+
+    with _parts() as parts:
+        found = parts.records.accounts(_workspace(workspace))
+        paused = parts.deliveries.paused()
+    if as_json:
+        _print_json([account_json(a) | {"paused": paused.get(f"account:{a.id}", (None, ""))[1]} for a in found])
+        return
+    if not found:
+        out.print("No accounts. Add one with: handbill accounts add PLATFORM")
+    for account in found:
+        state = paused.get(f"account:{account.id}", (None, ""))[1]
+        kind = "rehearsal" if account.rehearsal else account.url
+        out.print(f"{account.id:<28} {account.name:<24} {kind}  {state}".rstrip(), markup=False)
+
+
+@accounts_cli.command("check")
+def accounts_check(account: AccountName, *, workspace: Workspace = "") -> None:
+    """Ask the platform whether the account still works and what it takes."""
+    with _parts() as parts:
+        found = parts.accounts.find(account, _workspace(workspace))
+        profile = parts.accounts.check(found)
+        parts.deliveries.resume(f"account:{found.id}")
+    out.print(f"{found.id} works, as {profile.name} {profile.url}".rstrip(), markup=False)
+
+
+@accounts_cli.command("remove")
+def accounts_remove(account: AccountName, *, workspace: Workspace = "") -> None:
+    """Forget an account and its secrets; what is scheduled on it will fail with that reason."""
+    with _parts() as parts:
+        found = parts.accounts.find(account, _workspace(workspace))
+        parts.records.remove_account(found)
+    out.print(f"{found.id} is removed")
+
+
+@cli.command()
+def count(
+    platform: Annotated[str, typer.Option("--platform", help="Whose way of counting.")],
+) -> None:
+    """Read lines of JSON strings on stdin; print one length per line, as the platform counts."""
+    import publishers  # noqa: PLC0415
+
+    try:
+        limits = publishers.load(platform).limits
+    except KeyError as error:
+        raise HandbillError(str(error.args[0]).capitalize()) from None
+    for number, line in enumerate(sys.stdin, 1):
+        if not line.strip():
+            continue
+        try:
+            text = json.loads(line)
+        except ValueError:
+            raise HandbillError(f"Line {number} is no JSON string", do='Write "like this"') from None
+        if not isinstance(text, str):
+            raise HandbillError(f"Line {number} is no JSON string", do='Write "like this"')
+        print(limits.length(text))
+
+
+def _scope(account: str, workspace: str, *, everything: bool) -> str:
+    given = [bool(account), bool(workspace), everything]
+    if sum(given) != 1:
+        raise click.UsageError("Give one of --account ID, --workspace W or --all.")
+    if everything:
+        return "all"
+    return f"workspace:{workspace}" if workspace else f"account:{account}"
+
+
+@cli.command()
+def pause(
+    *,
+    account: Annotated[str, typer.Option("--account", help="This account.")] = "",
+    workspace: Annotated[str, typer.Option("--workspace", help="This workspace.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
+) -> None:
+    """Emergency stop: when this returns, nothing more begins to be sent."""
+    from worker.decisions import stop  # noqa: PLC0415
+
+    with _parts() as parts:
+        scope = _scope(_full(parts, account), workspace, everything=everything)
+        ended = stop(parts.deliveries, scope)
+    out.print(f"{scope} is paused; {ended} already being sent have ended")
+
+
+@cli.command()
+def resume(
+    *,
+    account: Annotated[str, typer.Option("--account", help="This account.")] = "",
+    workspace: Annotated[str, typer.Option("--workspace", help="This workspace.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
+) -> None:
+    """Send again; what became late meanwhile is held for review."""
+    from worker.decisions import go_on  # noqa: PLC0415
+
+    with _parts() as parts:
+        scope = _scope(_full(parts, account), workspace, everything=everything)
+        held = go_on(parts.deliveries, scope)
+    out.print(f"{scope} sends again; {held} late posts are held for review: handbill deliveries --status held")
+
+
+def _full(parts: Any, account: str) -> str:
+    return parts.accounts.find(account, settings().workspace).id if account else ""
+
+
+@tokens_cli.command("create")
+def tokens_create(
+    *,
+    scope: Annotated[str, typer.Option(help="read, write or admin.")],
+    name: Annotated[str, typer.Option(help="What it is for.")] = "",
+    workspace: Workspace = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a token for the JSON API; it is shown once."""
+    if scope not in {"read", "write", "admin"}:
+        raise HandbillError(f"There is no scope {scope}", do="Use read, write or admin")
+    with _parts() as parts:
+        token = parts.records.create_token(scope=scope, workspace=_workspace(workspace), name=name)
+    if as_json:
+        _print_json({"token": token, "scope": scope, "workspace": _workspace(workspace)})
+    else:
+        out.print(token, markup=False)
+
+
+@cli.command()
+def doctor(*, as_json: AsJson = False) -> int:
+    """Check everything Handbill stands on, and say what to do about what is wrong."""
+    from worker.doctor import examine  # noqa: PLC0415
+
+    findings = examine(settings())
+    if as_json:
+        _print_json([{"check": f.check, "ok": f.ok, "found": f.found, "do": f.do} for f in findings])
+    else:
+        for finding in findings:
+            mark = "[green]ok[/green]" if finding.ok else "[red]!![/red]"
+            out.print(f"{mark}  {finding.check:<12} {finding.found}" + (f"  → {finding.do}" if finding.do else ""))
+    return 0 if all(f.ok for f in findings) else 1
+
+
+@cli.command()
+def worker(queues: Annotated[str, typer.Option(help="publish or content.")] = "publish") -> int:
+    """Run one worker (handbill up runs both kinds, and starts them again when they die)."""
+    if queues not in {"publish", "content"}:
+        raise HandbillError(f"There is no queue {queues}", do="Use publish or content")
+    from worker.app import run_worker  # noqa: PLC0415
+
+    return run_worker(queues)
+
+
+@cli.command()
+def web(host: Annotated[str, typer.Option(help="HANDBILL_HOST if left out.")] = "") -> None:
+    """Run the web page and the JSON API."""
+    argv = [sys.executable, "-m", "web", *(["--host", host] if host else [])]
+    os.execv(sys.executable, argv)  # noqa: S606 - our own module; the command becomes it

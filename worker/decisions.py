@@ -1,0 +1,116 @@
+"""What a person decides about deliveries: retry, cancel, approve, resolve, stop and go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from publishers.core.post import Receipt
+from worker.errors import Refused
+from worker.model import Delivery, Status, Step
+from worker.store.deliveries import Deliveries
+
+LOOK_EVERY = 0.05
+
+
+def retry(deliveries: Deliveries, delivery: str) -> None:
+    """A failed or held post is due now; raises Refused if it is anything else."""
+    fields = {"attempts": 0, "reason": ""}
+    origins = (Status.FAILED, Status.HELD)
+    deliveries.change(delivery, Status.SCHEDULED, origins=origins, note="sent again by hand", fields=fields)
+
+
+def cancel(deliveries: Deliveries, delivery: str) -> None:
+    """It is never sent; raises Refused once an attempt has begun or has an unknown end."""
+    origins = (
+        Status.DRAFT,
+        Status.AWAITING_APPROVAL,
+        Status.SCHEDULED,
+        Status.HELD,
+        Status.FAILED,
+        Status.AWAITING_PERSON,
+    )
+    deliveries.change(delivery, Status.CANCELLED, origins=origins, note="cancelled by hand")
+
+
+def approve(deliveries: Deliveries, delivery: str) -> None:
+    """It goes out at its time; raises Refused unless it awaits approval and is as it was looked at."""
+    found = deliveries.get(delivery)
+    deliveries.change(
+        delivery,
+        Status.SCHEDULED,
+        origins=(Status.AWAITING_APPROVAL,),
+        note="approved",
+        due=found.due,
+        version=found.version,
+    )
+
+
+def resolve(deliveries: Deliveries, delivery: str, *, there: str) -> None:
+    """A person looked: it is public as ``there`` (an address or id), or, if that is empty, it is not: send again."""
+    found = deliveries.get(delivery)
+    settled = {"uncertain": 0, "looks": 0, "attempts": 0, "reason": ""}
+    if not there:
+        step = dataclasses.replace(found.current, prepared=None, at=None)
+        deliveries.change(
+            delivery,
+            Status.SCHEDULED,
+            origins=(Status.PARKED,),
+            note="a person looked and it is not there: sent again",
+            steps=_with(found, step),
+            fields=settled,
+        )
+        return
+    receipt = Receipt(id=there, url=there if there.startswith("http") else None)
+    step = dataclasses.replace(found.current, receipt=receipt)
+    deliveries.change(
+        delivery,
+        Status.PUBLISHED,
+        origins=(Status.PARKED,),
+        note=f"a person looked and it is there: {there}",
+        steps=_with(found, step),
+        fields=settled | {"step": found.step + 1},
+    )
+
+
+def stop(deliveries: Deliveries, scope: str, *, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Let nothing of ``scope`` begin to be sent; returns when whatever had begun before has ended, and how many.
+
+    A commit that passed its last check just before the stop is waited for, so after this none begins.
+    """
+    deliveries.pause(scope, until=None, why="stopped by hand")
+    begun = {d.id: d.fence for d in _sending(deliveries, scope)}
+    while any(d.fence == begun.get(d.id) for d in _sending(deliveries, scope)):
+        sleep(LOOK_EVERY)
+    return len(begun)
+
+
+def go_on(deliveries: Deliveries, scope: str) -> int:
+    """Let ``scope`` send again; what became due during the stop is held for review. Returns how many."""
+    if not deliveries.resume(scope):
+        raise Refused(f"{scope} is not paused")
+    now = datetime.now(UTC)
+    held = 0
+    for found in deliveries.several(deliveries.ids([Status.SCHEDULED], most=1_000_000)):
+        if _covers(scope, found) and found.due < now and found.step == 0:
+            deliveries.change(
+                found.id, Status.HELD, origins=(Status.SCHEDULED,), note="became late while everything was stopped"
+            )
+            held += 1
+    return held
+
+
+def _sending(deliveries: Deliveries, scope: str) -> list[Delivery]:
+    statuses = [Status.PREPARING, Status.PUBLISHING, Status.UNCONFIRMED]
+    found = deliveries.several(deliveries.ids(statuses, most=100_000))
+    return [d for d in found if _covers(scope, d) and deliveries.leased(d.id)]
+
+
+def _covers(scope: str, delivery: Delivery) -> bool:
+    return scope in {"all", f"workspace:{delivery.workspace}", f"account:{delivery.account}"}
+
+
+def _with(delivery: Delivery, step: Step) -> tuple[Step, ...]:
+    return (*delivery.steps[: delivery.step], step, *delivery.steps[delivery.step + 1 :])

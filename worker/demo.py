@@ -1,0 +1,140 @@
+"""The main job shown from end to end: an article, accounts on stand-in platforms, real workers, a gallery."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+import publishers
+from worker import embedded
+from worker.errors import HandbillError, NotFound
+from worker.lifecycle import FINAL
+from worker.model import Account, Delivery, Status
+from worker.pipeline.share import share
+from worker.runtime import Runtime, open_runtime
+from worker.settings import TEMPLATES, Settings
+from worker.show import deliveries_table
+from worker.up import answers, supervisor
+
+T = TypeVar("T")
+
+SAMPLE = TEMPLATES / "sample" / "index.html"
+PATIENCE = 60.0
+
+
+def run_demo(config: Settings, source: str, *, keep: bool, console: Console) -> int:
+    """Run everything, post ``source`` (empty = the sample article) to the demo accounts, show what happened.
+
+    Ends by itself unless ``keep``; exit code 0 if every post is public on its stand-in platform.
+    """
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    log_path = config.data_dir / "demo.log"
+    with log_path.open("a") as log:
+        house = supervisor(config, web=keep, log=log)
+        thread = threading.Thread(target=house.run, name="supervisor")
+        thread.start()
+        try:
+            return _show(config, source or str(SAMPLE), keep=keep, console=console, log=log_path)
+        except KeyboardInterrupt:
+            return 130
+        finally:
+            console.print("[dim]Stopping …[/dim]")
+            house.stop()
+            thread.join()
+
+
+def _show(config: Settings, source: str, *, keep: bool, console: Console, log: Path) -> int:
+    with console.status("Starting Redis, the workers and the stand-in platforms …"):
+        parts = _wait_for(lambda: _connect(config), "Redis does not come up", log)
+        _wait_for(lambda: answers(config.rehearsal), "the stand-in platforms do not come up", log)
+        _wait_for(parts.records.alive, "no worker consumes", log)
+    accounts = [_account(parts, name.strip()) for name in config.demo_platforms.split(",") if name.strip()]
+    with console.status("Reading the article, writing the texts, drawing the pictures …"):
+        article, planned = share(parts, source, workspace=config.workspace, accounts=[a.id for a in accounts])
+    console.print(f"[bold]{article.title}[/bold]  [dim]{article.site}[/dim]")
+    for warning in parts.planner.studio.warnings:
+        console.print(f"[yellow]{warning}[/yellow]")
+    done = _watch(parts, planned, console)
+    console.print(deliveries_table(done, {a.id: a for a in accounts}))
+    _read_aloud(done, console)
+    page = _gallery(config)
+    console.print(f"Gallery: {page.resolve().as_uri()}")
+    console.print("[dim]The platforms above are stand-ins on this machine: nothing has left it.[/dim]")
+    if keep:
+        console.print(f"Live page: http://{config.host}:{config.port}/gallery   (Ctrl-C ends everything)")
+        threading.Event().wait()
+    return 0 if all(d.status is Status.PUBLISHED for d in done) else 1
+
+
+def _connect(config: Settings) -> Runtime | None:
+    if config.redis_url:
+        return open_runtime(config, config.redis_url)
+    server = embedded.running(config.data_dir)
+    return open_runtime(config, server.url) if server else None
+
+
+def _account(parts: Runtime, platform: str) -> Account:
+    for name in (platform, f"{platform}-rehearsal"):
+        try:
+            return parts.accounts.find(name, parts.settings.workspace)
+        except NotFound:
+            continue
+    rehearsal = publishers.load(platform).networked
+    return parts.accounts.connect(platform, {}, workspace=parts.settings.workspace, rehearsal=rehearsal)
+
+
+def _watch(parts: Runtime, planned: list[Delivery], console: Console) -> list[Delivery]:
+    ids = [d.id for d in planned]
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("Publishing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+    ends = time.monotonic() + PATIENCE
+    with bar:
+        task = bar.add_task("publish", total=len(ids))
+        while True:
+            found = list(parts.deliveries.several(ids))
+            bar.update(task, completed=sum(d.status in FINAL for d in found))
+            if all(d.status in FINAL for d in found) or time.monotonic() > ends:
+                return found
+            time.sleep(0.2)
+
+
+def _read_aloud(done: list[Delivery], console: Console) -> None:
+    for delivery in done:
+        post = delivery.steps[0].post
+        console.rule(f"[bold]{delivery.platform}[/bold]", align="left")
+        console.print(post.text, markup=False, highlight=False, soft_wrap=True)
+        for media in post.media:
+            console.print(f"[dim][{media.width}×{media.height}, alt: {media.alt}][/dim]", highlight=False)
+    console.rule()
+
+
+def _gallery(config: Settings) -> Path:
+    page = config.data_dir / "gallery" / "gallery.html"
+    subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-m", "web.gallery", str(page)], check=True, stdout=subprocess.DEVNULL
+    )
+    return page
+
+
+def _wait_for(ask: Callable[[], T | None], what: str, log: Path) -> T:
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        if answer := ask():
+            return answer
+        time.sleep(0.1)
+    raise HandbillError("The demo did not start", why=what, do=f"See {log}")

@@ -1,0 +1,92 @@
+"""What Handbill stands on, checked: data folder, Redis, workers, accounts, the due list, text shaping, time zones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from worker import embedded
+from worker.content import cards
+from worker.errors import HandbillError
+from worker.model import Status
+from worker.runtime import Runtime, open_runtime
+from worker.settings import Settings
+
+LATE_SECONDS = 60.0
+LOW_DISK = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was found, and what to do if it is not well."""
+
+    check: str
+    ok: bool
+    found: str
+    do: str = ""
+
+
+def examine(config: Settings) -> list[Finding]:
+    """Every check, in the order in which things depend on each other; changes nothing."""
+    return list(_findings(config))
+
+
+def _findings(config: Settings) -> Iterator[Finding]:
+    folder = config.data_dir if config.data_dir.exists() else config.data_dir.resolve().parent
+    try:
+        free = shutil.disk_usage(folder).free
+        enough = free > LOW_DISK
+        do = "" if enough else "Make room: Redis writes every move to disk"
+        yield Finding("data folder", enough, f"{config.data_dir.resolve()}, {free / 1e9:.1f} GB free", do)
+    except OSError as error:
+        yield Finding("data folder", ok=False, found=str(error.strerror), do="Set HANDBILL_DATA_DIR")
+    missing = cards.missing()
+    yield Finding(
+        "pictures", not missing, missing or "text shaping and fonts are there", "" if not missing else "Reinstall"
+    )
+    url = config.redis_url
+    if not url:
+        server = embedded.running(config.data_dir)
+        if server is None:
+            yield Finding("redis", ok=False, found="the embedded Valkey is not running", do="Run: handbill up")
+            return
+        url = server.url
+    try:
+        parts = open_runtime(config, url)
+    except HandbillError as error:
+        yield Finding("redis", ok=False, found=error.what + (f": {error.why}" if error.why else ""), do=error.do)
+        return
+    try:
+        yield from _of_redis(config, parts)
+    finally:
+        parts.close()
+
+
+def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
+    overlooked = parts.store.check(trial=True)
+    yield Finding("redis", not overlooked, overlooked[0] if overlooked else f"{parts.store.where} may hold the truth")
+    workers = parts.records.alive()
+    do = "" if workers else "Run: handbill up (or handbill worker)"
+    yield Finding("workers", bool(workers), f"{len(workers)} consume" if workers else "nothing consumes", do)
+    late = parts.deliveries.overdue_seconds()
+    do = "" if late < LATE_SECONDS else "See: handbill deliveries --status scheduled"
+    yield Finding(
+        "late", late < LATE_SECONDS, f"the oldest due post is {late:.0f} s late" if late else "nothing is late", do
+    )
+    counts = parts.deliveries.count()
+    unknown = counts[Status.UNCONFIRMED] + counts[Status.PARKED]
+    do = "See: handbill deliveries --status parked" if counts[Status.PARKED] else ""
+    found = f"{unknown} with an unknown end, {counts[Status.PARKED]} of them wait for a person"
+    yield Finding("unknown", counts[Status.PARKED] == 0, found if unknown else "every end is known", do)
+    failed = counts[Status.FAILED]
+    do = "See: handbill deliveries --status failed" if failed else ""
+    yield Finding("failed", failed == 0, f"{failed} failed" if failed else "nothing failed", do)
+    paused = {k: v for k, v in parts.deliveries.paused().items() if not k.startswith("limit:")}
+    for scope, (_, why) in paused.items():
+        account = scope.removeprefix("account:")
+        do = f"handbill accounts check {account}" if scope.startswith("account:") else "handbill resume"
+        yield Finding("paused", ok=False, found=f"{scope}: {why}", do=do)
+    accounts = parts.records.accounts(config.workspace)
+    do = "" if accounts else "handbill accounts add PLATFORM"
+    yield Finding("accounts", bool(accounts), f"{len(accounts)} connected", do)

@@ -1,0 +1,70 @@
+"""What one process needs, wired once: settings, the store, and the use cases on top of it."""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from worker import log
+from worker.pipeline.accounts import Accounts
+from worker.pipeline.publish import Engine
+from worker.settings import Settings
+from worker.store import Deliveries, Records, Store, open_store
+from worker.store.secrets import Vault, key_of
+
+if TYPE_CHECKING:
+    from worker.pipeline.plan import Planner
+
+
+class Runtime:
+    """The parts of one process."""
+
+    def __init__(self, config: Settings, store: Store, vault: Vault) -> None:
+        self.settings = config
+        self.store = store
+        self.deliveries = Deliveries(store)
+        self.records = Records(store, vault)
+        self.accounts = Accounts(self.records, config)
+
+    @functools.cached_property
+    def planner(self) -> Planner:
+        """Reads and plans articles; made when first asked for, so that a publishing worker loads no picture library."""
+        from worker.pipeline.plan import Planner, Studio  # noqa: PLC0415
+
+        return Planner(self.deliveries, self.records, Studio(self.settings, self.settings.data_dir / "media"))
+
+    def engine(self, *, wake: Callable[[str], None], depth: Callable[[], int]) -> Engine:
+        """The publishing engine; ``wake`` sends a wake-up, ``depth`` counts those that wait in the broker."""
+        return Engine(
+            self.deliveries,
+            self.records,
+            self.accounts,
+            self.settings,
+            wake=wake,
+            depth=depth,
+            now=utc_now,
+            rng=random.Random(),  # noqa: S311 - spreads retries, guards nothing
+        )
+
+    def now(self) -> datetime:
+        """Redis' clock: the one that decides what is due."""
+        return datetime.fromtimestamp(self.store.now_ms() / 1000, UTC)
+
+    def close(self) -> None:
+        """Let go of Redis."""
+        self.store.close()
+
+
+def utc_now() -> datetime:
+    """This machine's clock; what is due is decided by Redis' clock alone."""
+    return datetime.now(UTC)
+
+
+def open_runtime(config: Settings, url: str) -> Runtime:
+    """Connect to Redis at ``url`` and wire everything; raises HandbillError with one clear line."""
+    log.hide(config.secret_key.get_secret_value())
+    store = open_store(url, trial=config.trial)
+    return Runtime(config, store, Vault(key_of(config.data_dir, config.secret_key.get_secret_value())))

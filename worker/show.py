@@ -1,0 +1,121 @@
+"""How deliveries, accounts and previews are shown to people in a terminal, and to machines as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.table import Table
+from rich.text import Text
+
+from worker.model import Account, Article, Content, Delivery, Event, Status
+
+COLOURS: Mapping[Status, str] = {
+    Status.PUBLISHED: "green",
+    Status.EDITED: "green",
+    Status.SCHEDULED: "blue",
+    Status.PREPARING: "cyan",
+    Status.PUBLISHING: "cyan",
+    Status.UNCONFIRMED: "yellow",
+    Status.PARKED: "yellow",
+    Status.HELD: "yellow",
+    Status.FAILED: "red",
+}
+
+
+def deliveries_table(deliveries: Iterable[Delivery], accounts: Mapping[str, Account]) -> Table:
+    """The status table: one row per delivery, times in the account's zone."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("account", "status", "due", "what happened"):
+        table.add_column(column, overflow="fold")
+    for delivery in deliveries:
+        account = accounts.get(delivery.account)
+        due = delivery.due.astimezone(ZoneInfo(delivery.zone))
+        receipt = delivery.receipt
+        happened = (receipt.url or receipt.id) if receipt else delivery.reason
+        name = delivery.account.partition(".")[2]
+        table.add_row(
+            f"{name} (rehearsal)" if account and account.rehearsal else name,
+            Text(delivery.status, style=COLOURS.get(delivery.status, "")),
+            f"{due:%Y-%m-%d %H:%M} {delivery.zone}",
+            happened,
+        )
+    return table
+
+
+def delivery_json(delivery: Delivery) -> dict[str, Any]:
+    """One delivery for machines; times in UTC, ISO 8601."""
+    receipt = delivery.receipt
+    step = delivery.steps[0] if delivery.steps else None
+    return {
+        "id": delivery.id,
+        "article": delivery.article,
+        "account": delivery.account,
+        "platform": delivery.platform,
+        "workspace": delivery.workspace,
+        "status": str(delivery.status),
+        "due": _iso(delivery.due),
+        "wall": delivery.wall,
+        "zone": delivery.zone,
+        "attempts": delivery.attempts,
+        "version": delivery.version,
+        "reason": delivery.reason,
+        "text": step.post.text if step else "",
+        "link": step.post.link if step else None,
+        "media": [{"path": m.path, "width": m.width, "height": m.height, "alt": m.alt} for m in step.post.media]
+        if step
+        else [],
+        "receipt": {"id": receipt.id, "url": receipt.url} if receipt else None,
+        "updated_at": _iso(delivery.updated_at),
+    }
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """One line of history for machines."""
+    return {"at": _iso(event.at), "status": str(event.status), "note": event.note, "attempt": event.attempt}
+
+
+def account_json(account: Account) -> dict[str, Any]:
+    """One account for machines; never a secret."""
+    return {
+        "id": account.id,
+        "platform": account.platform,
+        "name": account.name,
+        "url": account.url,
+        "workspace": account.workspace,
+        "zone": account.zone,
+        "rehearsal": account.rehearsal,
+        "active": account.active,
+        "limits": account.limits,
+        "proof": str(account.proof.kind) if account.proof else None,
+    }
+
+
+def article_json(article: Article) -> dict[str, Any]:
+    """The ``article`` object that ``preview`` prints."""
+    return {
+        "url": article.url,
+        "title": article.title,
+        "author": article.author,
+        "site": article.site,
+        "language": article.language,
+        "published_at": _iso(article.published_at),
+        "text": article.text,
+        "image": article.image or None,
+    }
+
+
+def content_json(content: Content) -> dict[str, Any]:
+    """The ``content`` object that ``preview`` prints."""
+    return {
+        "summary": {"short": content.short, "medium": content.medium, "long": content.long},
+        "sentences": [{"text": s.text, "source_offset": s.source_offset} for s in content.sentences],
+        "hashtags": [f"#{t}" for t in content.hashtags],
+        "alt": content.alt,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
