@@ -21,7 +21,7 @@ from worker.errors import Refused
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
 from worker.pipeline.publish import Engine
 from worker.settings import Settings
-from worker.store import Deliveries, Records, open_store
+from worker.store import Deliveries, Records, keys, open_store
 from worker.store.secrets import Vault
 
 KEY = "7Hn2y1Zq3mZ3p6Yp0bq2kqXx0W1m8dKQ3o0v8m0m0mE="
@@ -139,13 +139,7 @@ class House:
 
     def soon(self, delivery):
         """Make the next look due at once, as if its time had come."""
-        self.store.client.zadd(f"handbill:{{{shard(delivery)}}}:due", {delivery: 0})
-
-
-def shard(delivery):
-    from worker.store import keys
-
-    return keys.shard(delivery)
+        self.store.client.zadd(f"handbill:{{{keys.shard(delivery)}}}:due", {delivery: 0})
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_a_table_with_a_status_nobody_reaches_is_refused():
 
 def test_a_table_in_which_a_delivery_hangs_is_refused():
     with pytest.raises(ValueError, match="no way leads out of"):
-        check({**TRANSITIONS, S.PREPARING: frozenset()})
+        check({**TRANSITIONS, S.AWAITING_PERSON: frozenset()})
 
 
 def test_only_a_commit_that_was_begun_can_become_public():

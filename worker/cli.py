@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import sys
@@ -169,7 +170,8 @@ def share(
     source: Source,
     *,
     account: Annotated[list[str] | None, typer.Option("--account", help="Only these; all if left out.")] = None,
-    at: Annotated[str, typer.Option(help="now, or an ISO time in the account's zone.")] = "now",
+    at: Annotated[str, typer.Option(help="now, slot, or an ISO time in the account's zone.")] = "now",
+    stagger: Annotated[float, typer.Option(help="Minutes between one account and the next.")] = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until everything is public or has failed.")] = False,
     approve: Annotated[bool, typer.Option("--approve", help="Hold the posts until somebody approves them.")] = False,
     workspace: Workspace = "",
@@ -183,7 +185,13 @@ def share(
 
     with _parts() as parts:
         article, planned = run(
-            parts, source, workspace=_workspace(workspace), accounts=account or (), at=at, approve=approve
+            parts,
+            source,
+            workspace=_workspace(workspace),
+            accounts=account or (),
+            at=at,
+            approve=approve,
+            stagger=stagger,
         )
         for warning in parts.planner.studio.warnings:
             err.print(warning, markup=False)
@@ -390,6 +398,29 @@ def accounts_check(account: AccountName, *, workspace: Workspace = "") -> None:
         profile = parts.accounts.check(found)
         parts.deliveries.resume(f"account:{found.id}")
     out.print(f"{found.id} works, as {profile.name} {profile.url}".rstrip(), markup=False)
+
+
+@accounts_cli.command("set")
+def accounts_set(
+    account: AccountName,
+    *,
+    zone: Annotated[str, typer.Option(help="IANA time zone, such as Europe/Vienna.")] = "",
+    calendar: Annotated[
+        str, typer.Option(help="Such as: mon-fri 09:00 12:30; gap 45; quiet 22:00-07:00; not 2027-01-01.")
+    ] = "",
+    workspace: Workspace = "",
+) -> None:
+    """Set an account's time zone, or when it posts by slot."""
+    from worker import schedule  # noqa: PLC0415
+
+    with _parts() as parts:
+        found = parts.accounts.find(account, _workspace(workspace))
+        if zone:
+            found = dataclasses.replace(found, zone=schedule.zone_of(zone).key)
+        if calendar:
+            found = dataclasses.replace(found, calendar=schedule.read_calendar(calendar))
+        parts.records.save_account(found)
+    out.print(f"{found.id} posts in {found.zone}", markup=False)
 
 
 @accounts_cli.command("remove")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
@@ -116,6 +116,20 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """When an account posts: wall times by weekday (0 = Monday), minutes between posts, quiet hours, dates to skip."""
+
+    week: tuple[tuple[int, tuple[time, ...]], ...] = tuple((d, (time(9), time(13), time(17))) for d in range(7))
+    gap: int = 0
+    quiet: tuple[tuple[time, time], ...] = ()
+    blackouts: tuple[date, ...] = ()
+
+    def on(self, weekday: int) -> tuple[time, ...]:
+        """The slots of a weekday."""
+        return dict(self.week).get(weekday, ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """One account on one platform. ``settings`` are public values; secrets live encrypted in the store.
 
@@ -131,6 +145,7 @@ class Account:
     limits: dict[str, Any] = field(default_factory=dict)
     proof: Proof | None = None
     zone: str = "UTC"
+    calendar: Calendar = Calendar()
     rehearsal: bool = False
     active: bool = True
 

@@ -1,12 +1,16 @@
-"""When a post is due: what a person asked for, in their zone, as an instant (pure)."""
+"""When a post is due: an account's calendar, its zone and what is taken, as instants (pure)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from worker.errors import HandbillError
+from worker.model import Calendar
+
+HORIZON_DAYS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +32,23 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def at_wall(wall: datetime, zone: str) -> When:
-    """The instant of a wall time: a time that a clock change skips shifts forward by the gap; one that happens
-    twice means the first.
+    """The instant of a wall time (naive): a time that a clock change skips shifts forward by the gap, and one that
+    happens twice means the first.
     """
     place = zone_of(zone)
-    first = wall.replace(tzinfo=place, fold=0)
-    instant = first.astimezone(UTC)
+    instant = wall.replace(tzinfo=place, fold=0).astimezone(UTC)
     back = instant.astimezone(place)
-    shifted = back.replace(tzinfo=None) != wall
-    return When(instant, back.strftime("%Y-%m-%d %H:%M"), zone, shifted)
+    return When(instant, back.strftime("%Y-%m-%d %H:%M"), zone, back.replace(tzinfo=None) != wall)
 
 
 def parse(text: str, *, zone: str, now: datetime) -> When:
-    """``now``, an ISO time (with an offset, or a wall time in ``zone``); raises HandbillError."""
+    """``now``, or an ISO time (with an offset, or a wall time in ``zone``); raises HandbillError."""
     if text == "now":
         return When(now, "", zone)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        do = "Write now, or an ISO time such as 2027-03-28T09:30 or 2027-03-28T09:30+02:00"
+        do = "Write now, slot, or an ISO time such as 2027-03-28T09:30 or 2027-03-28T09:30+02:00"
         raise HandbillError(f"{text!r} is no time", do=do) from None
     if moment.tzinfo is None:
         when = at_wall(moment, zone)
@@ -56,3 +58,74 @@ def parse(text: str, *, zone: str, now: datetime) -> When:
     if when.instant < now - timedelta(minutes=1):
         raise HandbillError(f"{text} has passed", why=f"it is {now:%Y-%m-%d %H:%M} UTC", do="Give a later time, or now")
     return when
+
+
+def slots(calendar: Calendar, *, zone: str, after: datetime, taken: Sequence[datetime] = ()) -> Iterator[When]:
+    """The calendar's free slots after ``after``, soonest first, for at most 400 days.
+
+    A slot is free if it is not in quiet hours, not on a blackout date, and keeps the gap from everything ``taken``.
+    """
+    place = zone_of(zone)
+    first = after.astimezone(place).date()
+    gap = timedelta(minutes=calendar.gap)
+    seen: set[datetime] = set()
+    for number in range(HORIZON_DAYS):
+        day = first + timedelta(days=number)
+        if day in calendar.blackouts:
+            continue
+        for slot in sorted(calendar.on(day.weekday())):
+            when = at_wall(datetime.combine(day, slot), zone)
+            free = all(abs(when.instant - t) >= gap and when.instant != t for t in taken)
+            if when.instant <= after or when.instant in seen or not free or quiet(calendar, when.instant, zone):
+                continue
+            seen.add(when.instant)
+            yield when
+
+
+def quiet(calendar: Calendar, instant: datetime, zone: str) -> bool:
+    """Whether an instant lies in the calendar's quiet hours, which may run over midnight."""
+    wall = instant.astimezone(zone_of(zone)).time()
+    return any(begin <= wall < end if begin <= end else wall >= begin or wall < end for begin, end in calendar.quiet)
+
+
+def read_calendar(text: str) -> Calendar:
+    """A calendar as people write it: ``mon-fri 09:00 12:30; sat 10:00; gap 45; quiet 22:00-07:00; not 2027-01-01``.
+
+    Raises HandbillError naming the part that cannot be read.
+    """
+    week: dict[int, tuple[time, ...]] = {}
+    gap, silent, blackouts = 0, [], []
+    for part in filter(None, (p.strip() for p in text.split(";"))):
+        word, *rest = part.split()
+        try:
+            if word == "gap":
+                gap = int(rest[0])
+            elif word == "quiet":
+                silent += [_span(r) for r in rest]
+            elif word == "not":
+                blackouts += [date.fromisoformat(r) for r in rest]
+            else:
+                times = tuple(time.fromisoformat(r) for r in rest)
+                for day in _days(word):
+                    week[day] = times
+        except (ValueError, IndexError):
+            do = "Write such as: mon-fri 09:00 12:30; sat 10:00; gap 45; quiet 22:00-07:00; not 2027-01-01"
+            raise HandbillError(f"{part!r} is no part of a calendar", do=do) from None
+    return Calendar(week=tuple(sorted(week.items())), gap=gap, quiet=tuple(silent), blackouts=tuple(blackouts))
+
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _days(word: str) -> range | list[int]:
+    if word == "daily":
+        return range(7)
+    begin, _, end = word.lower().partition("-")
+    first = DAYS.index(begin)
+    last = DAYS.index(end) if end else first
+    return [d % 7 for d in range(first, last + 1 + (7 if last < first else 0))]
+
+
+def _span(text: str) -> tuple[time, time]:
+    begin, _, end = text.partition("-")
+    return time.fromisoformat(begin), time.fromisoformat(end)

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,7 +18,7 @@ from worker import content as writing
 from worker.content import cards
 from worker.content.article import extract
 from worker.content.compose import Composed, compose, load_template
-from worker.errors import BadSource, HandbillError
+from worker.errors import BadSource, HandbillError, NotFound
 from worker.intake.fetch import fetch_bytes, read_source
 from worker.model import (
     Account,
@@ -33,6 +32,7 @@ from worker.model import (
     step_key,
 )
 from worker.pipeline.accounts import limits_of
+from worker.schedule import When
 from worker.settings import TEMPLATES, Settings
 from worker.store.deliveries import Deliveries
 from worker.store.records import Records
@@ -150,11 +150,11 @@ class Planner:
         article_id: str,
         accounts: Sequence[Account],
         *,
-        due: Callable[[Account], tuple[datetime, str, str]],
+        due: Callable[[Account, str], When],
         share: int = 0,
         approve: bool = False,
     ) -> list[Delivery]:
-        """One delivery per account, due when ``due(account)`` says (instant, wall time, zone).
+        """One delivery per account, due when ``due(account, delivery)`` says; those that exist are left alone.
 
         Returns all of the article's deliveries on these accounts, whether they are new or were there.
         """
@@ -162,8 +162,12 @@ class Planner:
         planned = []
         for account in accounts:
             identity = delivery_id(article.id, account.id, share)
-            self._records.link_delivery(article.id, identity)
-            when, wall, zone = due(account)
+            try:
+                planned.append(self._deliveries.get(identity))
+                continue
+            except NotFound:
+                self._records.link_delivery(article.id, identity)
+            when = due(account, identity)
             composed = self.studio.post_for(article, content, account, variant=share)
             step = Step(
                 kind=StepKind.POST,
@@ -178,13 +182,16 @@ class Planner:
                 platform=account.platform,
                 workspace=account.workspace,
                 status=Status.AWAITING_APPROVAL if approve else Status.SCHEDULED,
-                due=when,
-                wall=wall,
-                zone=zone,
+                due=when.instant,
+                wall=when.wall,
+                zone=when.zone,
                 share=share,
                 steps=(step,),
             )
-            self._deliveries.create(delivery, note=f"planned for {wall or when.isoformat()} {zone}".rstrip())
+            self._deliveries.create(
+                delivery,
+                note=f"planned for {when.wall or 'now'} {when.zone}{' (moved by a clock change)' if when.shifted else ''}",
+            )
             planned.append(self._deliveries.get(identity))
         return planned
 

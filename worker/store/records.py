@@ -7,6 +7,7 @@ import json
 import secrets as random_secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from worker.errors import NotFound
@@ -14,6 +15,19 @@ from worker.model import Account, Article, Content, from_json, to_json
 from worker.store import keys
 from worker.store.redis import Store
 from worker.store.secrets import Vault
+
+RESERVE = """
+local at, gap = tonumber(ARGV[2]), tonumber(ARGV[3])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', at - 90 * 86400000)
+if gap > 0 then
+  for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], at - gap + 1, at + gap - 1)) do
+    if other ~= ARGV[1] then return 0 end
+  end
+end
+redis.call('ZADD', KEYS[1], at, ARGV[1])
+return 1
+"""
+"""The check of the gap and the entry are one step, so two planners never take one slot."""
 
 UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
@@ -104,6 +118,27 @@ class Records:
     def workspaces(self) -> list[str]:
         """Every workspace that holds something."""
         return sorted(w.decode() for w in cast("set[bytes]", self._redis.smembers(keys.workspaces())))
+
+    # Calendars
+
+    def reserve(self, account: Account, delivery: str, instant: datetime, *, gap: float) -> bool:
+        """Take an instant in the account's calendar; False if another delivery is nearer than ``gap`` seconds.
+
+        A delivery has one place: a new one replaces it. ``gap`` 0 always succeeds.
+        """
+        key = f"{keys.home(account.workspace)}calendar:{account.id}"
+        score = round(instant.timestamp() * 1000)
+        return bool(self._redis.eval(RESERVE, 1, key, delivery, score, max(int(gap * 1000), 0)))
+
+    def taken(self, account: Account, *, since: datetime) -> dict[str, datetime]:
+        """Where the account's deliveries stand in its calendar from ``since`` on, by delivery."""
+        key = f"{keys.home(account.workspace)}calendar:{account.id}"
+        found = self._redis.zrangebyscore(key, since.timestamp() * 1000, "+inf", withscores=True)
+        return {d.decode(): datetime.fromtimestamp(ms / 1000, UTC) for d, ms in found}
+
+    def release(self, account: str, delivery: str) -> None:
+        """Give a delivery's place in the calendar back."""
+        self._redis.zrem(f"{keys.home(_workspace(account))}calendar:{account}", delivery)
 
     # API tokens
 
