@@ -7,12 +7,15 @@ import os
 import socket
 import threading
 import time
+import warnings
 from typing import Any
 
 import structlog
 from celery import Celery
+from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
 from kombu import Queue
+from kombu.exceptions import ChannelError
 
 from worker import log as logs
 from worker.app_urls import broker_of
@@ -28,6 +31,7 @@ CONTENT = "content"
 CANARY_EVERY = 5.0
 DEAF_AFTER = 30.0
 EXIT_DEAF = 70
+NOT_FOUND = "404"
 
 
 def make(config: Settings) -> Celery:
@@ -97,9 +101,14 @@ def _wake(delivery: str) -> None:
 
 def _depth() -> int:
     """How many wake-ups wait in the broker, counted by the broker itself (Redis or RabbitMQ)."""
-    with app.connection_for_write() as connection:
-        channel = connection.default_channel
-        return int(channel.queue_declare(PUBLISH, durable=True, passive=True).message_count)
+    with app.pool.acquire(block=True) as connection:
+        try:
+            return int(connection.default_channel.queue_declare(PUBLISH, durable=True, passive=True).message_count)
+        except ChannelError as error:
+            # An empty queue does not exist in Redis, which keeps no empty lists.
+            if str(error.reply_code) == NOT_FOUND:
+                return 0
+            raise
 
 
 def tick_loop(every: float) -> None:
@@ -165,5 +174,7 @@ def run_worker(queue: str) -> int:
         # A child must not share its parent's connections.
         runtime().close()
         runtime.cache_clear()
-    app.worker_main(["worker", f"--queues={queue}", f"--hostname={name}", *pool, *quiet])
+    # Root is as safe here as anyone: messages are JSON and hold an id.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    app.worker_main(["--quiet", "worker", f"--queues={queue}", f"--hostname={name}", *pool, *quiet])
     return 0
