@@ -8,13 +8,14 @@ import socket
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from celery import Celery
 from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
-from kombu import Queue
+from kombu.entity import Queue
 from kombu.exceptions import ChannelError
 
 from worker import log as logs
@@ -30,6 +31,9 @@ PUBLISH = "publish"
 CONTENT = "content"
 CANARY_EVERY = 5.0
 DEAF_AFTER = 30.0
+CONTENT_PATIENCE = 150.0
+"""Seconds more that a content worker may be busy with one article before it counts as deaf."""
+
 EXIT_DEAF = 70
 NOT_FOUND = "404"
 
@@ -42,7 +46,7 @@ def make(config: Settings) -> Celery:
         task_serializer="json",
         task_ignore_result=True,
         task_default_queue=PUBLISH,
-        task_queues=[Queue(PUBLISH), Queue(CONTENT)],
+        task_queues=[Queue(PUBLISH), Queue(CONTENT)],  # type: ignore[no-untyped-call]  # kombu publishes no types
         task_create_missing_queues=True,
         worker_direct=True,
         worker_prefetch_multiplier=1,
@@ -123,19 +127,41 @@ def tick_loop(every: float) -> None:
             _stop.wait(1.0)
 
 
-def canary_loop(name: str, threads: int) -> None:
+def canary_loop(name: str, deaf: Callable[[], bool]) -> None:
     """Send this worker a task of its own and leave, to be restarted, when none comes back: it has gone deaf.
 
     A worker may answer `inspect ping` and still consume nothing (celery#10302, kombu#2492).
     """
     while not _stop.wait(CANARY_EVERY):
-        if pulse.running < threads and time.monotonic() - pulse.last > DEAF_AFTER:
-            log.error("nothing consumed, leaving to be restarted", seconds=DEAF_AFTER)
+        if deaf():
+            log.error("nothing consumed, leaving to be restarted", worker=name)
             os._exit(EXIT_DEAF)
         try:
             app.send_task("handbill.canary", args=[name], queue=f"{name}.dq2", expires=DEAF_AFTER, retry=False)
-        except Exception as error:  # noqa: BLE001 - the broker is away; the pulse above decides
+        except Exception as error:  # noqa: BLE001 - the broker is away; ``deaf`` decides
             log.warning("canary not sent", error=type(error).__name__)
+
+
+def _publishing_is_deaf() -> bool:
+    """A pool that is full of slow platforms is busy, not deaf."""
+    return pulse.running < settings().publish_threads and time.monotonic() - pulse.last > DEAF_AFTER
+
+
+class _ContentEar:
+    """Content runs in child processes, so the sign of life is the one the canary left in Redis."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._last = time.monotonic()
+        self._parts = open_runtime(settings(), settings().redis_url)
+
+    def __call__(self) -> bool:
+        try:
+            if self._name in self._parts.records.alive():
+                self._last = time.monotonic()
+        except Exception as error:  # noqa: BLE001 - no Redis, no verdict; a long silence is one
+            log.warning("no sign of life can be read", error=type(error).__name__)
+        return time.monotonic() - self._last > DEAF_AFTER + CONTENT_PATIENCE
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]  # Celery publishes no types
@@ -147,10 +173,9 @@ def _logging(**_: Any) -> None:
 def _ready(sender: Any, **_: Any) -> None:
     queues = {queue.name for queue in sender.task_consumer.queues} if sender.task_consumer else set()
     if PUBLISH in queues:
-        config = settings()
-        threading.Thread(target=tick_loop, args=(config.tick_seconds,), daemon=True, name="tick").start()
-        threads = config.publish_threads
-        threading.Thread(target=canary_loop, args=(sender.hostname, threads), daemon=True, name="canary").start()
+        threading.Thread(target=tick_loop, args=(settings().tick_seconds,), daemon=True, name="tick").start()
+    deaf = _publishing_is_deaf if PUBLISH in queues else _ContentEar(sender.hostname)
+    threading.Thread(target=canary_loop, args=(sender.hostname, deaf), daemon=True, name="canary").start()
     log.info("worker ready", queues=sorted(queues))
 
 
@@ -159,13 +184,15 @@ def _stopping(**_: Any) -> None:
     _stop.set()
 
 
-def run_worker(queue: str) -> int:
-    """Run a worker for one queue in this process until it is stopped; returns its exit code."""
+def run_worker(queue: str, name: str) -> int:
+    """Run a worker for one queue in this process until it is stopped; returns its exit code.
+
+    ``name`` must be its own on this machine: its canary comes home by it.
+    """
     config = settings()
     if not config.redis_url:
         raise HandbillError("A worker needs HANDBILL_REDIS_URL", do="Set it, or run: handbill up")
     runtime().store.ping()
-    name = f"{queue}-{os.getpid()}@{socket.gethostname()}"
     pool = ["--pool=threads", f"--concurrency={config.publish_threads}"]
     if queue == CONTENT:
         pool = ["--pool=prefork", f"--concurrency={config.content_processes}", "--max-tasks-per-child=500"]
@@ -176,5 +203,6 @@ def run_worker(queue: str) -> int:
         runtime.cache_clear()
     # Root is as safe here as anyone: messages are JSON and hold an id.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    app.worker_main(["--quiet", "worker", f"--queues={queue}", f"--hostname={name}", *pool, *quiet])
+    host = f"--hostname={name or queue}@{socket.gethostname()}"
+    app.worker_main(["--quiet", "worker", f"--queues={queue}", host, *pool, *quiet])
     return 0

@@ -535,13 +535,16 @@ def doctor(*, as_json: AsJson = False) -> int:
 
 
 @cli.command()
-def worker(queues: Annotated[str, typer.Option(help="publish or content.")] = "publish") -> int:
+def worker(
+    queues: Annotated[str, typer.Option(help="publish or content.")] = "publish",
+    name: Annotated[str, typer.Option(help="Its own on this machine; the queue's if left out.")] = "",
+) -> int:
     """Run one worker (handbill up runs both kinds, and starts them again when they die)."""
     if queues not in {"publish", "content"}:
         raise HandbillError(f"There is no queue {queues}", do="Use publish or content")
     from worker.app import run_worker  # noqa: PLC0415
 
-    return run_worker(queues)
+    return run_worker(queues, name)
 
 
 @cli.command()

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 import structlog
@@ -52,7 +53,7 @@ class Studio:
         self._photos: dict[str, bytes | None] = {}
         self.warnings: list[str] = []
 
-    def read(self, source: str, *, workspace: str, stdin: Callable[[], bytes] | None = None) -> tuple[Article, Content]:
+    def read(self, source: str, *, workspace: str, stdin: BinaryIO | None = None) -> tuple[Article, Content]:
         """The article at ``source`` (a URL, a path, or ``-``) and what is written about it; raises BadSource."""
         page = read_source(
             source,
@@ -139,7 +140,7 @@ class Planner:
         self._records = records
         self.studio = studio
 
-    def ingest(self, source: str, *, workspace: str, stdin: Callable[[], bytes] | None = None) -> Article:
+    def ingest(self, source: str, *, workspace: str, stdin: BinaryIO | None = None) -> Article:
         """Read and store an article; the same canonical address is the same article. Raises BadSource."""
         article, content = self.studio.read(source, workspace=workspace, stdin=stdin)
         self._records.save_article(article, content)
@@ -229,7 +230,7 @@ def _write_once(path: Path, content: bytes) -> None:
     part.replace(path)
 
 
-def composed_json(platform: str, composed: Composed) -> dict[str, object]:
+def composed_json(platform: str, composed: Composed) -> dict[str, Any]:
     """One entry of ``posts`` in the JSON that ``preview`` prints."""
     post = composed.post
     return {

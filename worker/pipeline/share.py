@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from worker import schedule
 from worker.errors import HandbillError
@@ -26,7 +26,7 @@ def share(
     at: str = "now",
     approve: bool = False,
     stagger: float = 0,
-    stdin: Callable[[], bytes] | None = None,
+    stdin: BinaryIO | None = None,
 ) -> tuple[Article, list[Delivery]]:
     """Read ``source``, plan it on the named accounts (none = every active one) for ``at``; raises HandbillError.
 
