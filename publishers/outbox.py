@@ -38,7 +38,8 @@ class Outbox(Publisher):
     limits: ClassVar = Limits(
         text=5000, media=4, media_bytes=20_000_000, media_types=tuple(SUFFIX), alt=5000, cards=((1200, 630),)
     )
-    fields: ClassVar = (Setting(name="folder", label="Folder on this machine"),)
+    fields: ClassVar = (Setting(name="folder", label="Folder on this machine", default="{data_dir}/outbox"),)
+    networked: ClassVar = False
     proof: ClassVar = Proof(kind=ProofClass.A)
 
     def connect(self) -> Profile:

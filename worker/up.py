@@ -73,8 +73,7 @@ def supervisor(
     children.append(Child(name="publish", argv=[*me, "worker", "--queues", "publish"], env=env))
     children.append(Child(name="content", argv=[*me, "worker", "--queues", "content"], env=env))
     if web:
-        address = f"http://{config.host}:{config.port}"
-        ready = f"{address}/healthz"
+        ready = f"http://{config.host}:{config.port}/healthz"
         children.append(Child(name="web", argv=[*me, "web"], env=env, ready=lambda: answers(ready)))
     return Supervisor(children, log=log, status=status)
 

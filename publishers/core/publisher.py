@@ -41,7 +41,10 @@ class Proof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One thing a person must give to connect an account; ``secret`` ones are stored encrypted and never shown."""
+    """One thing a person must give to connect an account; ``secret`` ones are stored encrypted and never shown.
+
+    A ``default`` may speak of ``{data_dir}``, the application's data folder.
+    """
 
     name: str
     label: str

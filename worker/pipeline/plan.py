@@ -189,10 +189,8 @@ class Planner:
                 share=share,
                 steps=(step,),
             )
-            self._deliveries.create(
-                delivery,
-                note=f"planned for {when.wall or 'now'} {when.zone}{' (moved by a clock change)' if when.shifted else ''}",
-            )
+            moved = " (moved by a clock change)" if when.shifted else ""
+            self._deliveries.create(delivery, note=f"planned for {when.wall or 'now'} {when.zone}{moved}")
             planned.append(self._deliveries.get(identity))
         return planned
 

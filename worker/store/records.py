@@ -133,7 +133,10 @@ class Records:
     def taken(self, account: Account, *, since: datetime) -> dict[str, datetime]:
         """Where the account's deliveries stand in its calendar from ``since`` on, by delivery."""
         key = f"{keys.home(account.workspace)}calendar:{account.id}"
-        found = self._redis.zrangebyscore(key, since.timestamp() * 1000, "+inf", withscores=True)
+        found = cast(
+            "list[tuple[bytes, float]]",
+            self._redis.zrangebyscore(key, since.timestamp() * 1000, "+inf", withscores=True),
+        )
         return {d.decode(): datetime.fromtimestamp(ms / 1000, UTC) for d, ms in found}
 
     def release(self, account: str, delivery: str) -> None:
