@@ -130,7 +130,7 @@ class Http:
         self._secrets = sorted({s for s in secrets if len(s) > 3}, key=len, reverse=True)
         self._deadline = Deadline(seconds, clock)
         self._client = httpx.Client(
-            transport=transport or _transport(self._deadline, allow),
+            transport=transport or guarded_transport(self._deadline, allow=allow),
             timeout=seconds,
             follow_redirects=False,
             trust_env=False,
@@ -224,7 +224,10 @@ def judge(answer: Answer) -> PublishError | None:
     return Rejected(what, status=status, words=words)
 
 
-def _transport(deadline: Deadline, allow: Iterable[str]) -> httpx.BaseTransport:
+def guarded_transport(
+    deadline: Deadline, *, allow: Iterable[str] = (), ports: frozenset[int] | None = None
+) -> httpx.BaseTransport:
+    """A transport whose every connection is checked by ``GuardedBackend`` and used once; for any ``httpx.Client``."""
     transport = httpx.HTTPTransport(trust_env=False)
     # httpx 0.28 does not hand a network backend through, so the pool is replaced: no public way to check
     # an address inside the connect. https://github.com/encode/httpx/discussions/3011
@@ -232,6 +235,6 @@ def _transport(deadline: Deadline, allow: Iterable[str]) -> httpx.BaseTransport:
         ssl_context=_tls(),
         max_keepalive_connections=0,
         http2=False,
-        network_backend=GuardedBackend(deadline, allow=allow),
+        network_backend=GuardedBackend(deadline, allow=allow, ports=ports),
     )
     return transport

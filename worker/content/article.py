@@ -1,0 +1,258 @@
+"""What an article is: its title, its own prose, its author's hints; everything else on the page is left out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import regex
+
+from worker.content import words
+from worker.content.readers import READERS, Block, Draft
+from worker.errors import BadSource
+from worker.model import DEFAULT_WORKSPACE, Article, Page, article_id
+
+LEAST_WORDS = 40
+TRACKING = regex.compile(
+    r"utm_.*|fbclid|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|yclid|ysclid|twclid|ttclid|igshid|igsh|li_fat_id|mc_cid|mc_eid"
+    r"|mkt_tok|oly_(?:anon|enc)_id|vero_id|_hsenc|_hsmi|__hs.*|hsctatracking|_ga|_gl|_ke|s_cid|cmpid|ncid|wt_mc|at_(?:medium|campaign|.*_?name)"
+    r"|pk_.*|mtm_.*|spm|scm|ref_src|ref_url|sr_share|trk|trkcampaign",
+    regex.I,
+)
+HASHTAG = regex.compile(r"(?<![\p{L}\p{N}&/])[#＃]([\p{L}\p{M}\p{N}_\u200c]*[\p{L}\p{M}][\p{L}\p{M}\p{N}_\u200c]*)")
+FOOTNOTE = regex.compile(
+    r"[ \u00a0]?\[(?:\d{1,3}|[a-z]|(?:note|nb|n) ?\d+|citation needed|edit|sic|\*|[†‡])\]"
+    r"|(?<=\p{L}|[.,;:!?”\"’)])[¹²³⁰⁴-⁹]+",
+    regex.I,
+)
+GAP = regex.compile(  # a word that was lost on the way: "In , the drug", "( )", "{{name}}"
+    r"(?:^|[\s(])[\p{L}'’]{1,6} ,|\(\s*[,;]?\s*\)|“\s*”|«\s*»|\{\{|\}\}|\[\s*\]"
+    r"|\bundefined\b|\bNaN\b|%[sd]\b|\blorem ipsum\b",
+    regex.I,
+)
+FILE_NAME = regex.compile(
+    r"^\S*\.(?:jpe?g|png|gif|webp|avif|svg|bmp|tiff?)$|^(?:img|dsc|dscn|image|photo|screenshot)[\W_\d]*$", regex.I
+)
+META_LINE = regex.compile(  # a date, a reading time or a count alone on a line
+    r"(?:[\p{L}.]{2,12}\s+)?\d{1,4}[.,/-]?\s*(?:de\s+)?[\p{L}\d./-]{1,12}[.,]?\s*(?:de\s+)?\d{0,4}(?:[\s,|·•-]+[\d:]{3,8}.{0,12})?"
+    r"|\d+ ?(?:min(?:ute)?s?)\b.{0,20}|\d[\d.,k]* (?:comments?|shares?|views?|likes?)",
+    regex.I,
+)
+
+
+def extract(page: Page, *, workspace: str = DEFAULT_WORKSPACE) -> Article:
+    """The article on ``page``. Raises BadSource if there is none: too little prose, a list of links, a log-in page."""
+    draft = READERS[page.kind](page)
+    language = _language(draft)
+    title, paragraphs, headings, tags = _clean(draft, words.language(language))
+    text = "\n\n".join(paragraphs)
+    found = words.count(text)
+    if found < LEAST_WORDS:
+        why = f"only {found} words of prose were found, {LEAST_WORDS} are needed"
+        raise BadSource(f"{_name(page.url)} is no article", why=why, do="Give the address of the article itself")
+    url = _canonical(draft.url, page.url)
+    alt = _alt(draft.image_alt, title)
+    return Article(
+        id=article_id(workspace, url),
+        url=url,
+        title=title,
+        text=text,
+        author=words.line(draft.author)[:200],
+        site=words.line(draft.site)[:200],
+        language=language,
+        published_at=draft.published,
+        image=draft.image,
+        image_alt=alt,
+        description=words.line(draft.description)[:1000],
+        tags=tuple(tags),
+        headings=tuple(headings),
+        workspace=workspace,
+    )
+
+
+def _clean(draft: Draft, lang: words.Language) -> tuple[str, list[str], list[str], list[str]]:
+    """Title, paragraphs, headings and tags of a draft."""
+    tags = list(draft.tags)
+    blocks: list[Block] = []
+    for block in draft.blocks:
+        text, found = _without_hashtags(words.line(FOOTNOTE.sub("", block.text)))
+        tags += found
+        if text:
+            blocks.append(dataclasses.replace(block, text=text))
+    title = _title(draft.title, draft.site) or _first_title(blocks)
+    seen = {words.key(title)}
+    kept: list[Block] = []
+    for block in blocks:
+        kind = "head" if block.kind == "p" and not _is_prose(block.text) else block.kind
+        if _is_boilerplate(block, lang) or _repeats(block.text, title, lang):
+            continue
+        key = words.key(block.text)
+        if key in seen and (kind != "p" or len(key) > 40):
+            continue
+        seen.add(key)
+        kept.append(dataclasses.replace(block, kind=kind))
+    paragraphs, headings = _body(kept)
+    return title, _whole_sentences(paragraphs, lang), headings, _unique_tags(tags)
+
+
+def _body(blocks: list[Block]) -> tuple[list[str], list[str]]:
+    """Paragraphs and headings: a line without an end is a heading only if prose follows it at once.
+
+    What stands after the last prose, and all but the last of several such lines, are other posts' titles and captions.
+    """
+    last = max((i for i, b in enumerate(blocks) if b.kind == "p"), default=-1)
+    paragraphs: list[str] = []
+    headings: list[str] = []
+    for i, block in enumerate(blocks[: last + 1] if any(b.kind == "p" for b in blocks) else blocks):
+        if block.kind in {"p", "item"}:
+            paragraphs.append(block.text)
+        elif i + 1 < len(blocks) and blocks[i + 1].kind != "head":
+            headings.append(block.text.rstrip(":："))
+    tail = [b for b in blocks[last + 1 :] if b.kind == "item" and _is_prose(b.text)] if last >= 0 else []
+    return paragraphs + [b.text for b in tail], headings
+
+
+def _whole_sentences(paragraphs: list[str], lang: words.Language) -> list[str]:
+    """The paragraphs without sentences that lost a word; text that is spaced so throughout is left alone."""
+    if sum(bool(GAP.search(p)) for p in paragraphs) > max(2, len(paragraphs) // 4):
+        return paragraphs
+    whole: list[str] = []
+    for paragraph in paragraphs:
+        text = paragraph
+        if GAP.search(paragraph):
+            spans = list(words.sentences(paragraph, lang.code))
+            text = " ".join(paragraph[a:b] for a, b in spans if not GAP.search(paragraph[a:b]))
+        if text:
+            whole.append(text)
+    return whole
+
+
+def _is_prose(text: str) -> bool:
+    """Whether a block is sentences: it ends like one, or is too long for a heading."""
+    if words.ENDING.search(text):
+        return words.count(text) > 3 or len(text) > 25
+    return (text.endswith((":", "：", ";")) and words.count(text) > 8) or words.count(text) > 30
+
+
+def _is_boilerplate(block: Block, lang: words.Language) -> bool:
+    """Whether a block belongs to the site: a caption, a call to subscribe, a by-line, a list of links."""
+    text = words.OPENING.sub("", block.text)
+    size = words.count(text)
+    if not size or (block.linked > 0.8 and not (size > 12 and words.ENDING.search(text))):
+        return True
+    if size > 45:
+        return False
+    if META_LINE.fullmatch(text):
+        return True
+    low = words.plain(text)
+    for language in {lang, words.language("en")}:
+        if language.boilerplate is not None and (found := language.boilerplate.match(low)):
+            marked = found[0][-1] in ":：=©" or low[found.end() :].lstrip()[:1] in set(":：|»›>→…–—")
+            if marked or not _is_prose(text) or size <= 25:
+                return True
+        if language.byline is not None and size <= 12 and language.byline.fullmatch(text):
+            return True
+    return (bool(regex.search(r"https?://\S+$", text)) and size < 12) or bool(
+        regex.fullmatch(r"\S+@\S+|www\.\S+", text)
+    )
+
+
+def _repeats(text: str, title: str, lang: words.Language) -> bool:
+    """Whether a block only says the title again, perhaps with a word before it, as an image's alt text does."""
+    if words.count(text) > words.count(title) + 6:
+        return False
+    ours, theirs = set(words.terms(title, lang)), set(words.terms(text, lang))
+    if not ours or not theirs:
+        return words.key(text) == words.key(title)
+    return len(ours & theirs) >= 0.8 * len(ours | theirs)
+
+
+def _without_hashtags(text: str) -> tuple[str, list[str]]:
+    """A block without the hashtags at its end, and those tags; a hashtag inside a sentence stays a word."""
+    found = list(HASHTAG.finditer(text))
+    if not found:
+        return text, []
+    end = len(text)
+    for match in reversed(found):
+        if regex.search(r"[\p{L}\p{N}]", text[match.end() : end]):
+            break
+        end = match.start()
+    rest = text[:end].rstrip()
+    if rest and not regex.search(r"[\p{L}\p{N}]", HASHTAG.sub("", rest)):
+        rest = ""
+    return HASHTAG.sub(r"\1", rest), [m[1] for m in found]
+
+
+def _unique_tags(tags: Iterable[str]) -> list[str]:
+    found: dict[str, str] = {}
+    for tag in tags:
+        clean = words.line(tag).strip("#＃ ,;")
+        if clean and len(clean) <= 60 and words.count(clean) <= 5:
+            found.setdefault(words.key(clean), clean)
+    return list(found.values())
+
+
+def _first_title(blocks: list[Block]) -> str:
+    """The title of a source that names none: its first line if that is no sentence, else the start of the first."""
+    first = next((b for b in blocks if b.kind in {"head", "p", "item"}), None)
+    if first is None:
+        return ""
+    if not _is_prose(first.text) or len(first.text) <= 120:
+        return first.text[:300]
+    start, end = next(words.sentences(first.text, ""))
+    text = first.text[start:end]
+    return text.rstrip(".。") if len(text) <= 100 else text[:100].rsplit(" ", 1)[0].rstrip(",;:") + "…"
+
+
+def _title(title: str, site: str) -> str:
+    """A title without the name of the site behind or before it."""
+    title = words.line(title)
+    for mark in (" | ", " – ", " — ", " - ", " · ", " « ", " » ", " :: ", "｜", "丨", "_"):
+        head, found, tail = title.rpartition(mark)
+        if (
+            found
+            and head
+            and (
+                words.key(tail) == words.key(site)
+                or (mark in {" | ", " :: ", "｜"} and words.count(tail) <= 4 < words.count(head))
+            )
+        ):
+            return _title(head, site)
+        head, found, tail = title.partition(mark)
+        if found and tail and words.key(head) == words.key(site):
+            return _title(tail, site)
+    return title[:500]
+
+
+def _alt(alt: str, title: str) -> str:
+    """An alt text that says what the picture shows; "" for a file's name or the title again."""
+    alt = words.line(alt)
+    if FILE_NAME.match(alt) or words.count(alt) < 2 or _repeats(alt, title, words.language("")):
+        return ""
+    return alt[:1000]
+
+
+def _language(draft: Draft) -> str:
+    """The language the page declares if its text can be in it, else the one it looks like."""
+    sample = "\n".join(b.text for b in draft.blocks if b.kind == "p")[:4000] or draft.title
+    return words.base(draft.language) if words.fits(draft.language, sample) else words.detect(sample)
+
+
+def _canonical(declared: str, address: str) -> str:
+    """The address readers should open: the declared one if it can be one, without fragment and tracking."""
+    here, there = urlsplit(address), urlsplit(declared)
+    web = here.scheme in {"http", "https"}
+    front = there.path in {"", "/"} and not there.query
+    usable = there.scheme in {"http", "https"} and bool(there.netloc) and not (front and here.path not in {"", "/"})
+    if not usable and not web:
+        return address
+    parts = there if usable else here
+    scheme = "https" if here.scheme == "https" and parts.hostname == here.hostname else parts.scheme
+    host = parts.netloc.rpartition("@")[2].lower().removesuffix({"http": ":80", "https": ":443"}[scheme])
+    query = urlencode([(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not TRACKING.fullmatch(k)])
+    return urlunsplit((scheme, host, parts.path or "/", query, ""))
+
+
+def _name(url: str) -> str:
+    return "the text on standard input" if url.startswith("stdin:") else url.rpartition("/")[2] or url

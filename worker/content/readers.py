@@ -1,0 +1,356 @@
+"""How each kind of source is read into blocks and what it says of itself, before any judgement of either."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import regex
+import trafilatura
+
+from worker.content import words
+from worker.errors import BadSource
+from worker.model import Page
+
+ARTICLE_TYPES = regex.compile(r"Article|BlogPosting|Report|Review|Recipe|HowTo|LiveBlog|OpinionNewsArticle|WebPage")
+NO_PICTURE = regex.compile(
+    r"logo|icon|avatar|sprite|pixel|spacer|blank|placeholder|gravatar|emoji|badge|\.svg(?:$|\?)|^data:", regex.I
+)
+LIST_MARK = regex.compile(r"^(?:[-*+•–‣◦▪●]|\d{1,2}[.)]|[a-z]\))\s+(?=\S)")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One paragraph, heading or list item as read; ``linked`` is the share of its text that is links."""
+
+    kind: str
+    text: str
+    linked: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a reader of one kind of source found, before any cleaning."""
+
+    blocks: list[Block]
+    title: str = ""
+    url: str = ""
+    author: str = ""
+    site: str = ""
+    language: str = ""
+    published: datetime | None = None
+    image: str = ""
+    image_alt: str = ""
+    description: str = ""
+    tags: list[str] = field(default_factory=list)
+
+
+PUBLISHED = ("article:published_time", "og:article:published_time", "datepublished", "date", "dc.date", "pubdate")
+MARKUP = {"head": "head", "item": "item", "code": "code"}
+BLOCKS = {"p", "quote", "div", "list", "table", "row", "cell", "section", "article", "main", "body", *MARKUP}
+
+
+def _read_html(page: Page) -> Draft:
+    tree = trafilatura.load_html(page.content)
+    if tree is None:
+        raise BadSource(f"{page.url} is no article", why="its HTML cannot be read", do="Check the page")
+    draft = _metadata(tree, page)
+    document: Any = trafilatura.bare_extraction(
+        tree, favor_precision=True, include_comments=False, include_tables=False, include_links=True
+    )
+    if document is None or document.body is None:
+        return draft
+    return dataclasses.replace(draft, blocks=[b for b in _Blocks().read(document.body) if b.kind != "code"])
+
+
+class _Blocks:
+    """Reads the blocks of trafilatura's tree in order, whatever they are nested in."""
+
+    def __init__(self) -> None:
+        self._found: list[Block] = []
+        self._parts: list[str] = []
+        self._linked = 0
+
+    def read(self, body: Any) -> list[Block]:
+        self._walk(body, "p", linked=False)
+        return self._found
+
+    def _walk(self, node: Any, kind: str, *, linked: bool) -> None:
+        tag = node.tag if isinstance(node.tag, str) else ""
+        if tag in BLOCKS:
+            self._end(kind)
+            kind = MARKUP.get(tag, kind if kind == "item" else "p")
+        linked = linked or tag == "ref"
+        self._add(node.text if tag else "", linked=linked)
+        if tag == "lb":
+            self._add(" ", linked=False)
+        for child in node:
+            # The end of an inner block is also an end in the block around it.
+            self._walk(child, kind, linked=linked)
+            self._add(child.tail, linked=linked)
+        if tag in BLOCKS:
+            self._end(kind)
+
+    def _add(self, text: str | None, *, linked: bool) -> None:
+        if text:
+            self._parts.append(text)
+            self._linked += len(text.strip()) if linked else 0
+
+    def _end(self, kind: str) -> None:
+        text = "".join(self._parts)
+        if text.strip():
+            self._found.append(Block(kind, text, self._linked / len(text.strip())))
+        self._parts, self._linked = [], 0
+
+
+def _metadata(tree: Any, page: Page) -> Draft:
+    """What the page says of itself, the most exact source first: meta elements and JSON-LD, then what it looks like."""
+    data = next(iter(_json_ld(tree)), {})
+    meta: dict[str, list[str]] = {}
+    for node in tree.iter("meta"):
+        name = (node.get("property") or node.get("name") or node.get("itemprop") or "").strip().lower()
+        if name and (value := (node.get("content") or "").strip()):
+            meta.setdefault(name, []).append(value)
+
+    def first(*names: str) -> str:
+        return next((meta[n][0] for n in names if n in meta), "")
+
+    guess = trafilatura.extract_metadata(tree, extensive=False)
+    dates = [_text(data.get("datePublished")), *(meta[n][0] for n in PUBLISHED if n in meta)]
+    dates += [n.get("datetime") or "" for n in tree.iter("time")][:1]
+    links = [n.get("href") or "" for n in tree.iter("link") if (n.get("rel") or "").strip().lower() == "canonical"]
+    languages = [tree.get("lang"), tree.get("xml:lang"), _text(data.get("inLanguage")), first("og:locale")]
+    image, alt = _picture(tree, first("og:image", "og:image:url", "twitter:image") or _address(data.get("image")))
+    return Draft(
+        blocks=[],
+        title=_headline(tree, first("og:title", "twitter:title") or _text(data.get("headline")) or guess.title or ""),
+        url=_absolute(next(iter(links), "") or first("og:url"), page),
+        author=_names(data.get("author")) or guess.author or "",
+        site=first("og:site_name") or _names(data.get("publisher")) or guess.sitename or _host(page),
+        language=next((lang for lang in languages if lang), ""),
+        published=next(filter(None, map(moment, [*dates, guess.date or ""])), None),
+        image=_absolute(image, page),
+        image_alt=first("og:image:alt", "twitter:image:alt") or alt,
+        description=first("og:description", "description", "twitter:description") or _text(data.get("description")),
+        tags=[*meta.get("article:tag", []), *_list(data.get("keywords")), *_list(first("news_keywords", "keywords"))],
+    )
+
+
+def _headline(tree: Any, declared: str) -> str:
+    """The declared title; the page's one main heading if it is all or a part of it, or if none is declared."""
+    headings = [h for h in (words.line(n.text_content()) for n in tree.iter("h1")) if words.key(h)]
+    if headings and (not declared or (len(headings) == 1 and words.key(headings[0]) in words.key(declared))):
+        return headings[0]
+    return declared
+
+
+def _json_ld(tree: Any) -> list[dict[str, Any]]:
+    """The descriptions of an article in the page's JSON-LD, whole articles before mere pages."""
+    found: list[dict[str, Any]] = []
+    for node in tree.iter("script"):
+        if "ld+json" in (node.get("type") or ""):
+            try:
+                found += _described(json.loads(node.text or "", strict=False))
+            except (ValueError, RecursionError):
+                continue
+    return sorted(found, key=lambda d: "WebPage" in _list(d.get("@type")))
+
+
+def _described(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list) and depth < 6:
+        for item in value:
+            yield from _described(item, depth + 1)
+    elif isinstance(value, dict) and depth < 6:
+        if ARTICLE_TYPES.search(" ".join(_list(value.get("@type")))):
+            yield value
+        yield from _described(value.get("@graph"), depth + 1)
+        yield from _described(value.get("mainEntity"), depth + 1)
+
+
+def _picture(tree: Any, declared: str) -> tuple[str, str]:
+    """The lead picture and its alt text: the declared one, else the first of the article that is no ornament."""
+    name = urlsplit(declared).path.rpartition("/")[2]
+    first: tuple[str, str] | None = None
+    for node in tree.iter("img"):
+        src = (node.get("src") or node.get("data-src") or "").strip()
+        alt = (node.get("alt") or "").strip()
+        if declared and name and src and urlsplit(src).path.rpartition("/")[2] == name and alt:
+            return declared, alt
+        small = any((node.get(k) or "").isdigit() and int(node.get(k)) < 200 for k in ("width", "height"))
+        inside = any(a.tag in {"article", "main", "figure"} for a in node.iterancestors())
+        around = any(a.tag in {"header", "nav", "footer", "aside"} for a in node.iterancestors())
+        if first is None and src and inside and not around and not small and not NO_PICTURE.search(src):
+            first = (src, alt)
+    return (declared, "") if declared else (first or ("", ""))
+
+
+def _absolute(address: str, page: Page) -> str:
+    """An address as seen from the page; from a local file a path beside it, if it stays one."""
+    address = address.strip()
+    if not address or address.startswith("data:"):
+        return ""
+    if page.url.startswith("http"):
+        return urljoin(page.base or page.url, address)
+    if regex.match(r"https?://", address, regex.I):
+        return address
+    if address.startswith("//"):
+        return "https:" + address
+    if page.base and not regex.match(r"[a-z][a-z0-9+.-]*:", address, regex.I):
+        return urljoin(page.base.rstrip("/") + "/", address.split("?")[0])
+    return ""
+
+
+def _host(page: Page) -> str:
+    return (urlsplit(page.url).hostname or "").removeprefix("www.")
+
+
+def moment(value: str) -> datetime | None:
+    """An aware instant from an ISO date or time; one without a zone is taken as UTC."""
+    try:
+        found = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _list(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [v.strip() for v in regex.split(r"[,;、，]", value) if v.strip()]
+    return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
+
+
+def _names(value: Any) -> str:
+    """The names in a JSON-LD person, organisation, or list of them."""
+    if isinstance(value, list):
+        return ", ".join(dict.fromkeys(n for n in map(_names, value) if n))
+    return _text(value.get("name")) if isinstance(value, dict) else _text(value)
+
+
+def _address(value: Any) -> str:
+    if isinstance(value, list):
+        return next((a for a in map(_address, value) if a), "")
+    return _text(value.get("url")) if isinstance(value, dict) else _text(value)
+
+
+IMAGE = regex.compile(r"!\[([^\]]*)\]\(\s*<?([^\s)>]+)>?[^)]*\)")
+LINK = regex.compile(r"\[([^\]]+)\](?:\([^)]*\)|\[[^\]]*\])")
+REFERENCE = regex.compile(r"^\[[^\]]+\]:\s*\S+.*$", regex.M)
+EMPHASIS = regex.compile(r"(\*\*|__|~~|``|`|(?<![\p{L}\p{N}])[*_](?=\S)|(?<=\S)[*_](?![\p{L}\p{N}]))")
+
+
+def _read_markdown(page: Page) -> Draft:
+    content, matter = _front_matter(page.content)
+    content = regex.sub(r"^(```|~~~).*?^\1\s*$|<!--.*?-->", "", content, flags=regex.S | regex.M)
+    pictures = IMAGE.findall(content)
+    content = REFERENCE.sub("", IMAGE.sub("", content))
+    blocks: list[Block] = []
+    title = matter.get("title", [""])[0]
+    for chunk in regex.split(r"\n\s*\n", content):
+        for kind, text in _markdown_lines(chunk):
+            linked = sum(len(m[1]) for m in LINK.finditer(text)) / (len(text) or 1)
+            clean = EMPHASIS.sub("", regex.sub(r"<[^>]{1,200}>", "", LINK.sub(r"\1", text)))
+            if kind == "title":
+                title = title or clean
+            if clean.strip():
+                blocks.append(Block("head" if kind == "title" else kind, clean, linked))
+    alt, image = next(((a, u) for a, u in pictures if not NO_PICTURE.search(u)), ("", ""))
+    named = next(
+        (matter[k][0] for k in ("image", "cover", "thumbnail", "featured_image", "banner") if matter.get(k)), ""
+    )
+    if named:
+        image, alt = named, next((a for a, u in pictures if u == named), "")
+    one = {k: v[0] for k, v in matter.items() if v}
+    return Draft(
+        blocks=blocks,
+        title=title,
+        url=_absolute(one.get("canonical", "") or one.get("canonical_url", "") or one.get("url", ""), page),
+        author=", ".join(matter.get("author", []) or matter.get("authors", [])),
+        site=one.get("site", ""),
+        language=one.get("lang", "") or one.get("language", ""),
+        published=moment(one.get("date", "") or one.get("published", "")),
+        image=_absolute(image, page),
+        image_alt=one.get("image_alt", "") or alt,
+        description=one.get("description", "") or one.get("summary", "") or one.get("excerpt", ""),
+        tags=[*matter.get("tags", []), *matter.get("keywords", []), *matter.get("categories", [])],
+    )
+
+
+def _front_matter(content: str) -> tuple[str, dict[str, list[str]]]:
+    """The text below a ``---`` block, and the block's simple keys; a key may have a list."""
+    found = regex.match(r"---[^\S\n]*\n(.*?)\n(?:---|\.\.\.)[^\S\n]*(?:\n|$)", content, regex.S)
+    if not found:
+        return content, {}
+    matter: dict[str, list[str]] = {}
+    key = ""
+    for line in found[1].split("\n"):
+        if (item := regex.match(r"\s*-\s+(.*)", line)) and key:
+            matter[key].append(_unquoted(item[1]))
+        elif pair := regex.match(r"([A-Za-z_][\w-]*)\s*:\s*(.*)", line):
+            key, value = pair[1].lower().replace("-", "_"), pair[2].strip()
+            listed = value.startswith("[") or key in {"tags", "keywords", "categories", "authors"}
+            matter[key] = [_unquoted(v) for v in value.strip("[]").split(",")] if listed else [_unquoted(value)]
+            matter[key] = [v for v in matter[key] if v]
+    return content[found.end() :], matter
+
+
+def _unquoted(value: str) -> str:
+    return value.strip().strip("\"'").strip()
+
+
+def _markdown_lines(chunk: str) -> Iterator[tuple[str, str]]:
+    """The blocks of a stretch of Markdown without blank lines, as (kind, text); ``title`` is a first-level heading."""
+    lines: list[str] = []
+    kind = "p"
+    for line in chunk.split("\n"):
+        heading = regex.match(r"\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$", line)
+        rule = regex.fullmatch(r"\s*(?:=+|-{2,}|\*\s*\*\s*\*[\s*]*|_{3,})\s*", line)
+        if rule and lines and kind == "p" and line.strip()[0] in "=-":
+            yield ("title" if line.strip()[0] == "=" else "head"), " ".join(lines)
+            lines = []
+        elif heading:
+            if lines:
+                yield kind, " ".join(lines)
+            yield ("title" if len(heading[1]) == 1 else "head"), heading[2]
+            lines, kind = [], "p"
+        elif not rule and not line.lstrip().startswith("|"):
+            clean = regex.sub(r"^(?:\s*>)+\s?", "", line).strip()
+            if mark := LIST_MARK.match(clean):
+                if lines:
+                    yield kind, " ".join(lines)
+                lines, kind, clean = [], "item", clean[mark.end() :]
+            if clean:
+                lines.append(clean)
+    if lines:
+        yield kind, " ".join(lines)
+
+
+def _read_text(page: Page) -> Draft:
+    """Plain text: a line is a paragraph, unless the whole text is broken into lines of one width."""
+    chunks = [c.split("\n") for c in regex.split(r"\n\s*\n", page.content) if c.strip()]
+    wrapped = all(len(line) <= 120 for c in chunks for line in c) and any(len(c) > 2 for c in chunks)
+    blocks: list[Block] = []
+    for chunk in chunks:
+        lines: list[str] = []
+        for line in (line.strip() for line in chunk):
+            mark = LIST_MARK.match(line)
+            if mark or not wrapped or not lines:
+                lines.append(line)
+            else:
+                lines[-1] += ("" if words.UNSPACED.match(line) else " ") + line
+        for line in lines:
+            mark = LIST_MARK.match(line)
+            if line:
+                blocks.append(Block("item" if mark else "p", line[mark.end() :] if mark else line))
+    return Draft(blocks=blocks)
+
+
+READERS: dict[str, Callable[[Page], Draft]] = {"html": _read_html, "markdown": _read_markdown, "text": _read_text}

@@ -1,0 +1,227 @@
+"""What is known of each language: its stop words, how a dependent sentence begins, what is boilerplate, how to split.
+
+One file of ``data/`` is one language; a language without a file is read by its punctuation alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import regex
+import sentencex
+
+DATA = Path(__file__).with_name("data")
+
+UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
+INVISIBLE = regex.compile(r"[\u00ad\u200b\u2060\ufeff]")
+SPACES = regex.compile(r"[^\S\n]+")
+KANA = regex.compile(r"\p{Hiragana}+")
+WORD = regex.compile(
+    r"[\p{Han}\p{Hiragana}\p{Katakana}ー々\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+"
+    r"|(?:\p{Lu}\.){2,}"
+    r"|[\p{L}\p{M}\p{N}]+(?:['’\u200c\-‑.·&](?=[\p{L}\p{N}])[\p{L}\p{M}\p{N}]+)*"
+)
+ELISION = regex.compile(
+    r"^(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|dell|nell|sull|dall|all|un|quell|quest|gl)['’](?=\p{L})", regex.I
+)
+POSSESSIVE = regex.compile(r"['’]s$", regex.I)
+ENDING = regex.compile(r"[.!?…。！？．؟۔।॥]+[\"'”’»›」』）)\]]*$")
+OPENING = regex.compile(r"^[\s\"'“”„‟‘‚«»‹›「『（(\[¿¡–—-]+")
+CLOSERS = "”’»›」』）)]"
+SCRIPTS = {
+    "Arabic": {"ar", "fa", "ur", "ps", "ckb", "ug", "sd"},
+    "Hebrew": {"he", "yi"},
+    "Cyrillic": {"ru", "uk", "be", "bg", "mk", "sr", "kk", "ky", "mn", "tg"},
+    "Devanagari": {"hi", "mr", "ne", "sa"},
+    "Hangul": {"ko"},
+    "Greek": {"el"},
+    "Thai": {"th"},
+    "Han": {"zh", "ja", "yue"},
+    "Hiragana": {"ja"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language: ``stop`` are words without content, ``weak`` ones too general for a hashtag; all are casefolded.
+
+    ``opener`` matches the start of a sentence that leans on the one before; ``anaphors`` are the pronouns in it;
+    ``boilerplate`` matches the start of a line that belongs to the site and not to the article.
+    """
+
+    code: str
+    stop: frozenset[str]
+    weak: frozenset[str]
+    anaphors: frozenset[str]
+    opener: regex.Pattern[str] | None
+    boilerplate: regex.Pattern[str] | None
+    byline: regex.Pattern[str] | None
+
+
+def base(tag: str) -> str:
+    """The language of a tag: ``pt`` for ``pt-BR``, ``nb`` for ``no``; "" if it is none."""
+    code = regex.split(r"[-_]", tag.strip().casefold())[0]
+    code = {"iw": "he", "in": "id", "no": "nb"}.get(code, code)
+    return code if regex.fullmatch(r"[a-z]{2,3}", code) else ""
+
+
+@functools.cache
+def language(tag: str) -> Language:
+    """What is known of the language of ``tag``; for an unknown one every list is empty."""
+    code = base(tag)
+    path = DATA / f"{code}.toml"
+    data = tomllib.loads(path.read_text(encoding="utf-8")) if code and path.is_file() else {}
+    words = {k: frozenset(plain(w) for w in data.get(k, "").split()) for k in ("stop", "weak", "anaphors")}
+    return Language(
+        code=code,
+        stop=words["stop"],
+        weak=words["weak"],
+        anaphors=words["anaphors"],
+        opener=_starts(data.get("openers", "")),
+        boilerplate=_starts(data.get("boilerplate", "")),
+        byline=_byline(data.get("bylines", "")),
+    )
+
+
+def _starts(phrases: str) -> regex.Pattern[str] | None:
+    """A pattern for text that begins with one of the phrases; between letters of spaced scripts at a word's end."""
+    known = sorted({plain(p) for p in phrases.split("|") if p.strip()}, key=lambda p: (-len(p), p))
+    if not known:
+        return None
+    parts = [
+        regex.escape(p) + ("" if UNSPACED.search(p) or not p[-1].isalnum() else r"(?![\p{L}\p{M}\p{N}])") for p in known
+    ]
+    return regex.compile(rf"(?:{'|'.join(parts)})")
+
+
+def _byline(words: str) -> regex.Pattern[str] | None:
+    """A pattern for a whole line such as ``By Ada Lovelace, staff writer``."""
+    if not words:
+        return None
+    name = r"\p{Lu}[\p{L}\p{M}.'’-]*|\p{Lo}+"
+    return regex.compile(
+        rf"(?i:{'|'.join(words.split())})\s*[:：]?\s+(?:{name})(?:[\s,·|&]+(?:{name}|and|und|et|y|e)){{0,6}}[^.!?。]{{0,60}}"
+    )
+
+
+def plain(text: str) -> str:
+    """``text`` for comparison: NFC, casefolded, one kind of apostrophe, single spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().replace("’", "'").split())
+
+
+def line(text: str) -> str:
+    """``text`` on one line: single spaces, no invisible characters."""
+    return SPACES.sub(" ", INVISIBLE.sub("", text).replace("\n", " ")).strip()
+
+
+def key(text: str) -> str:
+    """The letters and digits of ``text`` alone, casefolded: equal for texts that read the same."""
+    return regex.sub(r"[^\p{L}\p{M}\p{N}]", "", plain(text))
+
+
+def words(text: str) -> Iterator[str]:
+    """The words of ``text`` as written, without elided articles and possessives; unspaced scripts give runs."""
+    for match in WORD.finditer(text):
+        word = ELISION.sub("", POSSESSIVE.sub("", match[0]))
+        if word:
+            yield word
+
+
+def terms(text: str, lang: Language) -> list[str]:
+    """What ``text`` is about, for comparing sentences: casefolded content words cut to a common beginning.
+
+    Unspaced scripts give pairs of characters. Cutting to seven letters is a stemmer every language has.
+    """
+    found: list[str] = []
+    for word in words(text):
+        if UNSPACED.match(word):
+            pairs = [word[i : i + 2] for i in range(len(word) - 1)] or [word]
+            found += [p for p in pairs if p not in lang.stop and not KANA.fullmatch(p)]
+            continue
+        low = plain(word)
+        if low not in lang.stop and (len(low) > 1 or not low.isascii()):
+            found.append(low[:7])
+    return found
+
+
+def count(text: str) -> int:
+    """How many words ``text`` has; two characters of an unspaced script count as one."""
+    return sum((len(w) + 1) // 2 if UNSPACED.match(w) else 1 for w in words(text))
+
+
+def sentences(text: str, code: str) -> Iterator[tuple[int, int]]:
+    """Start and end of every sentence of ``text``, in code points and without surrounding white space.
+
+    No sentence crosses a line; one that was cut inside a quotation or before a small letter is made whole again.
+    """
+    start = 0
+    for line in text.split("\n"):
+        yield from ((start + a, start + b) for a, b in _line(line, code))
+        start += len(line) + 1
+
+
+def _line(line: str, code: str) -> Iterator[tuple[int, int]]:
+    begin = at = 0
+    for piece in sentencex.segment(code or "en", line):
+        if begin < at and not _joined(line[begin:at], piece):
+            yield from _trim(line, begin, at)
+            begin = at
+        at += len(piece)
+    yield from _trim(line, begin, len(line))
+
+
+def _joined(before: str, piece: str) -> bool:
+    """Whether ``piece`` belongs to the sentence ``before``: an open quotation, or no beginning of its own."""
+    head = piece.lstrip()
+    if not head or head[0] in CLOSERS or head[0].islower():
+        return True
+    if UNSPACED.match(head) and before.rstrip().endswith(("」", "』", "”")):
+        return bool(regex.match(r"[とはがをにのでもなって]", head)) or not ENDING.search(before.rstrip())
+    return len(before) < 600 and open_quotes(before)
+
+
+def _trim(line: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    text = line[begin:end]
+    if text.strip():
+        yield begin + len(text) - len(text.lstrip()), end - (len(text) - len(text.rstrip()))
+
+
+def open_quotes(text: str) -> bool:
+    """Whether a quotation or bracket begins in ``text`` that does not end there."""
+    pairs = (("“", "”"), ("«", "»"), ("「", "」"), ("『", "』"), ("(", ")"), ("（", "）"), ("[", "]"))
+    if "„" in text:
+        return text.count("„") > text.count("“") + text.count("”")
+    if any(text.count(a) > text.count(b) for a, b in pairs):
+        return True
+    return text.count('"') % 2 == 1
+
+
+def fits(tag: str, text: str) -> bool:
+    """Whether ``text`` can be in the language of ``tag``: its script, and its stop words where they are known."""
+    lang = language(tag)
+    sample = text[:4000]
+    if not lang.code or not sample:
+        return False
+    letters = len(regex.findall(r"\p{L}", sample)) or 1
+    for script, codes in SCRIPTS.items():
+        share = len(regex.findall(rf"\p{{{script}}}", sample)) / letters
+        if share > 0.3 and lang.code not in codes:
+            return False
+        if lang.code in codes and script not in {"Han", "Hiragana"} and share < 0.1:
+            return False
+    if not lang.stop or UNSPACED.search(sample):
+        return True
+    found = [plain(w) for w in words(sample)]
+    return sum(w in lang.stop for w in found) > 0.15 * len(found)
+
+
+def detect(text: str) -> str:
+    """The language of ``text`` as a two-letter code."""
+    import py3langid  # noqa: PLC0415 - loads a model for half a second, for pages only that name no language
+
+    return base(str(py3langid.classify(text[:4000])[0]))
