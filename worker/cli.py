@@ -520,9 +520,17 @@ def tokens_create(
 
 
 @cli.command()
-def doctor(*, as_json: AsJson = False) -> int:
+def doctor(
+    *,
+    worker_here: Annotated[bool, typer.Option("--worker", help="Only: does a worker of this machine consume?")] = False,
+    as_json: AsJson = False,
+) -> int:
     """Check everything Handbill stands on, and say what to do about what is wrong."""
-    from worker.doctor import examine  # noqa: PLC0415
+    from worker.doctor import consumes, examine  # noqa: PLC0415
+
+    if worker_here:
+        consumes(settings())
+        return 0
 
     findings = examine(settings())
     if as_json:

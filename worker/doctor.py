@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,6 +31,17 @@ class Finding:
 def examine(config: Settings) -> list[Finding]:
     """Every check, in the order in which things depend on each other; changes nothing."""
     return list(_findings(config))
+
+
+def consumes(config: Settings) -> None:
+    """Raise HandbillError unless a worker of this machine has lately finished a task of its own."""
+    parts = open_runtime(config, config.redis_url)
+    try:
+        here = [name for name in parts.records.alive() if name.endswith(f"@{socket.gethostname()}")]
+    finally:
+        parts.close()
+    if not here:
+        raise HandbillError("No worker of this machine consumes", do="It leaves by itself; whoever runs it restarts it")
 
 
 def _findings(config: Settings) -> Iterator[Finding]:
