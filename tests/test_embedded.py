@@ -171,6 +171,28 @@ def test_the_command_serves_until_it_is_ended_and_ends_with_its_server(tmp_path)
     assert serving.wait(10) == 1
 
 
+def test_under_a_supervisor_the_server_comes_back_with_its_data_and_ends_even_if_that_is_killed(tmp_path):
+    script = (
+        "import pathlib, sys; from worker import embedded; from worker.supervisor import Child, Supervisor\n"
+        "Supervisor([Child(name='redis', argv=embedded.command(pathlib.Path(sys.argv[1])))]).run()"
+    )
+    house = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        server = until(lambda: running(tmp_path))
+        with client(server) as c:
+            c.set("delivery", "published")
+            first = pid(server)
+        kill(server)
+        until(lambda: running(tmp_path))
+        with client(server) as c:
+            assert pid(server) != first
+            assert c.get("delivery") == "published"
+    finally:
+        house.kill()
+        house.wait()
+    until(lambda: not server.alive(), 2)
+
+
 def test_a_server_that_cannot_start_is_one_line_with_the_end_of_its_log(tmp_path):
     with Embedded.start(tmp_path) as server, client(server) as c:
         c.set("delivery", "published")
