@@ -117,11 +117,11 @@ TABLES: Mapping[str, Callable[[], str]] = {
 def rendered(text: str) -> str:
     """The README with every table as the code has it now; raises ValueError if one is missing."""
     for name, table in TABLES.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         found = pattern.search(text)
         if found is None:
             raise ValueError(f"README.md has no place for the table of {name}")
-        text = text[: found.start()] + found[1] + table() + found[2] + text[found.end() :]
+        text = text[: found.start()] + found[1] + table() + "\n" + found[2] + text[found.end() :]
     return text
 
 
