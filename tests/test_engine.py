@@ -14,7 +14,7 @@ from publishers.core.errors import RateLimited, Rejected, Unauthorized, Unavaila
 from publishers.core.http import Http
 from publishers.core.limits import Limits
 from publishers.core.post import Commit, Post, Receipt
-from publishers.core.publisher import Profile, Proof, ProofClass, Publisher
+from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher
 from worker import decisions
 from worker.embedded import Embedded
 from worker.errors import Refused
@@ -462,6 +462,26 @@ def test_planning_twice_changes_nothing(house):
 
     assert not house.deliveries.create(dataclasses.replace(found, status=Status.SCHEDULED), note="again")
     assert house.status(delivery) == Status.PUBLISHED
+
+
+def test_a_platforms_rate_is_kept_over_all_workers_and_costs_no_attempt(house, monkeypatch):
+    monkeypatch.setattr(Publisher, "budgets", (Budget(posts=2, seconds=60), Budget(posts=9, seconds=900, app=True)))
+    posts = [house.plan(f"Post {n}") for n in range(4)]
+
+    assert [house.engine.publish(p) for p in posts] == ["published", "published", "scheduled", "paused"]
+    assert house.deliveries.get(posts[2]).attempts == 0
+    assert house.deliveries.next_look(posts[2]) > datetime.now(UTC) + timedelta(seconds=55)
+
+
+def test_no_window_ever_holds_more_than_its_budget(house):
+    sent = []
+    while len(sent) < 12:
+        wait = house.records.spend(house.account, "app", (Budget(posts=3, seconds=0.2),))
+        if wait == 0:
+            sent.append(house.store.now_ms())
+        time.sleep(wait)
+
+    assert all(later - earlier >= 200 for earlier, later in zip(sent, sent[3:], strict=False))
 
 
 def test_scripts_forgotten_by_a_restarted_server_are_loaded_again(house):

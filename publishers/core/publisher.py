@@ -40,6 +40,15 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How many messages may be sent within any ``seconds``, counted per account or per ``app`` (all its accounts)."""
+
+    posts: int
+    seconds: float
+    app: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """One thing a person must give to connect an account; ``secret`` ones are stored encrypted and never shown.
 
@@ -76,6 +85,8 @@ class Publisher(ABC):
     limits: ClassVar[Limits]
     fields: ClassVar[tuple[Setting, ...]]
     proof: ClassVar[Proof]
+    budgets: ClassVar[tuple[Budget, ...]] = ()
+    """The platform's published rates; waiting for one costs no attempt."""
     home: ClassVar[str] = ""
     """The platform's own address, where it has one for everybody; the setting ``server`` replaces it."""
     networked: ClassVar[bool] = True

@@ -108,6 +108,7 @@ class Engine:
         proof = proof_of(account)
         try:
             step = self._prepare(turn, step, publisher)
+            self._spend(account, publisher)
         except Unconfirmed as error:
             return self._later(turn, Unavailable(error.what, status=error.status, words=error.words), proof=proof)
         except PublishError as error:
@@ -131,6 +132,13 @@ class Engine:
             step = dataclasses.replace(step, prepared=dict(publisher.prepare(step.post, step.key)))
             self._deliveries.keep(turn, _with(turn.delivery, step))
         return step if step.at else dataclasses.replace(step, at=self._now())
+
+    def _spend(self, account: Account, publisher: Publisher) -> None:
+        """Stay within the platform's published rates, over all workers; raises RateLimited."""
+        app = f"{account.platform}:{account.settings.get('client_id') or publisher.base}"
+        wait = self._records.spend(account, app, publisher.budgets)
+        if wait > 0:
+            raise RateLimited(f"{publisher.label}'s own rate would be passed", retry_after=wait)
 
     def _commit(self, turn: Turn, step: Step, account: Account, publisher: Publisher, proof: Proof) -> str:
         """The irreversible request; from here on an unknown error means "perhaps public"."""

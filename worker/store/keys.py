@@ -8,6 +8,8 @@ SHARDS = 4
 """Deliveries are spread over this many slots; part of the key for ever, so a change needs a migration."""
 
 PREFIX = "handbill"
+ALL = "*"
+"""Stands in a workspace's place for what belongs to none; no workspace can have this name."""
 
 
 def shard(delivery: str) -> int:
@@ -32,19 +34,19 @@ def home(workspace: str) -> str:
 
 def schema() -> str:
     """The version of everything stored."""
-    return f"{PREFIX}:{{all}}:schema"
+    return f"{PREFIX}:{{{ALL}}}:schema"
 
 
 def workspaces() -> str:
     """The set of workspaces."""
-    return f"{PREFIX}:{{all}}:workspaces"
+    return f"{PREFIX}:{{{ALL}}}:workspaces"
 
 
 def tokens() -> str:
     """API tokens: a hash from the token's SHA-256 to its JSON."""
-    return f"{PREFIX}:{{all}}:tokens"
+    return f"{PREFIX}:{{{ALL}}}:tokens"
 
 
-def canary(worker: str) -> str:
-    """The instant at which a canary task last came back to ``worker``; expires."""
-    return f"{PREFIX}:{{all}}:canary:{worker}"
+def alive() -> str:
+    """Workers by the instant at which the last sign of life of each runs out."""
+    return f"{PREFIX}:{{{ALL}}}:alive"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets as random_secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from publishers.core.publisher import Budget
 from worker.errors import NotFound
 from worker.model import Account, Article, Content, from_json, to_json
 from worker.store import keys
@@ -28,6 +29,32 @@ redis.call('ZADD', KEYS[1], at, ARGV[1])
 return 1
 """
 """The check of the gap and the entry are one step, so two planners never take one slot."""
+
+SPEND = """
+local t = redis.call('TIME')
+local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+local longest, wait = 0, 0
+for i = 2, #ARGV, 2 do
+  local most, window = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
+  longest = math.max(longest, window)
+  local oldest = redis.call('ZRANGE', KEYS[1], -most, -most, 'WITHSCORES')
+  if oldest[2] then wait = math.max(wait, tonumber(oldest[2]) + window - now) end
+end
+if wait > 0 then return wait end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - longest)
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('PEXPIRE', KEYS[1], longest)
+return 0
+"""
+"""A log of the sends within the longest window; the n-th newest says whether n more fit into a window."""
+
+ALIVE = """
+local t = redis.call('TIME')
+local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
+return 1
+"""
 
 UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
@@ -143,6 +170,26 @@ class Records:
         """Give a delivery's place in the calendar back."""
         self._redis.zrem(f"{keys.home(_workspace(account))}calendar:{account}", delivery)
 
+    # Rates
+
+    def spend(self, account: Account, app: str, budgets: Sequence[Budget]) -> float:
+        """Take one message from every budget, or from none: seconds to wait, 0 if it may be sent now.
+
+        Counted in any window of the budget's length, by Redis' clock, over all workers.
+        """
+        for wanted in (True, False):
+            shared = [b for b in budgets if b.app is wanted]
+            if not shared:
+                continue
+            key = (
+                f"{keys.home(keys.ALL)}budget:{app}" if wanted else f"{keys.home(account.workspace)}budget:{account.id}"
+            )
+            rows = [x for b in shared for x in (b.posts, int(b.seconds * 1000))]
+            wait = cast("int", self._redis.eval(SPEND, 1, key, random_secrets.token_hex(6), *rows))
+            if wait > 0:
+                return wait / 1000
+        return 0.0
+
     # API tokens
 
     def create_token(self, *, scope: str, workspace: str, name: str = "") -> str:
@@ -173,12 +220,13 @@ class Records:
 
     def seen_alive(self, worker: str, *, seconds: float) -> None:
         """A canary task came back to ``worker``; the sign lasts ``seconds``."""
-        self._redis.set(keys.canary(worker), "1", px=int(seconds * 1000))
+        self._redis.eval(ALIVE, 1, keys.alive(), worker, int(seconds * 1000))
 
     def alive(self) -> list[str]:
         """Workers whose canary came back lately."""
-        prefix = keys.canary("")
-        return sorted(k.decode().removeprefix(prefix) for k in self._redis.scan_iter(match=f"{prefix}*", count=1000))
+        seconds, micros = self._redis.time()
+        now = seconds * 1000 + micros // 1000
+        return sorted(w.decode() for w in cast("list[bytes]", self._redis.zrangebyscore(keys.alive(), now, "+inf")))
 
 
 def _workspace(record: str) -> str:
