@@ -126,11 +126,11 @@ class LinkedIn(Publisher):
                 raise
 
     def classify(self, answer: Answer) -> PublishError | None:
-        words = answer.words()
-        if answer.status == 422 and answer.commit and "DUPLICATE_POST" in words:
+        words, body = answer.words(), answer.body.decode("utf-8", "replace")
+        if answer.status == 422 and answer.commit and "DUPLICATE_POST" in body:
             # The urn named may be our own lost post or one that answers 404: look, never trust.
             # https://github.com/ComposioHQ/composio/issues/2710
-            urn = URN.search(words)
+            urn = URN.search(body)
             what = f"LinkedIn already has this post{f' as {urn[0]}' if urn else ''}"
             return Unconfirmed(what, status=422, words=words)
         if answer.status == 426:

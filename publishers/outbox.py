@@ -201,12 +201,13 @@ def _threads(posts: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     by_key = {p["key"]: p for p in posts}
     threads: dict[str, list[dict[str, Any]]] = {}
     for post in posts:
-        first = post
+        first, depth = post, 0
         while first["reply_to"] in by_key:
-            first = by_key[first["reply_to"]]
-        shown = {**post, "at": datetime.fromisoformat(post["at"]), "runs": _runs(post), "card": _host(post["link"])}
+            first, depth = by_key[first["reply_to"]], depth + 1
+        at, card = datetime.fromisoformat(post["at"]), _host(post["link"])
+        shown = {**post, "at": at, "depth": depth, "runs": _runs(post), "card": card}
         threads.setdefault(first["key"], []).append(shown)
-    ordered = [sorted(t, key=lambda p: (p["at"], p["reply_to"] is not None)) for t in threads.values()]
+    ordered = [sorted(t, key=lambda p: (p["depth"], p["at"])) for t in threads.values()]
     return sorted(ordered, key=lambda t: t[0]["at"], reverse=True)
 
 

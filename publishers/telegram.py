@@ -34,15 +34,11 @@ class Telegram(Publisher):
     unverified: ClassVar = "never run against the real platform"
 
     def connect(self) -> Profile:
-        bot = self._result(self.call("GET", self._path("getMe")))
+        self._result(self.call("GET", self._path("getMe")))
         chat = self._result(self.call("POST", self._path("getChat"), json={"chat_id": self.settings["chat_id"]}))
         name = str(chat.get("username", ""))
         title = str(chat.get("title") or chat.get("first_name") or self.settings["chat_id"])
-        return Profile(
-            name=f"@{name}" if name else title,
-            url=f"{self._site()}/{name}" if name else "",
-            settings={"bot": str(bot.get("username", ""))},
-        )
+        return Profile(name=f"@{name}" if name else title, url=f"{self._site()}/{name}" if name else "")
 
     def prepare(self, post: Post, key: str) -> Prepared:
         del post, key
@@ -92,7 +88,7 @@ class Telegram(Publisher):
         if answer.status in {401, 403, 404}:
             # 404 is what a token of the wrong shape gets; 403 a bot that was removed or blocked.
             return Unauthorized("the bot may not write to this chat", status=answer.status, words=words)
-        if answer.status == 400 and "migrate_to_chat_id" in words:
+        if answer.status == 400 and b"migrate_to_chat_id" in answer.body:
             return Unauthorized("the group has moved to a new chat number", status=400, words=words)
         if answer.status == 400 and any(reason in words for reason in NO_RIGHT):
             return Unauthorized("the bot may not write to this chat", status=400, words=words)

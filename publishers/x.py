@@ -41,7 +41,7 @@ class X(Publisher):
         Setting(name="client_secret", label="OAuth 2 client secret", secret=True, required=False),
     )
     proof: ClassVar = Proof(kind=ProofClass.B)
-    unverified: ClassVar = "never run against the real platform; its API description 2.167 says post.fields where its pages say tweet.fields"
+    unverified: ClassVar = "never run against the real platform; whether tweet.fields will be renamed post.fields"
 
     def connect(self) -> Profile:
         data = self._me()
@@ -132,16 +132,16 @@ class X(Publisher):
         return kept
 
     def classify(self, answer: Answer) -> PublishError | None:
-        words = answer.words()
+        words, body = answer.words(), answer.body.decode("utf-8", "replace")
         if answer.status == 429:
-            capped = "usage-capped" in words
+            capped = "usage-capped" in body
             wait = DAY if capped else answer.retry_after(default=900, epoch_header="x-rate-limit-reset")
             what = "the monthly cap of this X app is reached" if capped else "X asks to wait"
             return RateLimited(what, retry_after=wait, status=429, words=words)
-        if answer.status == 403 and answer.commit and "duplicate content" in words.lower():
+        if answer.status == 403 and answer.commit and "duplicate content" in body.lower():
             # Names no post: it may be ours, sent a moment ago. https://github.com/plhery/node-twitter-api-v2/issues/469
             return Unconfirmed("X says it already has a post with this text", status=403, words=words)
-        if answer.status == 403 and any(problem in words for problem in NO_ACCESS):
+        if answer.status == 403 and any(problem in body for problem in NO_ACCESS):
             return Unauthorized("X gives this app no right to post", status=403, words=words)
         return judge(answer)
 

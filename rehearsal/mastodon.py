@@ -7,7 +7,6 @@ import html
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -92,15 +91,14 @@ class Mastodon(Platform):
         _authorize(request)
         fields = await body_of(request)
         file, alt = fields.get("file"), str(fields.get("description", ""))
-        if not isinstance(file, UploadFile):
+        if not isinstance(file, bytes):
             raise _error(422, "Validation failed: File can't be blank")
-        content = await file.read()
-        if len(content) > PICTURE_BYTES:
+        if len(file) > PICTURE_BYTES:
             raise _error(422, "Validation failed: File must be less than 16 MB")
         if len(alt) > ALT:
             raise _error(422, f"Validation failed: Description is too long (maximum is {ALT} characters)")
         account = self.account(request)
-        picture = account.keep_picture(account.snowflake(self.world.now()), content, alt=alt)
+        picture = account.keep_picture(account.snowflake(self.world.now()), file, alt=alt)
         if picture is None:
             raise _error(422, "Validation failed: File content type is invalid, File is invalid")
         return JSONResponse(self._media(request, picture))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,12 +20,11 @@ OWN = {"text_link": "link", "url": "link", "hashtag": "tag", "mention": "mention
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a method: its fields, and the bytes of a file sent with it."""
+    """One call of a method and its fields."""
 
     request: Request
     account: Account
     fields: dict[str, Any]
-    content: bytes
 
 
 class Telegram(Platform):
@@ -65,9 +63,7 @@ class Telegram(Platform):
             fields = await body_of(request) if request.method == "POST" else dict(request.query_params)
             if method != "getme" and not str(fields.get("chat_id", "")).strip():
                 raise _bad("chat_id is empty")
-            photo = fields.get("photo")
-            content = await photo.read() if isinstance(photo, UploadFile) else b""
-            return methods[method](Call(request, self.account(request), fields, content))
+            return methods[method](Call(request, self.account(request), fields))
 
         return await (take() if method in {"getme", "getchat"} else self.commit(take))
 
@@ -96,11 +92,12 @@ class Telegram(Platform):
         text = str(call.fields.get("caption", ""))
         if _utf16(text) > 1024:
             raise _bad("message caption is too long")
-        if not call.content:
+        photo = call.fields.get("photo")
+        if not isinstance(photo, bytes):
             raise _bad("there is no photo in the request")
-        if len(call.content) > 10_000_000:
+        if len(photo) > 10_000_000:
             raise _error(413, "Request Entity Too Large")
-        picture = call.account.keep_picture(f"photo{len(call.account.pictures) + 1}", call.content)
+        picture = call.account.keep_picture(f"photo{len(call.account.pictures) + 1}", photo)
         if picture is None:
             raise _bad("IMAGE_PROCESS_FAILED")
         if picture.width + picture.height > 10_000 or max(picture.width, picture.height) > 20 * min(

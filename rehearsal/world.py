@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -328,15 +329,22 @@ def bearer(request: Request) -> str:
 
 
 async def body_of(request: Request) -> dict[str, Any]:
-    """The request's fields, from JSON or a form; a list stays a list. HTTP 400 if it is neither."""
+    """The request's fields, from JSON or a form; a file is its bytes. HTTP 400 if it is neither."""
     if "json" in request.headers.get("content-type", ""):
         try:
             body = await request.json()
         except ValueError as error:
             raise HTTPException(400, "the body is not JSON") from error
         return body if isinstance(body, dict) else {}
-    form = await request.form()
-    return {k.removesuffix("[]"): form.getlist(k) if k.endswith("[]") else form[k] for k in form}
+    async with request.form() as form:
+        fields: dict[str, Any] = {}
+        for name, value in form.multi_items():
+            said = await value.read() if isinstance(value, UploadFile) else value
+            if name.endswith("[]"):
+                fields.setdefault(name.removesuffix("[]"), []).append(said)
+            else:
+                fields[name] = said
+        return fields
 
 
 def inspect(content: bytes) -> tuple[str, int, int] | None:

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import emoji
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -92,7 +91,7 @@ class X(Platform):
         if fields.get("media_category") != "tweet_image":
             raise _invalid("media_category", "$.media_category: does not have a value in the enumeration")
         media = fields.get("media")
-        content = await media.read() if isinstance(media, UploadFile) else base64.b64decode(str(media or ""))
+        content = media if isinstance(media, bytes) else base64.b64decode(str(media or ""))
         account = self.account(request)
         if len(content) > 5_000_000:
             raise _invalid("media", "File size exceeds 5242880 bytes.")

@@ -1,0 +1,429 @@
+"""The adapters against the stand-ins, over real sockets: what goes out, what comes back, and what a lost answer leaves."""
+
+import hashlib
+import json
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import urllib.request
+import zlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+import publishers
+from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed
+from publishers.core.http import Http
+from publishers.core.post import Commit, Facet, Media, Post
+from publishers.core.publisher import ProofClass
+from rehearsal import text as reading
+from rehearsal import x as rehearsed_x
+from rehearsal.app import build, stand_ins
+from rehearsal.linkedin import read_little
+from rehearsal.world import Faults, World, inspect, seen
+
+AT = datetime.now(UTC)
+GIVEN = {  # what a person would type to connect an account, beside the server
+    "bluesky": {"identifier": "me.test", "handle": "me.test", "password": "word", "app_password": "word"},
+    "linkedin": {"access_token": "token", "author": "urn:li:organization:77"},
+    "mastodon": {"access_token": "token"},
+    "telegram": {"bot_token": "12:token", "chat_id": "@me"},
+    "x": {"access_token": "token"},
+}
+HERE = sorted(set(GIVEN) & set(publishers.names()))
+
+
+def key(number):
+    return f"{number:040x}"
+
+
+def png(width, height, padding=0):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + b"\x40\x80\xc0" * width for _ in range(height))
+    body = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows))
+    return b"\x89PNG\r\n\x1a\n" + body + chunk(b"teXt", b"p" * padding) + chunk(b"IEND", b"")
+
+
+@pytest.fixture(scope="module")
+def listening():
+    """A server on a free port, in a thread; every test puts its own stand-ins into ``now``."""
+    now = {}
+
+    async def app(scope, receive, send):
+        await now["app"](scope, receive, send)
+
+    config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none", timeout_graceful_shutdown=1)
+    runner = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=runner.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        now["address"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield now
+        runner.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path / "world")
+
+
+@pytest.fixture
+def server(listening, world):
+    """The address of this test's stand-ins."""
+    listening["app"] = build(world)
+    return listening["address"]
+
+
+@pytest.fixture
+def account(server):
+    """Connects an account: ``account("x")`` gives an adapter with the settings that ``connect`` learned."""
+    opened = []
+
+    def connect(platform, seconds=5.0, **settings):
+        http = Http(allow={"127.0.0.1"}, seconds=seconds)
+        opened.append(http)
+        given = {"server": f"{server}/{platform}/me", **GIVEN[platform], **settings}
+        adapter = publishers.load(platform)(given, http)
+        return publishers.load(platform)({**given, **adapter.connect().settings}, http)
+
+    yield connect
+    for http in opened:
+        http.__exit__()
+
+
+@pytest.fixture
+def picture(tmp_path):
+    content = png(40, 21)
+    (tmp_path / "card.png").write_bytes(content)
+    return Media(
+        path=str(tmp_path / "card.png"),
+        sha256=hashlib.sha256(content).hexdigest(),
+        mime="image/png",
+        width=40,
+        height=21,
+        size=len(content),
+        alt="A blue card",
+    )
+
+
+def article_post(*media, text="The harbour opens again 🚢 https://example.org/harbour?a=1&b=2 #Harbour"):
+    facets = [Facet(**f) for f in reading.facets(text)]
+    return Post(
+        text=text, facets=tuple(facets), link="https://example.org/harbour?a=1&b=2", title="Harbour", media=media
+    )
+
+
+def send(adapter, post, number, **commit):
+    return adapter.create(post, Commit(key=key(number), at=AT, prepared=adapter.prepare(post, key(number)), **commit))
+
+
+def test_every_platform_of_the_registry_but_the_outbox_has_a_stand_in():
+    assert {s.name for s in stand_ins()} == set(GIVEN)
+    assert set(publishers.names()) - {"outbox"} <= set(GIVEN)
+
+
+@pytest.mark.parametrize("platform", HERE)
+def test_a_post_arrives_as_its_reader_should_see_it(platform, account, world, picture, server):
+    post = article_post(picture)
+    adapter = account(platform)
+    receipt = send(adapter, post, 1)
+    (got,) = world.seen()
+    assert (got["platform"], got["account"], got["text"]) == (platform, "me", post.text)
+    live = {(f["type"], f["start"], f["end"], f["value"]) for f in got["facets"]}
+    assert live == {(f.type, f.start, f.end, f.value) for f in post.facets}
+    (shown,) = got["pictures"]
+    assert Path(shown["path"]).read_bytes() == picture.read()
+    assert shown["alt"] == (picture.alt if adapter.limits.alt else "")
+    assert got["permalink"].startswith(f"{server}/{platform}/me/posts/")
+    for address in {got["permalink"], receipt.url if (receipt.url or "").startswith(server) else got["permalink"]}:
+        with urllib.request.urlopen(address) as page:
+            assert "The harbour opens again" in page.read().decode()
+    with urllib.request.urlopen(f"{server}/_seen") as answer:
+        assert json.load(answer) == [got] == seen(world.root)
+
+
+@pytest.mark.parametrize("platform", HERE)
+def test_a_thread_hangs_together_and_comes_down_again(platform, account, world):
+    adapter = account(platform)
+    first = send(adapter, article_post(), 1)
+    second = send(adapter, Post(text="And the wall is 1.4 m higher (they say)."), 2, reply_to=first, root=first)
+    one, two = world.seen()
+    assert (one["reply_to"], two["reply_to"]) == (None, one["id"])
+    for receipt in (second, first, first):  # the last one is gone already, which is as good
+        adapter.delete(receipt)
+    assert world.seen() == []
+    assert len(world.seen(deleted=True)) == 2
+
+
+@pytest.mark.parametrize("platform", [p for p in HERE if publishers.load(p).can("find")])
+def test_a_look_up_finds_what_was_sent_and_nothing_else(platform, account, picture):
+    adapter = account(platform)
+    post, other = article_post(picture), article_post(text="Another article entirely, https://example.org/b")
+    assert adapter.find(post, Commit(key=key(1), at=AT)) == ()
+    prepared = adapter.prepare(post, key(1))
+    commit = Commit(key=key(1), at=AT, prepared=prepared)
+    receipt = adapter.create(post, commit)
+    send(adapter, other, 2)
+    reply = Post(text="And the wall is 1.4 m higher.")
+    answer = Commit(key=key(3), at=AT, reply_to=receipt, root=receipt)
+    assert adapter.find(reply, answer) == ()
+    second = adapter.create(reply, answer)
+    assert [r.id for r in adapter.find(post, commit)] == [receipt.id]
+    assert [r.id for r in adapter.find(reply, answer)] == [second.id]
+    assert adapter.find(article_post(text="Never sent"), Commit(key=key(4), at=AT)) == ()
+
+
+@pytest.mark.parametrize("platform", HERE)
+@pytest.mark.parametrize("fault", ["accept-then-drop", "500-after", "garbled", "accept-then-hang"])
+def test_a_lost_answer_is_unconfirmed_and_the_post_is_there_once(platform, fault, account, world):
+    adapter = account(platform, seconds=0.5 if "hang" in fault else 5)
+    world.faults[platform] = Faults([fault])
+    with pytest.raises(Unconfirmed):
+        send(adapter, article_post(), 1)
+    assert len(world.seen()) == 1
+    kind = (adapter.connect().proof or adapter.proof).kind
+    if kind is ProofClass.A:
+        receipt = send(adapter, article_post(), 1)
+        assert receipt.id == world.seen()[0]["id"]
+        assert len(world.seen()) == 1
+    if adapter.can("find"):
+        assert [r.id for r in adapter.find(article_post(), Commit(key=key(1), at=AT))] == [world.seen()[0]["id"]]
+
+
+@pytest.mark.parametrize("platform", HERE)
+@pytest.mark.parametrize("fault", ["500-before", "drop-before"])
+def test_an_answer_lost_before_anything_was_taken_is_unconfirmed_too(platform, fault, account, world):
+    adapter = account(platform)
+    world.faults[platform] = Faults([fault])
+    with pytest.raises(Unconfirmed):
+        send(adapter, article_post(), 1)
+    assert world.seen() == []
+    if adapter.can("find"):
+        assert adapter.find(article_post(), Commit(key=key(1), at=AT)) == ()
+
+
+@pytest.mark.parametrize("platform", HERE)
+def test_a_full_platform_says_how_long_to_wait(platform, account, world):
+    adapter = account(platform)
+    world.faults[platform] = Faults(["429"])
+    with pytest.raises(RateLimited) as caught:
+        send(adapter, article_post(), 1)
+    assert 0 <= caught.value.retry_after <= 60
+    assert world.seen() == []
+
+
+@pytest.mark.parametrize("platform", HERE)
+def test_a_stand_in_that_is_not_there_is_certainly_not_public(platform, account, server):
+    adapter = account(platform)
+    adapter.base = "http://127.0.0.1:1"
+    with pytest.raises(Unavailable):
+        send(adapter, article_post(), 1)
+
+
+@pytest.mark.parametrize("platform", HERE)
+def test_a_text_one_unit_too_long_is_refused_by_the_stand_in_too(platform, account, world):
+    adapter = account(platform)
+    room = adapter.limits.text
+    send(adapter, Post(text="a" * room), 1)
+    with pytest.raises(Rejected):
+        send(adapter, Post(text="b" * (room + 1)), 2)
+    assert len(world.seen()) == 1
+
+
+@pytest.mark.parametrize("platform", sorted({"linkedin", "mastodon", "x"} & set(HERE)))
+def test_an_expired_token_asks_for_a_person(platform, account):
+    adapter = account(platform)
+    adapter.settings = {**adapter.settings, "access_token": "expired"}
+    with pytest.raises(Unauthorized):
+        adapter.create(article_post(), Commit(key=key(1), at=AT))
+
+
+@pytest.mark.parametrize("platform", sorted({"linkedin", "mastodon", "x"} & set(HERE)))
+def test_an_unknown_picture_is_refused(platform, account, world):
+    adapter = account(platform)
+    prepared = {"media": [{"id": "urn:li:image:0", "altText": ""} if platform == "linkedin" else "1"]}
+    with pytest.raises(Rejected):
+        adapter.create(article_post(), Commit(key=key(1), at=AT, prepared=prepared))
+    assert world.seen() == []
+
+
+def test_x_refuses_the_same_text_twice_and_the_look_up_settles_it(account, world):
+    adapter = account("x")
+    receipt = send(adapter, article_post(), 1)
+    with pytest.raises(Unconfirmed, match="already has a post"):
+        send(adapter, article_post(), 1)
+    assert adapter.find(article_post(), Commit(key=key(1), at=AT)) == (receipt,)
+    assert len(world.seen()) == 1
+
+
+def test_x_looks_further_than_one_page(account, world):
+    adapter = account("x")
+    receipt = send(adapter, article_post(), 1)
+    for number in range(105):
+        adapter.create(Post(text=f"Note {number}"), Commit(key=key(number + 2), at=AT))
+    assert adapter.find(article_post(), Commit(key=key(1), at=AT)) == (receipt,)
+    assert adapter.find(article_post(), Commit(key=key(1), at=AT + timedelta(hours=1))) == ()
+
+
+def test_x_gives_a_new_token_for_a_refresh_token_and_says_when_it_does_not(account):
+    adapter = account("x", refresh_token="first", client_id="app", client_secret="hush")
+    fresh = adapter.refresh()
+    assert fresh["access_token"].startswith("access-")
+    assert fresh["refresh_token"] not in {"first", ""}
+    with pytest.raises(Unauthorized):
+        account("x", refresh_token="expired", client_id="app").refresh()
+    with pytest.raises(Unauthorized):
+        account("x").refresh()
+
+
+def test_x_counts_what_readers_did(account):
+    adapter = account("x")
+    assert adapter.metrics(send(adapter, article_post(), 1)) == {"likes": 0, "shares": 0, "replies": 0, "views": 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("plain", 5),
+        ("日本語", 6),
+        ("👩‍👩‍👧‍👦 family", 9),
+        ("see https://example.org/a/very/long/address.", 28),
+        ("cafe\u0301", 4),
+        ("“quotes”—dash", 13),
+    ],
+)
+def test_the_stand_in_weighs_a_text_as_x_documents_it(text, length):
+    assert rehearsed_x.weight(text) == length
+
+
+def test_linkedin_names_the_post_that_a_second_one_repeats(account, world):
+    adapter = account("linkedin")
+    receipt = send(adapter, article_post(), 1)
+    with pytest.raises(Unconfirmed) as caught:
+        send(adapter, article_post(), 1)
+    assert receipt.id in caught.value.what
+    assert adapter.find(article_post(), Commit(key=key(1), at=AT)) == (receipt,)
+
+
+def test_linkedin_reads_back_no_member_s_posts(account):
+    adapter = account("linkedin", author="")
+    assert adapter.settings["author"].startswith("urn:li:person:")
+    assert adapter.connect().proof.kind is ProofClass.C
+    send(adapter, article_post(), 1)
+    with pytest.raises(PublishError, match="member"):
+        adapter.find(article_post(), Commit(key=key(1), at=AT))
+    with pytest.raises(Unauthorized, match="belongs to"):
+        account("linkedin", author="urn:li:person:other")
+
+
+def test_linkedin_is_told_every_reserved_character(account, world):
+    text = "1 (one) [two] {three|3} <four> a_b *c* ~d~ \\ @all → ✅ #Tag_one #2"
+    start = text.index("#Tag_one")
+    post = Post(text=text, facets=(Facet(type="tag", start=start, end=start + 8, value="Tag_one"),))
+    send(account("linkedin"), post, 1)
+    (got,) = world.seen()
+    assert got["text"] == text
+    assert [f["value"] for f in got["facets"]] == ["Tag_one"]
+    assert read_little("cut (here)")[0] == "cut "
+
+
+def test_linkedin_shows_a_link_as_a_card_of_its_own(account, world):
+    send(account("linkedin"), article_post(), 1)
+    assert world.seen()[0]["card"] == {
+        "url": "https://example.org/harbour?a=1&b=2",
+        "title": "Harbour",
+        "description": "",
+    }
+
+
+@pytest.mark.parametrize("platform", ["linkedin", "telegram"])
+def test_a_post_can_be_corrected(platform, account, world, picture):
+    adapter = account(platform)
+    for number, media in enumerate([(), (picture,)], 1):
+        receipt = send(adapter, article_post(*media, text=f"Frist {number}"), number)
+        better = article_post(*media, text=f"First {number} 🚢 #Harbour")
+        for _ in range(2):
+            adapter.edit(receipt, better, Commit(key=key(9), at=AT))
+        assert world.seen()[number - 1]["text"] == better.text
+
+
+def test_telegram_takes_every_repeat_for_a_new_message(account, world):
+    adapter = account("telegram")
+    ids = [send(adapter, article_post(), 1).id for _ in range(2)]
+    assert ids == ["1", "2"]
+    assert len(world.seen()) == 2
+    assert not adapter.can("find")
+    assert adapter.proof.kind is ProofClass.C
+
+
+def test_telegram_turns_no_text_into_markup(account, world):
+    text = "<b>no</b> *no* 🚢 read more"
+    start = text.index("read")
+    facet = Facet(type="link", start=start, end=len(text), value="https://example.org/a")
+    send(account("telegram"), Post(text=text, facets=(facet,)), 1)
+    (got,) = world.seen()
+    assert got["text"] == text
+    assert got["facets"] == [{"type": "link", "start": start, "end": len(text), "value": "https://example.org/a"}]
+
+
+def test_telegram_s_token_stays_out_of_every_error(account):
+    adapter = account("telegram", bot_token="4711:very-secret-token")
+    adapter.base = "http://127.0.0.1:1"
+    with pytest.raises(Unavailable) as caught:
+        send(adapter, article_post(), 1)
+    assert "very-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("platform", sorted({"x"} & set(HERE)))
+def test_a_picture_too_large_or_no_picture_is_refused(platform, account, tmp_path):
+    adapter = account(platform)
+    for content in (png(4, 4, padding=5_000_001), b"no picture"):
+        (tmp_path / "bad").write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        bad = Media(path=str(tmp_path / "bad"), sha256=digest, mime="image/png", width=4, height=4, size=1, alt="")
+        with pytest.raises(Rejected):
+            adapter.upload(bad)
+
+
+def test_faults_come_in_order_and_then_at_a_rate_that_can_be_repeated():
+    drawn = [[f.next() for _ in range(200)] for f in (Faults(["hang"], ratio=0.25, seed=7), Faults(ratio=0.25, seed=7))]
+    assert drawn[0][0] == "hang"
+    assert drawn[0][1:] == drawn[1][:-1]
+    assert 25 < sum(f is not None for f in drawn[1]) < 75
+    with pytest.raises(ValueError, match="unknown faults"):
+        Faults.read(["earthquake"])
+
+
+def test_pictures_are_told_by_their_bytes():
+    assert inspect(png(40, 21)) == ("image/png", 40, 21)
+    assert inspect(b"<svg/>") is None
+    jpeg = b"\xff\xd8\xff\xe0\x00\x04ab" + b"\xff\xc0\x00\x0b\x08\x00\x15\x00\x28\x01\x11\x00\x00" + b"\0" * 9
+    assert inspect(jpeg) == ("image/jpeg", 40, 21)
+
+
+def test_the_command_serves_this_machine_only_and_remembers(tmp_path):
+    command = [sys.executable, "-m", "rehearsal", "--port", "0", "--dir", str(tmp_path)]
+    outside = subprocess.run([*command, "--host", "0.0.0.0"], capture_output=True, text=True, timeout=30, check=False)
+    assert outside.returncode == 2
+    assert "this machine only" in outside.stderr
+    for sent in (1, 2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                address = process.stdout.readline().strip()
+                with Http(allow={"127.0.0.1"}) as http:
+                    adapter = publishers.load("telegram")(
+                        {**GIVEN["telegram"], "server": f"{address}/telegram/me"}, http
+                    )
+                    assert send(adapter, article_post(), sent).id == str(sent)
+                    assert http.send("GET", f"{address}/_counts", commit=False).json() == {"telegram": {"me": sent}}
+            finally:
+                process.kill()
+    assert [p["id"] for p in seen(tmp_path)] == ["1", "2"]
