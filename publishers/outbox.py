@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import fcntl
 import functools
+import heapq
 import json
 import os
 import re
@@ -27,8 +28,9 @@ from publishers.core.publisher import Profile, Proof, ProofClass, Publisher, Set
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "pages"
 SUFFIX = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif"}
 KEY = re.compile(r"[0-9a-f]{40}")
+FILE = re.compile(KEY.pattern + r"\.json")
 PAGE = "index.html"
-SHOWN = 200  # newest posts on the page; every post stays in the folder
+SHOWN = 100  # newest posts on the page; every post stays in the folder
 
 
 class Outbox(Publisher):
@@ -149,9 +151,9 @@ class Outbox(Publisher):
 
     def _browse(self) -> None:
         """Write the page anew from the folder; call it under the lock."""
-        files = [f for f in self._folder().glob("*.json") if KEY.fullmatch(f.stem)]
-        files.sort(key=lambda f: f.stat().st_mtime_ns, reverse=True)
-        posts = [json.loads(f.read_bytes()) for f in files[:SHOWN]]
+        with os.scandir(self._folder()) as entries:
+            files = [(e.stat().st_mtime_ns, e.path) for e in entries if FILE.fullmatch(e.name)]
+        posts = [json.loads(Path(path).read_bytes()) for _, path in heapq.nlargest(SHOWN, files)]
         html = _page().render(threads=_threads(posts), total=len(files), shown=len(posts), name=self._folder().name)
         self._write(self._folder() / PAGE, html.encode(), durable=False)
 
