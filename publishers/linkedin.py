@@ -70,6 +70,7 @@ class LinkedIn(Publisher):
     def create(self, post: Post, commit: Commit) -> Receipt:
         if commit.reply_to is not None:
             return self._comment(post, commit.reply_to)
+        _check(post)
         body: dict[str, Any] = {
             "author": self._author(),
             "commentary": _little(post),
@@ -93,10 +94,10 @@ class LinkedIn(Publisher):
         since = (commit.at - CLOCKS).timestamp() * 1000
         wanted = text_hash(post.text)
         if commit.reply_to is not None:
-            path = f"/rest/socialActions/{quote(commit.reply_to.id, safe='')}/comments"
+            on = commit.reply_to
             said = [
-                (self._comment_receipt(str(c["id"]), commit.reply_to), str(c["message"]["text"]), c["created"]["time"])
-                for c in self._list(path, {}, {})
+                (self._comment_receipt(str(c["id"]), on), str(c["message"]["text"]), c["created"]["time"])
+                for c in self._list(_comments(on), {}, {})
                 if c.get("actor") == self._author()
             ]
         else:
@@ -143,9 +144,9 @@ class LinkedIn(Publisher):
     def _comment(self, post: Post, on: Receipt) -> Receipt:
         if post.media:
             raise Unsupported("a LinkedIn comment takes no picture through this adapter")
-        body = {"actor": self._author(), "object": on.id, "message": {"text": post.text}}
-        path = f"/rest/socialActions/{quote(on.id, safe='')}/comments"
-        answer = self.commit("POST", path, headers=self._headers(), json=body)
+        _check(post)
+        body = {"actor": self._author(), "object": _under(on), "message": {"text": post.text}}
+        answer = self.commit("POST", _comments(on), headers=self._headers(), json=body)
         return self._comment_receipt(answer.header("x-restli-id"), on)
 
     def _list(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -182,7 +183,21 @@ class LinkedIn(Publisher):
         return Receipt(id=urn, url=f"{self._site()}/feed/update/{urn}")
 
     def _comment_receipt(self, number: str, on: Receipt) -> Receipt:
-        return Receipt(id=number, url=on.url, extra={"on": on.id})
+        return Receipt(id=number, url=on.url, extra={"on": _under(on)})
+
+
+def _under(on: Receipt) -> str:
+    """The urn of the post that a comment belongs to: what answers a comment stands under the same post."""
+    return str(on.extra.get("on", on.id))
+
+
+def _comments(on: Receipt) -> str:
+    return f"/rest/socialActions/{quote(_under(on), safe='')}/comments"
+
+
+def _check(post: Post) -> None:
+    if post.warning or post.visibility != "public":
+        raise Unsupported("a LinkedIn post is public and carries no warning")
 
 
 def _little(post: Post) -> str:

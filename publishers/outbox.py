@@ -84,6 +84,8 @@ class Outbox(Publisher):
         with _disk("the post cannot be changed"), self._lock():
             kept = self._read(receipt.id)
             now = _said(post, commit)
+            if "media" not in commit.prepared:
+                now["media"] = kept["media"]  # an edit that prepared no pictures changes the words alone
             self._write(self._file(receipt.id), _json({**kept, **now, "edited": commit.at.isoformat()}))
             self._drop(kept, keep=now["media"])
         return self._shown(receipt.id)

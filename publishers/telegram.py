@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from publishers.core.counting import utf16
-from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized
+from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.post import Commit, Post, Prepared, Receipt
-from publishers.core.publisher import Profile, Proof, ProofClass, Publisher, Setting
+from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting
 
 NO_RIGHT = ("chat not found", "not enough rights", "need administrator rights", "bot is not a member")
 GONE = ("message to delete not found", "message not found")
@@ -31,6 +31,9 @@ class Telegram(Publisher):
     )
     # A bot has no key to repeat with and cannot read a channel: https://github.com/tdlib/telegram-bot-api/issues/482
     proof: ClassVar = Proof(kind=ProofClass.C)
+    budgets: ClassVar = (
+        Budget(posts=20, seconds=60),
+    )  # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
     unverified: ClassVar = "never run against the real platform"
 
     def connect(self) -> Profile:
@@ -45,6 +48,8 @@ class Telegram(Publisher):
         return {}  # the photo travels in the commit itself
 
     def create(self, post: Post, commit: Commit) -> Receipt:
+        if post.warning or post.visibility != "public":
+            raise Unsupported("a Telegram message is for the whole chat and carries no warning")
         target: dict[str, Any] = {"chat_id": self.settings["chat_id"]}
         if commit.reply_to is not None:
             target["reply_parameters"] = {"message_id": int(commit.reply_to.id)}

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unconfirmed
+from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unconfirmed, Unsupported
 from publishers.core.http import DAY, Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.post import Commit, Media, Post, Receipt
-from publishers.core.publisher import Profile, Proof, ProofClass, Publisher, Setting, text_hash
+from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
 NO_ACCESS = ("client-forbidden", "oauth1-permissions", "unsupported-authentication")
 CLOCKS = timedelta(minutes=5)  # how far X's clock and ours may be apart
@@ -41,6 +41,8 @@ class X(Publisher):
         Setting(name="client_secret", label="OAuth 2 client secret", secret=True, required=False),
     )
     proof: ClassVar = Proof(kind=ProofClass.B)
+    # https://docs.x.com/x-api/fundamentals/rate-limits
+    budgets: ClassVar = (Budget(posts=100, seconds=900), Budget(posts=10_000, seconds=86_400, app=True))
     unverified: ClassVar = "never run against the real platform; whether tweet.fields will be renamed post.fields"
 
     def connect(self) -> Profile:
@@ -65,6 +67,8 @@ class X(Publisher):
         return number
 
     def create(self, post: Post, commit: Commit) -> Receipt:
+        if post.warning or post.visibility != "public":
+            raise Unsupported("a post on X is public and carries no warning")
         body: dict[str, Any] = {"text": post.text}
         if media := commit.prepared.get("media"):
             body["media"] = {"media_ids": list(media)}

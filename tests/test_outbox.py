@@ -162,6 +162,9 @@ def test_an_edit_changes_words_and_picture_and_says_so(box, picture):
     assert "Better words" in page(box)
     assert "The harbour" not in page(box)
     assert "edited" in re.sub("<style>.*</style>", "", page(box), flags=re.DOTALL)
+    box.edit(receipt, Post(text="Best words"), Commit(key=key(3), at=AT + timedelta(minutes=9)))
+    assert "Best words" in page(box)
+    assert kept(box) == [f"{key(1)}.json", f"{key(2)}-1.png", "index.html"]
 
 
 def test_a_deleted_post_leaves_nothing_and_may_be_deleted_again(box, picture):

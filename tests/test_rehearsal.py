@@ -16,7 +16,15 @@ import pytest
 import uvicorn
 
 import publishers
-from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed
+from publishers.core.errors import (
+    PublishError,
+    RateLimited,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+    Unconfirmed,
+    Unsupported,
+)
 from publishers.core.http import Http
 from publishers.core.post import Commit, Facet, Media, Post
 from publishers.core.publisher import ProofClass
@@ -155,12 +163,23 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world):
     adapter = account(platform)
     first = send(adapter, article_post(), 1)
     second = send(adapter, Post(text="And the wall is 1.4 m higher (they say)."), 2, reply_to=first, root=first)
-    one, two = world.seen()
+    third = send(adapter, Post(text="That is all."), 3, reply_to=second, root=first)
+    one, two, three = world.seen()
     assert (one["reply_to"], two["reply_to"]) == (None, one["id"])
-    for receipt in (second, first, first):  # the last one is gone already, which is as good
+    assert three["reply_to"] == (one["id"] if platform == "linkedin" else two["id"])  # its comments are flat
+    for receipt in (third, second, first, first):  # the last one is gone already, which is as good
         adapter.delete(receipt)
     assert world.seen() == []
-    assert len(world.seen(deleted=True)) == 2
+    assert len(world.seen(deleted=True)) == 3
+
+
+@pytest.mark.parametrize("platform", sorted({"linkedin", "telegram", "x"} & set(HERE)))
+def test_what_the_platform_cannot_express_is_never_sent(platform, account, world):
+    adapter = account(platform)
+    for post in (Post(text="a", warning="Storm"), Post(text="b", visibility="unlisted")):
+        with pytest.raises(Unsupported):
+            send(adapter, post, 1)
+    assert world.seen() == []
 
 
 @pytest.mark.parametrize("platform", [p for p in HERE if publishers.load(p).can("find")])
@@ -427,3 +446,85 @@ def test_the_command_serves_this_machine_only_and_remembers(tmp_path):
             finally:
                 process.kill()
     assert [p["id"] for p in seen(tmp_path)] == ["1", "2"]
+
+
+@pytest.fixture
+def call(server):
+    """Speaks to a stand-in with no adapter between: ``call("POST", "/mastodon/me/…", json=…)``."""
+    with Http(allow={"127.0.0.1"}) as http:
+        yield lambda method, path, **request: http.send(
+            method,
+            server + path,
+            commit=False,
+            headers={"Authorization": "Bearer t", **request.pop("headers", {})},
+            **request,
+        )
+
+
+def test_a_mastodon_keeps_a_key_for_an_hour_and_per_account(call, world):
+    def post(account, text, number):
+        headers = {"Idempotency-Key": key(number)}
+        return call("POST", f"/mastodon/{account}/api/v1/statuses", headers=headers, json={"status": text}).pick("id")
+
+    first = post("me", "one", 1)
+    assert post("me", "one", 1) == first
+    assert post("me", "one", 2) != first
+    assert post("you", "one", 1) != first
+    world.now = lambda: datetime.now(UTC) + timedelta(hours=1, minutes=1)
+    assert post("me", "one", 1) != first
+    assert world.counts()["mastodon"] == {"me": 3, "you": 1}
+
+
+def test_a_mastodon_counts_addresses_as_23_and_shows_statuses_as_html(call):
+    long = "https://example.org/" + "a" * 600
+    fits = "é" * 476 + " " + long
+    answer = call("POST", "/mastodon/me/api/v1/statuses", json={"status": fits})
+    assert answer.status == 200
+    assert f'<a href="{long}"' in answer.json()["content"]
+    refused = call("POST", "/mastodon/me/api/v1/statuses", json={"status": "é" + fits})
+    assert (refused.status, refused.json()) == (
+        422,
+        {"error": "Validation failed: Text character limit of 500 exceeded"},
+    )
+    unknown = call("POST", "/mastodon/me/api/v1/statuses", json={"status": "a", "media_ids": ["9"]})
+    assert unknown.status == 422
+    assert (
+        call("POST", "/mastodon/me/api/v1/statuses", json={"status": "a"}, headers={"Authorization": ""}).status == 401
+    )
+
+
+def test_a_pds_takes_the_same_record_once_and_no_other_under_its_key(call, world):
+    session = call(
+        "POST", "/bluesky/me/xrpc/com.atproto.server.createSession", json={"identifier": "me", "password": "w"}
+    )
+
+    def put(text, rkey="3kzzzzzzzzz22", **more):
+        record = {"text": text, "createdAt": "2026-11-24T10:15:00.000Z", **more}
+        body = {"repo": session.pick("did"), "collection": "app.bsky.feed.post", "rkey": rkey, "record": record}
+        return call("POST", "/bluesky/me/xrpc/com.atproto.repo.putRecord", json={**body, "swapRecord": None})
+
+    first = put("héllo #tag", facets=[_tag_at(7, 11)])
+    again = put("héllo #tag", facets=[_tag_at(7, 11)])
+    assert first.json() == again.json()
+    assert world.seen()[0]["facets"] == [{"type": "tag", "start": 6, "end": 10, "value": "tag"}]
+    assert put("other").json()["error"] == "InvalidSwap"
+    assert put("x", rkey="not-a-tid").status == 400
+    assert put("é" * 301, rkey="3kzzzzzzzzz23").status == 400
+    assert put("👩‍👩‍👧‍👦" * 121, rkey="3kzzzzzzzzz23").status == 400
+    assert put("x", rkey="3kzzzzzzzzz23", createdAt="yesterday").status == 400
+    image = {"$type": "app.bsky.embed.images", "images": [{"alt": "", "image": {"ref": {"$link": "bafkreigone"}}}]}
+    assert "Could not find blob" in put("x", rkey="3kzzzzzzzzz23", embed=image).words()
+    assert world.counts() == {"bluesky": {"me": 1}}
+
+
+def _tag_at(start, end):
+    tag = {"$type": "app.bsky.richtext.facet#tag", "tag": "tag"}
+    return {"index": {"byteStart": start, "byteEnd": end}, "features": [tag]}
+
+
+def test_a_stranger_s_path_is_no_account(call):
+    assert call("GET", "/x/..%2f..%2fetc/2/users/me").status == 404
+    assert call("GET", "/x/.hidden/2/users/me").status == 404
+    assert call("PUT", "/_faults/nobody", json=[]).status == 404
+    assert call("PUT", "/_faults/x", json=["earthquake"]).status == 400
+    assert call("PUT", "/_faults/x", json={"ratio": 0.5, "kinds": ["429"], "seed": 1}).status == 204
