@@ -7,10 +7,12 @@ import random
 import time
 from datetime import UTC, datetime, timedelta
 
+import httpcore
 import httpx
 import pytest
 
 from publishers.core.errors import RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed
+from publishers.core.guard import Deadline, _Stream
 from publishers.core.http import Http
 from publishers.core.limits import Limits
 from publishers.core.post import Commit, Post, Receipt
@@ -448,7 +450,7 @@ def test_at_most_64_wake_ups_wait_however_many_posts_are_due(house):
 
 def test_a_wake_up_that_got_lost_is_sent_again(house):
     delivery = house.plan()
-    house.deliveries.claim(most=64, settle=1, wake_ms=10)
+    house.deliveries.claim(most=64, settle=1, wake=0.01)
     time.sleep(0.02)
 
     assert house.engine.tick() == 1
@@ -489,3 +491,57 @@ def test_scripts_forgotten_by_a_restarted_server_are_loaded_again(house):
     house.store.client.script_flush()
 
     assert house.engine.tick() == 1
+
+
+def test_a_worker_that_wakes_up_late_cannot_undo_what_a_person_decided_meanwhile(house):
+    delivery = house.plan()
+    late = house.deliveries.begin(delivery, lease=0.01, stale=3600)
+    time.sleep(0.03)
+    house.engine.tick()
+    house.deliveries.change(
+        delivery, Status.AWAITING_APPROVAL, origins=(Status.SCHEDULED,), note="edited", steps=late.delivery.steps
+    )
+
+    assert not house.deliveries.finish(late, Status.SCHEDULED, note="rate limited", wait=0)
+    assert house.status(delivery) == Status.AWAITING_APPROVAL
+
+
+def test_a_worker_that_wakes_up_late_cannot_put_back_the_old_text(house):
+    delivery = house.plan()
+    late = house.deliveries.begin(delivery, lease=0.01, stale=3600)
+    time.sleep(0.03)
+    house.engine.tick()
+    old = late.delivery.steps
+
+    assert not house.deliveries.keep(late, (dataclasses.replace(old[0], prepared={"media": ["7"]}),))
+    assert house.deliveries.get(delivery).steps == old
+
+
+def test_an_intent_whose_answer_was_lost_may_be_asked_for_again(house):
+    delivery = house.plan()
+    turn = house.deliveries.begin(delivery, lease=30, stale=3600)
+
+    assert [house.deliveries.intend(turn, turn.delivery.steps, seconds=1) for _ in range(2)] == ["ok", "ok"]
+
+
+def test_nothing_is_sent_once_the_right_to_send_it_has_run_out():
+    """A process that was stopped between its intent and its request wakes up when the post is somebody else's."""
+    now, sent = [0.0], []
+    transport = httpx.MockTransport(lambda request: sent.append(request) or httpx.Response(200))
+    http = Http(seconds=30, transport=transport, clock=lambda: now[0])
+    http.expire(5)
+    now[0] = 6
+
+    with http, pytest.raises(Unavailable):
+        http.send("POST", "https://example.org/posts", commit=True)
+    assert sent == []
+
+
+def test_a_connection_that_came_too_late_has_sent_nothing():
+    now = [0.0]
+    deadline = Deadline(5, lambda: now[0])
+    stream = _Stream(httpcore.MockStream([]), deadline)
+    now[0] = 6
+
+    with pytest.raises(httpcore.ConnectTimeout):
+        stream.write(b"POST / HTTP/1.1\r\n")

@@ -14,7 +14,7 @@ S = Status
 
 
 def outcome(error, *, attempts=0, uncertain=False):
-    return after(error, attempts=attempts, most=8, uncertain=uncertain, settle=45, rng=random.Random(1))
+    return after(error, attempts=attempts, most=8, uncertain=uncertain, settle=45, first=5, rng=random.Random(1))
 
 
 def test_a_table_that_forgets_a_status_is_refused():
@@ -91,7 +91,7 @@ def test_a_token_that_was_refused_asks_for_a_new_one_whether_or_not_an_answer_wa
 
 def test_backing_off_doubles_is_capped_and_never_early():
     rng = random.Random(1)
-    waits = [backoff(n, rng) for n in range(40)]
+    waits = [backoff(n, 5, rng) for n in range(40)]
 
     assert all(w >= min(5 * 2**n, BACKOFF_MOST) for n, w in enumerate(waits))
     assert max(waits) <= BACKOFF_MOST * 1.25

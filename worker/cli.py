@@ -48,6 +48,7 @@ def main() -> NoReturn:
     """Run the command; every error is one line on stderr, and no traceback reaches a user."""
     try:
         logs.configure(settings().log if os.environ.get("HANDBILL_LOG") else "error")
+        _register(settings().packages)
         code = cli(standalone_mode=False)
     except click.UsageError as error:
         error.show()
@@ -67,6 +68,17 @@ def main() -> NoReturn:
         what = _redis_words(error) or f"Unexpected {type(error).__name__}: {error}. HANDBILL_LOG=debug shows more."
         sys.exit(_fail(what))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _register(packages: tuple[str, ...]) -> None:
+    if packages:
+        import publishers  # noqa: PLC0415 - commands start faster without it
+
+        for package in packages:
+            try:
+                publishers.register(package)
+            except (ImportError, ValueError) as error:
+                raise HandbillError("HANDBILL_EXTRA_PLATFORMS cannot be used", why=str(error)) from None
 
 
 def _fail(line: str) -> int:

@@ -45,7 +45,6 @@ LEASED = frozenset({S.PREPARING, S.PUBLISHING})
 FINAL = frozenset({S.PUBLISHED, S.EDITED, S.DELETED, S.CANCELLED, S.SKIPPED, S.FAILED, S.PARKED, S.HELD})
 """Statuses in which nothing more happens unless a person or a new step says so."""
 
-BACKOFF_FIRST = 5.0
 BACKOFF_MOST = 1800.0
 REFRESH_PAUSE = 2.0
 REPEATS_MORE = 3
@@ -90,9 +89,9 @@ class Outcome:
     reconnect: bool = False
 
 
-def backoff(attempt: int, rng: random.Random) -> float:
+def backoff(attempt: int, first: float, rng: random.Random) -> float:
     """Seconds before try ``attempt`` + 1: doubling, capped, with jitter upward only so that nothing is early."""
-    seconds = min(BACKOFF_FIRST * 2.0 ** min(attempt, 16), BACKOFF_MOST)
+    seconds = min(first * 2.0 ** min(attempt, 16), BACKOFF_MOST)
     return seconds * (1 + rng.random() / 4)
 
 
@@ -103,29 +102,32 @@ def after(
     most: int,
     uncertain: bool,
     settle: float,
+    first: float,
     rng: random.Random,
 ) -> Outcome:
     """What happens to a delivery after ``error``; ``attempts`` counts the tries before this one.
+
+    ``settle`` is the wait before a lost answer is looked into and ``first`` the one before a second try, in seconds.
 
     ``uncertain``: an earlier answer of this step was lost. Then nothing an error says can settle the step, because
     it speaks only of the repeat; the step stays unconfirmed until an answer, a look-up or a person settles it.
     """
     if uncertain or isinstance(error, Unconfirmed):
-        return _unsettled(error, attempts=attempts, most=most, uncertain=uncertain, settle=settle, rng=rng)
+        return _unsettled(error, attempts=attempts, most=most, uncertain=uncertain, settle=settle, first=first, rng=rng)
     if isinstance(error, RateLimited):
         return Outcome(S.SCHEDULED, wait=error.retry_after, pause=error.retry_after)
     if isinstance(error, Unauthorized):
         return Outcome(S.SCHEDULED, wait=REFRESH_PAUSE, reconnect=True)
     if isinstance(error, Unavailable) and attempts + 1 < most:
-        return Outcome(S.SCHEDULED, wait=backoff(attempts, rng), costs=True)
+        return Outcome(S.SCHEDULED, wait=backoff(attempts, first, rng), costs=True)
     return Outcome(S.FAILED, costs=isinstance(error, Unavailable))
 
 
 def _unsettled(
-    error: PublishError, *, attempts: int, most: int, uncertain: bool, settle: float, rng: random.Random
+    error: PublishError, *, attempts: int, most: int, uncertain: bool, settle: float, first: float, rng: random.Random
 ) -> Outcome:
     if attempts + 1 >= most + REPEATS_MORE:
         return Outcome(S.PARKED, costs=True)
     limited = error.retry_after if isinstance(error, RateLimited) else 0.0
-    wait = max(settle, limited, backoff(attempts, rng)) if uncertain else settle
+    wait = max(settle, limited, backoff(attempts, first, rng)) if uncertain else settle
     return Outcome(S.UNCONFIRMED, wait=wait, costs=True, pause=limited, reconnect=isinstance(error, Unauthorized))

@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     allow_hosts: str = Field("", description="Private `host[:port]`s that may be spoken to, by comma.")
     zone: str = Field("UTC", description="IANA time zone for new accounts and for times without a zone.")
     workspace: str = Field("main", pattern=r"^[a-z0-9-]{1,32}$", description="Workspace used when none is named.")
+    publish_workers: int = Field(1, ge=1, le=64, description="Publishing workers that `handbill up` runs.")
     publish_threads: int = Field(32, ge=1, le=512, description="Posts in flight at once in one worker.")
     content_processes: int = Field(1, ge=1, le=64, description="Processes for text and pictures in one worker.")
     request_seconds: float = Field(30.0, gt=0, le=120, description="Total deadline of one request to a platform.")
@@ -39,9 +40,19 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(
         0, ge=0, le=3600, description="Wait before a lost answer is settled; 0 is the platform's own."
     )
+    spare_seconds: float = Field(
+        15.0, ge=3, le=600, description="How much longer than one request a worker may hold a post (preparing counts)."
+    )
+    wake_seconds: float = Field(20.0, gt=0, le=600, description="A wake-up that nobody took up is sent again then.")
+    backoff_seconds: float = Field(
+        5.0, gt=0, le=600, description="Wait before the second try; doubles with each, up to half an hour."
+    )
     attempts: int = Field(8, ge=1, le=100, description="Tries of a post that did not go out, before it fails.")
     stale_hours: float = Field(24.0, gt=0, description="Posts later than this are held for review instead of sent.")
     fetch_megabytes: float = Field(10.0, gt=0, le=200, description="Largest page or picture fetched.")
+    extra_platforms: str = Field(
+        "", description="Python packages whose modules are platforms too, by comma, such as `acme.platforms`."
+    )
     demo_platforms: str = Field(
         "outbox,mastodon,bluesky,x,linkedin,telegram", description="Platforms that `handbill demo` posts to, by comma."
     )
@@ -60,6 +71,11 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages whose modules are platforms too."""
+        return tuple(p.strip() for p in self.extra_platforms.split(",") if p.strip())
+
+    @property
     def allowed(self) -> frozenset[str]:
         """The private hosts that may be spoken to."""
         return frozenset(h.strip() for h in self.allow_hosts.split(",") if h.strip())
@@ -72,7 +88,7 @@ class Settings(BaseSettings):
     @property
     def lease_seconds(self) -> float:
         """How long a worker may hold a delivery: longer than any request can take."""
-        return self.request_seconds + 15.0
+        return self.request_seconds + self.spare_seconds
 
 
 @functools.cache

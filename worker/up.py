@@ -70,7 +70,9 @@ def supervisor(
         address = ["--host", rehearsal.hostname or "127.0.0.1", "--port", str(rehearsal.port)]
         argv = [sys.executable, "-m", "rehearsal", *address, "--dir", folder]
         children.append(Child(name="rehearsal", argv=argv, env=env, ready=lambda: answers(config.rehearsal)))
-    children.append(Child(name="publish", argv=[*me, "worker", "--queues", "publish"], env=env))
+    for number in range(config.publish_workers):
+        name = f"publish-{number + 1}" if config.publish_workers > 1 else "publish"
+        children.append(Child(name=name, argv=[*me, "worker", "--queues", "publish", "--name", name], env=env))
     children.append(Child(name="content", argv=[*me, "worker", "--queues", "content"], env=env))
     if web:
         ready = f"http://{config.host}:{config.port}/healthz"

@@ -52,11 +52,16 @@ class Deadline:
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seconds = seconds
+        self._last = float("inf")
         self._end = clock() + seconds
 
     def restart(self) -> None:
-        """Begin again with the full time."""
-        self._end = self._clock() + self._seconds
+        """Begin again with the full time, or with what ``expire`` left of it."""
+        self._end = min(self._clock() + self._seconds, self._last)
+
+    def expire(self, seconds: float) -> None:
+        """Let no request go on, or begin, later than ``seconds`` from now, however often one is restarted."""
+        self._last = self._clock() + seconds
 
     def left(self) -> float:
         """Seconds left; 0 when it has passed."""
@@ -69,12 +74,16 @@ class _Stream(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
         self._stream = stream
         self._deadline = deadline
+        self._wrote = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._stream.read(max_bytes, self._time(httpcore.ReadTimeout, timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._time(httpcore.WriteTimeout, timeout))
+        # Late before the first byte is as good as never connected: nothing was sent.
+        seconds = self._time(httpcore.WriteTimeout if self._wrote else httpcore.ConnectTimeout, timeout)
+        self._wrote = True
+        self._stream.write(buffer, seconds)
 
     def close(self) -> None:
         self._stream.close()

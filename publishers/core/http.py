@@ -143,6 +143,13 @@ class Http:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
+    def expire(self, seconds: float) -> None:
+        """Send nothing more, and wait for nothing more, later than ``seconds`` from now: the right to do so ends then.
+
+        A process that was stopped (or whose resolver hung) must not wake up and send what another has settled.
+        """
+        self._deadline.expire(seconds)
+
     def hide(self, *secrets: str) -> None:
         """Never show these values in an error, from now on."""
         self._secrets = sorted({*self._secrets, *(s for s in secrets if len(s) > 3)}, key=len, reverse=True)
@@ -171,6 +178,8 @@ class Http:
         Raises Unavailable if it was certainly never sent (or is repeatable), Unconfirmed if a commit's answer is lost.
         """
         self._deadline.restart()
+        if self._deadline.left() <= 0:
+            raise Unavailable(self._what("nothing was sent", url, TimeoutError("the time to send it had run out")))
         try:
             request = self._client.build_request(
                 method, url, headers=headers, params=params, json=json, data=form, files=files, content=content
@@ -228,7 +237,7 @@ def guarded_transport(
     deadline: Deadline, *, allow: Iterable[str] = (), ports: frozenset[int] | None = None
 ) -> httpx.BaseTransport:
     """A transport whose every connection is checked by ``GuardedBackend`` and used once; for any ``httpx.Client``."""
-    transport = httpx.HTTPTransport(trust_env=False)
+    transport = httpx.HTTPTransport(verify=_tls(), trust_env=False)  # without one it reads all certificates again
     # httpx 0.28 does not hand a network backend through, so the pool is replaced: no public way to check
     # an address inside the connect. https://github.com/encode/httpx/discussions/3011
     transport._pool = httpcore.ConnectionPool(  # noqa: SLF001

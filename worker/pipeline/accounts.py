@@ -35,6 +35,8 @@ class Accounts:
     """Opens adapters; ``http`` makes the client for one attempt and is replaced in tests."""
 
     def __init__(self, records: Records, settings: Settings, *, http: Callable[..., Http] = Http) -> None:
+        for package in settings.packages:
+            publishers.register(package)
         self._records = records
         self._settings = settings
         self._http = http

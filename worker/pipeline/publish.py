@@ -69,6 +69,7 @@ class Engine:
         ids = self._deliveries.claim(
             most=max(0, WAITING_MOST - self._depth()),
             settle=self._settings.settle_seconds or Proof(kind=ProofClass.C).settle.total_seconds(),
+            wake=self._settings.wake_seconds,
         )
         for delivery in ids:
             self._wake(delivery)
@@ -116,9 +117,7 @@ class Engine:
         except Exception as error:
             log.exception("preparing failed")
             return self._later(turn, Unavailable(f"preparing failed ({type(error).__name__}: {error})"), proof=proof)
-        word = self._deliveries.intend(
-            turn, _with(turn.delivery, step), seconds=self._settings.request_seconds + COMMIT_MARGIN
-        )
+        word = self._intend(turn, step, publisher)
         if word == "lost":
             return "lost"
         if word != "ok":
@@ -139,6 +138,12 @@ class Engine:
         wait = self._records.spend(account, app, publisher.budgets)
         if wait > 0:
             raise RateLimited(f"{publisher.label}'s own rate would be passed", retry_after=wait)
+
+    def _intend(self, turn: Turn, step: Step, publisher: Publisher) -> str:
+        """Store the intent; from then on the right to send lasts as long as the lease is sure to."""
+        seconds = self._settings.request_seconds + COMMIT_MARGIN
+        publisher.http.expire(seconds)
+        return self._deliveries.intend(turn, _with(turn.delivery, step), seconds=seconds)
 
     def _commit(self, turn: Turn, step: Step, account: Account, publisher: Publisher, proof: Proof) -> str:
         """The irreversible request; from here on an unknown error means "perhaps public"."""
@@ -194,9 +199,7 @@ class Engine:
 
     def _repeat(self, turn: Turn, step: Step, account: Account, publisher: Publisher, proof: Proof) -> str:
         """Send the same commit again, where the platform takes it for the same."""
-        word = self._deliveries.intend(
-            turn, _with(turn.delivery, step), seconds=self._settings.request_seconds + COMMIT_MARGIN
-        )
+        word = self._intend(turn, step, publisher)
         if word == "lost":
             return "lost"
         if word != "ok":
@@ -240,6 +243,7 @@ class Engine:
             most=self._settings.attempts,
             uncertain=turn.uncertain,
             settle=self._settle(proof),
+            first=self._settings.backoff_seconds,
             rng=self._rng,
         )
 

@@ -20,7 +20,6 @@ STEPS = TypeAdapter(tuple[Step, ...])
 WAITING_MOST = 64
 """Wake-ups that may wait in the broker at once; more made a storm of 102,587 stale messages in a trial."""
 
-WAKE_MS = 20_000
 PAUSED_MS = 30_000
 
 
@@ -153,16 +152,17 @@ class Deliveries:
         shard = keys.shard(delivery.id)
         return bool(self._store.run("create", shard, delivery.id, "", delivery.status, look, steps, line, *pairs))
 
-    def claim(self, *, most: int, settle: float, wake_ms: int = WAKE_MS) -> list[str]:
+    def claim(self, *, most: int, settle: float, wake: float) -> list[str]:
         """Take what is due off the calendar and return the ids to wake; mends what lost workers left.
 
-        ``most`` bounds this call; the bound over all calls is WAITING_MOST. ``settle`` in seconds.
+        ``most`` bounds this call; the bound over all calls is WAITING_MOST. ``settle`` is how long a platform may take
+        to show what a lost worker sent, ``wake`` how long a wake-up may wait before it is sent again; in seconds.
         """
         lost = self._line(Status.SCHEDULED, "the worker was lost before it sent anything; tried again")
         unknown = self._line(Status.UNCONFIRMED, "the worker was lost while sending")
         quota = WAITING_MOST // keys.SHARDS
         share = max(1, most // keys.SHARDS) if most > 0 else 0
-        found = self._store.each_shard("claim", "", quota, wake_ms, int(settle * 1000), share, lost, unknown)
+        found = self._store.each_shard("claim", "", quota, int(wake * 1000), int(settle * 1000), share, lost, unknown)
         return [i.decode() for ids in found for i in ids]
 
     def begin(self, delivery: str, *, lease: float, stale: float) -> Turn | str:

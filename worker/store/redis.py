@@ -9,6 +9,8 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
 
 from worker.errors import StoreDown
 from worker.store import keys
@@ -17,6 +19,10 @@ LUA = Path(__file__).parent / "lua"
 SCHEMA = "1"
 DURABLE_MS = 3000
 """How long a commit waits for its intent to reach the disk before it is put off."""
+
+PATIENCE = Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), retries=7)
+"""A server that restarts is waited for, about 2 s: a worker may hold a receipt that is nowhere else. Every script may
+be run again after an answer that was lost."""
 
 
 @functools.cache
@@ -153,6 +159,7 @@ def open_store(url: str, *, trial: bool = False) -> Store:
             socket_timeout=10,
             socket_connect_timeout=5,
             health_check_interval=15,
+            retry=PATIENCE,
             protocol=2,
         )
     except ValueError as error:

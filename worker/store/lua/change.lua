@@ -1,5 +1,6 @@
 -- A person or a rule moves a delivery that no worker holds: id, now, allowed origins, new status, look ('' = never),
 -- steps ('' = unchanged), line, version expected ('' = any), then field, value, …  Answers 'ok' or the status it has.
+-- The fence moves on, so a worker that lost its lease and wakes up late cannot undo what was decided.
 local id, now = ARGV[1], clock(ARGV[2])
 local h = redis.call('HMGET', record(id), 'status', 'version')
 if not h[1] then return 'gone' end
@@ -7,6 +8,7 @@ if not has(ARGV[3], h[1]) or redis.call('ZSCORE', root .. 'leases', id) then ret
 if ARGV[8] ~= '' and ARGV[8] ~= h[2] then return 'version' end
 if ARGV[6] ~= '' then redis.call('SET', root .. 'steps:' .. id, ARGV[6]) end
 for i = 9, #ARGV, 2 do redis.call('HSET', record(id), ARGV[i], ARGV[i + 1]) end
+redis.call('HINCRBY', record(id), 'fence', 1)
 move(id, h[1], ARGV[4], now)
 look(id, ARGV[5])
 note(id, now, ARGV[7])

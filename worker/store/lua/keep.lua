@@ -1,4 +1,5 @@
 -- What a worker must not lose before it goes on (uploaded media): id, fence, steps.
-if redis.call('HGET', record(ARGV[1]), 'fence') ~= ARGV[2] then return 'lost' end
+local h = redis.call('HMGET', record(ARGV[1]), 'status', 'fence')
+if h[2] ~= ARGV[2] or h[1] ~= 'preparing' then return 'lost' end
 redis.call('SET', root .. 'steps:' .. ARGV[1], ARGV[3])
 return 'ok'
