@@ -1,0 +1,1 @@
+"""Stand-in platforms, one of each class of proof, for the trials of the engine; never among the real ones."""

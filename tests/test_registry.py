@@ -1,0 +1,45 @@
+"""The registry of platforms: the folder's own, and those of packages that somebody adds."""
+
+from __future__ import annotations
+
+import pytest
+
+import publishers
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """The registry as it is, and as it was again afterwards."""
+    monkeypatch.setattr(publishers, "_packages", list(publishers._packages))
+    yield publishers
+    monkeypatch.undo()
+    for cached in (publishers._homes, publishers.names, publishers.load):
+        cached.cache_clear()
+
+
+def test_the_modules_of_a_package_that_is_registered_are_platforms_too(registry):
+    own = registry.names()
+    registry.register("bench.platforms")
+    registry.register("bench.platforms")
+
+    assert set(registry.names()) == {*own, "keyed", "drafted", "looked_up", "blind"}
+    assert registry.load("keyed").label == "Keyed"
+
+
+@pytest.mark.parametrize("package", ["no.such.package", "publishers.core.no"])
+def test_a_package_that_is_not_there_is_refused_and_changes_nothing(registry, package):
+    own = registry.names()
+
+    with pytest.raises(ImportError):
+        registry.register(package)
+    assert registry.names() == own
+
+
+def test_two_platforms_of_one_name_are_refused(registry, tmp_path, monkeypatch):
+    (tmp_path / "impostor").mkdir()
+    (tmp_path / "impostor" / "__init__.py").write_text("")
+    (tmp_path / "impostor" / "telegram.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(ValueError, match="both have a platform 'telegram'"):
+        registry.register("impostor")
