@@ -18,12 +18,11 @@ PICTURE_OF = regex.compile(
 
 def write(article: Article) -> Content:
     """The content of an article: pure, offline, the same for the same article."""
-    candidates = summary.ranked(article)
-    short, medium, long = summary.summaries(candidates, article.language)
+    candidates = summary.scored(article)
     return Content(
-        short=short,
-        medium=medium,
-        long=long,
+        short=summary.short(candidates),
+        medium=summary.fill(candidates, summary.MEDIUM, article.language) or summary.short(candidates),
+        long=summary.fill(candidates, summary.LONG, article.language) or summary.short(candidates),
         sentences=summary.sentences(candidates),
         hashtags=tuple(hashtags.choose(article)),
         alt=describe(article),

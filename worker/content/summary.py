@@ -1,15 +1,16 @@
 """Which sentences of an article say what it says: whole ones that stand on their own, best first.
 
-The score is centrality (how much a sentence shares with all others: the degree form of LexRank, Erkan and Radev 2004,
-https://doi.org/10.1613/jair.1523), nearness to the beginning and to the title; repeats are put back by maximal marginal
-relevance (Carbonell and Goldstein 1998, https://doi.org/10.1145/290941.291025). Nothing random, nothing fetched.
+A sentence counts for the words it shares with the others (degree centrality, as in LexRank and TextRank: Erkan and
+Radev 2004, https://doi.org/10.1613/jair.1523) and with the title, and for standing early; what repeats a sentence
+already taken counts less (maximal marginal relevance: Carbonell and Goldstein 1998,
+https://doi.org/10.1145/290941.291025). Nothing random, nothing fetched.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import regex
@@ -18,99 +19,133 @@ from worker.content import words
 from worker.model import Article, Sentence
 
 SHORT, MEDIUM, LONG = 120, 280, 600
+SHORT_AT_MOST = 150
+LONGEST = 500
+TITLE = 3  # the title counts like this many sentences
+LEAD = 0.1  # how fast a place loses weight with its distance from the beginning
+NAMELESS = 0.6  # the worth of a sentence that does not name what the title is about
+FAINT = 0.25  # a summary takes nothing that scores less than this share of the best
 DIVERSE = 40  # so many sentences are ordered for variety; nobody reads further
-VARIETY = 0.6
-LEAD = 0.12  # how fast the weight of a place falls with the distance from the beginning
-TITLE = 0.5
 
 Vector = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """A sentence with its place in the article and its score."""
+class Scored:
+    """A sentence, where it stands, and how much it says; ``alone`` is how well it stands without the others.
+
+    ``whole`` is False for what is no full sentence; ``leans`` for one that needs the sentence right before it.
+    """
 
     text: str
     offset: int
     place: int
+    vector: Vector
     score: float
+    alone: float
+    whole: bool
+
+    @property
+    def leans(self) -> bool:
+        return not self.alone
 
 
-def ranked(article: Article) -> list[Ranked]:
-    """Every sentence of the article that may stand alone in a post, best first; never empty for an article."""
+def scored(article: Article) -> list[Scored]:
+    """Every sentence of the article, in its order."""
     lang = words.language(article.language)
     spans = list(words.sentences(article.text, lang.code))
     texts = [article.text[a:b] for a, b in spans]
-    vectors = [vector(t, lang) for t in texts]
-    scores = score(vectors, vector(article.title, lang))
-    fit = [_alone(t, lang) for t in texts]
+    found = [Counter(words.terms(t, lang)) for t in texts]
     title = set(words.terms(article.title, lang))
-    fit = [0.0 if says(v, title) else f for f, v in zip(fit, vectors, strict=True)]
-    if not any(fit):
-        fit = [0.5 if words.count(t) > 2 else 0.1 for t in texts]
-    chosen = [i for i, f in enumerate(fit) if f]
-    order = diverse(chosen, [s * f for s, f in zip(scores, fit, strict=True)], vectors)
-    return [Ranked(texts[i], spans[i][0], i, scores[i] * fit[i]) for i in order]
+    cased = any(c.isupper() for c in article.text[:1000])
+    alone = [0.0 if says(set(f), title) else stands(t, lang, cased=cased) for t, f in zip(texts, found, strict=True)]
+    topic = max(title, key=lambda t: (sum(t in f for f in found), t), default="")
+    alone = [fit if not topic or topic in f else NAMELESS * fit for fit, f in zip(alone, found, strict=True)]
+    if not any(alone):
+        alone = [0.5 if words.count(t) > 2 else 0.1 for t in texts]
+    scores = weigh(found, title)
+    return [
+        Scored(t, a, i, _unit(f), s, fit, whole(t) and not says(set(f), title))
+        for i, (t, (a, _), f, s, fit) in enumerate(zip(texts, spans, found, scores, alone, strict=True))
+    ]
 
 
-def summaries(candidates: Sequence[Ranked], language: str) -> tuple[str, str, str]:
-    """The short summary (one sentence), the medium and the long one, in whole sentences and the article's order."""
-    short = next((c for c in candidates if len(c.text) <= SHORT), None)
-    if short is None:
-        short = min(candidates[:8], key=lambda c: len(c.text))
-    return short.text, fill(candidates, MEDIUM, language) or short.text, fill(candidates, LONG, language) or short.text
+def weigh(found: Sequence[Counter[str]], title: set[str]) -> list[float]:
+    """How much each sentence, given by its terms and in order, says of all of them: from 0 to 1."""
+    spread = Counter(t for f in found for t in f)
+    central = [
+        sum(spread[t] - 1 + TITLE * (t in title) for t in f) / (1 + LEAD * i)
+        for i, f in enumerate(found)
+    ]
+    top = max(central, default=0.0) or 1.0
+    return [c / top for c in central]
 
 
-def fill(candidates: Iterable[Ranked], room: int, language: str) -> str:
+def pick(candidates: Sequence[Scored], fits: Callable[[Sequence[Scored]], bool]) -> list[Scored]:
+    """The best sentences for which ``fits`` holds together, in the order of their worth.
+
+    A sentence that leans on the one before it is taken only after that one.
+    """
+    taken: list[Scored] = []
+    repeat = dict.fromkeys((c.place for c in candidates), 0.0)
+    rest = sorted((c for c in candidates if c.alone or c.whole), key=lambda c: -c.score)[: 2 * DIVERSE]
+    least = FAINT * max((c.score * c.alone for c in rest), default=0.0)
+
+    def worth(candidate: Scored) -> float:
+        before = any(t.place == candidate.place - 1 for t in taken)
+        fit = max(candidate.alone, float(before)) if candidate.whole else candidate.alone
+        return candidate.score * fit * (1 - repeat[candidate.place])
+
+    while rest:
+        best = max(rest, key=lambda c: (worth(c), -c.place))
+        if worth(best) <= least * (len(taken) > 0):
+            break
+        rest.remove(best)
+        if fits([*taken, best]):
+            taken.append(best)
+            for other in rest:
+                repeat[other.place] = max(repeat[other.place], cosine(best.vector, other.vector))
+    return taken
+
+
+def ranked(candidates: Sequence[Scored]) -> list[Scored]:
+    """Every sentence that may stand alone in a post, best first; what repeats an earlier one later, or not at all."""
+    fit = sorted((c for c in candidates if c.alone), key=lambda c: (-c.score * c.alone, c.place))
+    head, tail = fit[:DIVERSE], fit[DIVERSE:]
+    repeat = {c.place: 0.0 for c in head}
+    order: list[Scored] = []
+    while head:
+        best = max(head, key=lambda c: (c.score * c.alone * (1 - repeat[c.place]), -c.place))
+        head.remove(best)
+        if repeat[best.place] < 0.9:
+            order.append(best)
+            for other in head:
+                repeat[other.place] = max(repeat[other.place], cosine(best.vector, other.vector))
+    said = {c.text for c in order}
+    return order + [c for c in tail if c.text not in said]
+
+
+def short(candidates: Sequence[Scored]) -> str:
+    """The one sentence that says most in about 120 code points."""
+    fit = [c for c in candidates if c.alone and len(c.text) <= SHORT_AT_MOST]
+    if fit:
+        return max(fit, key=lambda c: (c.score * c.alone * min(1.0, SHORT / len(c.text)) ** 2, -c.place)).text
+    return min((c for c in candidates if c.alone), key=lambda c: len(c.text)).text
+
+
+def fill(candidates: Sequence[Scored], room: int, language: str) -> str:
     """As many of the best sentences as fit into ``room`` code points, in the article's order."""
     space = "" if words.base(language) in {"zh", "ja", "th"} else " "
-    taken: list[Ranked] = []
-    used = 0
-    for candidate in candidates:
-        size = len(candidate.text) + (len(space) if taken else 0)
-        if used + size <= room:
-            taken.append(candidate)
-            used += size
-    return space.join(c.text for c in sorted(taken, key=lambda c: c.offset))
+
+    def text(chosen: Sequence[Scored]) -> str:
+        return space.join(c.text for c in sorted(chosen, key=lambda c: c.offset))
+
+    return text(pick(candidates, lambda chosen: len(text(chosen)) <= room))
 
 
-def sentences(candidates: Iterable[Ranked]) -> tuple[Sentence, ...]:
-    """The candidates as records."""
-    return tuple(Sentence(text=c.text, source_offset=c.offset) for c in candidates)
-
-
-def vector(text: str, lang: words.Language) -> Vector:
-    """The content words of ``text`` as a vector of length 1."""
-    counts = Counter(words.terms(text, lang))
-    norm = math.sqrt(sum(n * n for n in counts.values()))
-    return {t: n / norm for t, n in counts.items()}
-
-
-def score(vectors: Sequence[Vector], title: Vector) -> list[float]:
-    """A number for each sentence, given in the article's order: the more, the more it says of the article."""
-    total: defaultdict[str, float] = defaultdict(float)
-    for v in vectors:
-        for term, weight in v.items():
-            total[term] += weight
-    central = [sum(w * (total[t] - w) for t, w in v.items()) for v in vectors]
-    top = max(central, default=0.0) or 1.0
-    near = [sum(w * title.get(t, 0.0) for t, w in v.items()) for v in vectors]
-    return [(c / top + TITLE * n) / (1 + LEAD * i) for i, (c, n) in enumerate(zip(central, near, strict=True))]
-
-
-def diverse(chosen: Sequence[int], scores: Sequence[float], vectors: Sequence[Vector]) -> list[int]:
-    """The chosen sentences best first, one that repeats an earlier one later."""
-    rest = sorted(chosen, key=lambda i: (-scores[i], i))
-    head, tail = rest[:DIVERSE], rest[DIVERSE:]
-    repeat = dict.fromkeys(head, 0.0)
-    order: list[int] = []
-    while head:
-        best = max(head, key=lambda i: (scores[i] * (1 - VARIETY * repeat[i]), -i))
-        head.remove(best)
-        order.append(best)
-        for i in head:
-            repeat[i] = max(repeat[i], cosine(vectors[best], vectors[i]))
-    return order + tail
+def sentences(candidates: Sequence[Scored]) -> tuple[Sentence, ...]:
+    """The sentences that may stand alone as records, best first."""
+    return tuple(Sentence(text=c.text, source_offset=c.offset) for c in ranked(candidates))
 
 
 def cosine(one: Vector, other: Vector) -> float:
@@ -120,33 +155,54 @@ def cosine(one: Vector, other: Vector) -> float:
     return sum(w * other[t] for t, w in one.items() if t in other)
 
 
-def says(sentence: Vector, title: set[str]) -> bool:
+def _unit(counts: Counter[str]) -> Vector:
+    norm = math.sqrt(sum(n * n for n in counts.values()))
+    return {t: n / norm for t, n in counts.items()}
+
+
+def says(sentence: set[str], title: set[str]) -> bool:
     """Whether a sentence says the title and hardly more."""
-    own = set(sentence)
-    return bool(title) and len(own & title) >= 0.75 * len(own | title)
+    return bool(title) and len(sentence & title) >= 0.75 * len(sentence | title)
 
 
-def _alone(text: str, lang: words.Language) -> float:
+def whole(text: str) -> bool:
+    """Whether a text is a full sentence, its quotations and brackets closed."""
+    return bool(words.ENDING.search(text)) and not words.open_quotes(text) and len(text) <= LONGEST
+
+
+LABEL = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N} .-]{0,14}[:：]\s")
+ADDRESS = regex.compile(r"https?://|www\.|\S@\S+\.|(?<!\S)@\w")
+ASKS = ("?", "？", "؟", "!", "！")
+
+
+def stands(text: str, lang: words.Language, *, cased: bool = True) -> float:
     """How well a sentence stands without the others: 0 not at all, 1 well."""
-    if not words.ENDING.search(text) or words.open_quotes(text) or text[0] in "([（…":
+    head = words.OPENING.sub("", text)
+    if not whole(text) or not head or (cased and head[0].islower()) or text[0] in "([（…" or ADDRESS.search(text):
         return 0.0
     found = [words.plain(w) for w in words.words(text)]
     size = words.count(text)
-    if size < 5 or len(text) > 500 or text[0].islower() or regex.search(r"https?://|www\.|\S@\S+\.", text):
-        return 0.0
-    low = words.plain(words.OPENING.sub("", text))
-    if (lang.opener is not None and lang.opener.match(low)) or lang.anaphors & set(found[:3]):
-        return 0.0
-    spoken = regex.split(r"[”»」』\"],? ", text)
-    if len(spoken) > 1 and lang.anaphors & {words.plain(w) for w in list(words.words(spoken[-1]))[:3]}:
+    if size < 5 or leans(head, found, lang):
         return 0.0
     fit = 1.0
-    if text.rstrip('"”»」』)').endswith(("?", "？", "؟", "!", "！")):
+    if text.rstrip("\"”»」』)").endswith(ASKS):
         fit *= 0.3
+    if LABEL.match(head):
+        fit *= 0.4
     if size < 8:
         fit *= 0.7
-    elif len(text) > 280:
+    elif len(text) > MEDIUM:
         fit *= 0.6
     if sum(w[0].isdigit() for w in found) > 0.25 * len(found):
         fit *= 0.5
     return fit
+
+
+def leans(head: str, found: Sequence[str], lang: words.Language) -> bool:
+    """Whether a sentence needs the one before: its first words point back, or its speaker is only a pronoun."""
+    if lang.opener is not None and lang.opener.match(words.plain(head)):
+        return True
+    if lang.anaphors.intersection(found[:3]) or lang.links.intersection(found[:5]):
+        return True
+    spoken = regex.split(r"[”»」』\"],? ", head)
+    return len(spoken) > 1 and bool(lang.anaphors.intersection(words.plain(w) for w in list(words.words(spoken[-1]))[:3]))

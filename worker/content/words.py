@@ -29,7 +29,7 @@ WORD = regex.compile(
 ELISION = regex.compile(
     r"^(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|dell|nell|sull|dall|all|un|quell|quest|gl)['’](?=\p{L})", regex.I
 )
-POSSESSIVE = regex.compile(r"['’]s$", regex.I)
+CLITIC = regex.compile(r"['’](?:s|d|ll|ve|re|m)$", regex.I)
 ENDING = regex.compile(r"[.!?…。！？．؟۔।॥]+[\"'”’»›」』）)\]]*$")
 OPENING = regex.compile(r"^[\s\"'“”„‟‘‚«»‹›「『（(\[¿¡–—-]+")
 CLOSERS = "”’»›」』）)]"
@@ -50,7 +50,8 @@ SCRIPTS = {
 class Language:
     """One language: ``stop`` are words without content, ``weak`` ones too general for a hashtag; all are casefolded.
 
-    ``opener`` matches the start of a sentence that leans on the one before; ``anaphors`` are the pronouns in it;
+    ``opener`` matches the start of a sentence that leans on the one before; ``anaphors`` are its pronouns and
+    ``links`` its "also" and "however", wherever they stand near the start;
     ``boilerplate`` matches the start of a line that belongs to the site and not to the article.
     """
 
@@ -58,6 +59,7 @@ class Language:
     stop: frozenset[str]
     weak: frozenset[str]
     anaphors: frozenset[str]
+    links: frozenset[str]
     opener: regex.Pattern[str] | None
     boilerplate: regex.Pattern[str] | None
     byline: regex.Pattern[str] | None
@@ -76,12 +78,13 @@ def language(tag: str) -> Language:
     code = base(tag)
     path = DATA / f"{code}.toml"
     data = tomllib.loads(path.read_text(encoding="utf-8")) if code and path.is_file() else {}
-    words = {k: frozenset(plain(w) for w in data.get(k, "").split()) for k in ("stop", "weak", "anaphors")}
+    words = {k: frozenset(plain(w) for w in data.get(k, "").split()) for k in ("stop", "weak", "anaphors", "links")}
     return Language(
         code=code,
         stop=words["stop"],
         weak=words["weak"],
         anaphors=words["anaphors"],
+        links=words["links"],
         opener=_starts(data.get("openers", "")),
         boilerplate=_starts(data.get("boilerplate", "")),
         byline=_byline(data.get("bylines", "")),
@@ -125,9 +128,9 @@ def key(text: str) -> str:
 
 
 def words(text: str) -> Iterator[str]:
-    """The words of ``text`` as written, without elided articles and possessives; unspaced scripts give runs."""
+    """The words of ``text`` as written, without elided articles, possessives and auxiliaries; unspaced scripts give runs."""
     for match in WORD.finditer(text):
-        word = ELISION.sub("", POSSESSIVE.sub("", match[0]))
+        word = ELISION.sub("", CLITIC.sub("", match[0]))
         if word:
             yield word
 
