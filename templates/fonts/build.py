@@ -38,7 +38,8 @@ SMALL = ("Arabic", "Hebrew", "Devanagari", "Thai")
 WIDER = ("Armenian", "Bengali", "Ethiopic", "Georgian", "Gujarati", "Gurmukhi", "Kannada", "Khmer", "Lao", "Malayalam")
 WIDER += ("Myanmar", "Sinhala", "Tamil", "Telugu")
 CJK = ["ccmp", "mark", "mkmk", "kern"]  # locl would bring in the shapes of the other three regions
-HANDS = set("👋🤚🖐✋🖖🫱🫲👌🤌🤏✌🤞🫰🤟🤘🤙👈👉👆🖕👇☝🫵👍👎✊👊🤛🤜👏🙌🫶👐🤲🙏✍💅🤳💪👂👃👶👦👧👨👩👴👵🙋🤷🤦🏃🚶💃🕺")
+HANDS = set("👋🤚🖐✋🖖🫱🫲👌🤌🤏✌🤞🫰🤟🤘🤙👈👉👆🖕👇☝🫵👍👎✊👊🤛🤜👏🙌🫶👐🤲🙏✍💅🤳💪👂👃")
+HANDS |= set("👶👦👧👨👩👴👵🙋🤷🤦🏃🚶💃🕺")
 EMOJI_SIZE = 88
 LARGEST = 1_000_000
 
@@ -80,7 +81,7 @@ def literata(files: Path) -> TTFont:
         parts = []
         for script in scripts:
             font = TTFont(files / f"literata-{script}-standard-normal.woff2")
-            part = instancer.instantiateVariableFont(font, {"wght": 700, "opsz": 26})
+            part = instancer.instantiateVariableFont(font, {"wght": 700, "opsz": 40})
             part.flavor = None
             parts.append(f"{folder}/{script}.ttf")
             part.save(parts[-1])
@@ -117,7 +118,36 @@ def pictures(font: ImageFont.FreeTypeFont) -> dict[str, bytes]:
     return found
 
 
+def archives(found: dict[str, bytes]) -> None:
+    """The pictures in uncompressed archives of a size that a repository bears."""
+    groups: list[list[tuple[str, bytes]]] = [[]]
+    for name, data in found.items():
+        if sum(len(d) + 120 for _, d in groups[-1]) + len(data) > LARGEST:
+            groups.append([])
+        groups[-1].append((name, data))
+    for number, group in enumerate(groups, 1):
+        with zipfile.ZipFile(HERE / f"NotoColorEmoji-{number}.zip", "w") as archive:
+            for name, data in group:
+                archive.writestr(zipfile.ZipInfo(name), data)
+    print(f"{len(found)} emoji, {sum(map(len, found.values())):,} bytes")
+
+
+def coverage() -> None:
+    """Which characters each font has, as ranges: so that no font must be opened to know."""
+    found = {}
+    for path in sorted([*HERE.glob("*.ttf"), *HERE.glob("*.woff2")]):
+        ranges: list[list[int]] = []
+        for c in sorted(TTFont(path).getBestCmap()):
+            if ranges and ranges[-1][1] == c - 1:
+                ranges[-1][1] = c
+            else:
+                ranges.append([c, c])
+        found[path.name] = " ".join(f"{a:x}" if a == b else f"{a:x}-{b:x}" for a, b in ranges)
+    (HERE / "coverage.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
 def main(packages: Path) -> None:
+    """Make every file of this folder anew."""
     inter = packages / "inter-ui-4.1.1/package"
     debian = packages / "deb/usr/share/fonts"
     noto = debian / "truetype/noto"
@@ -150,30 +180,8 @@ def main(packages: Path) -> None:
             font = TTFont(debian / "opentype/noto/NotoSansCJK-Bold.ttc", fontNumber=number)
             subset(font, characters, HERE / f"NotoSans{name}-Bold-{i}.woff2", CJK)
 
-    found = pictures(ImageFont.truetype(noto / "NotoColorEmoji.ttf", 109))
-    total, number, archive = LARGEST, 0, None
-    for name, data in found.items():
-        if total + len(data) + 120 > LARGEST:
-            if archive:
-                archive.close()
-            number, total = number + 1, 0
-            archive = zipfile.ZipFile(HERE / f"NotoColorEmoji-{number}.zip", "w")
-        total += len(data) + 120
-        archive.writestr(zipfile.ZipInfo(name), data)
-    archive.close()
-    print(f"{len(found)} emoji, {sum(map(len, found.values())):,} bytes")
-
-    coverage = {}
-    for path in sorted([*HERE.glob("*.ttf"), *HERE.glob("*.woff2")]):
-        characters = sorted(TTFont(path).getBestCmap())
-        ranges: list[list[int]] = []
-        for c in characters:
-            if ranges and ranges[-1][1] == c - 1:
-                ranges[-1][1] = c
-            else:
-                ranges.append([c, c])
-        coverage[path.name] = " ".join(f"{a:x}" if a == b else f"{a:x}-{b:x}" for a, b in ranges)
-    (HERE / "coverage.json").write_text(json.dumps(coverage, indent=1) + "\n")
+    archives(pictures(ImageFont.truetype(noto / "NotoColorEmoji.ttf", 109)))
+    coverage()
 
 
 if __name__ == "__main__":

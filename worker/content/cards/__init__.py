@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from worker.content.cards.design import names
 from worker.content.cards.draw import Card, draw
+from worker.content.cards.fonts import missing
 from worker.content.cards.photo import BadPicture
 
 DESIGNS = names()
 
-__all__ = ["DESIGNS", "BadPicture", "Card", "draw"]
+__all__ = ["DESIGNS", "BadPicture", "Card", "draw", "missing"]

@@ -89,7 +89,7 @@ class Shade(_Data):
 
 
 class Words(_Data):
-    """One text of a stack. ``size`` is smallest and largest in hundredths of √(width × height)."""
+    """One text of a stack. ``size`` is smallest and largest in hundredths of √(width · height)."""
 
     kind: Literal["words"]
     of: tuple[Source, ...] = ()
@@ -101,7 +101,7 @@ class Words(_Data):
     leading: float = 1.1
     colour: str
     fill: str = ""  # a colour makes it a label on a rounded ground
-    badge: bool = False  # the site's initial before it
+    mark: Literal["", "site", "number"] = ""  # before it, on the accent: the site's initial, or the point's number
     before: float = 0.0  # distance from what stands above
     grow: bool = False  # takes the height that the others leave
 
@@ -133,7 +133,7 @@ class Design(_Data):
     """One design. ``needs`` are what it cannot be drawn without; ``otherwise`` names the design taken then."""
 
     label: str
-    needs: tuple[Literal["photo", "number", "points"], ...] = ()
+    needs: tuple[Literal["photo", "number", "points", "kicker"], ...] = ()
     otherwise: str = ""
     background: str
     layers: tuple[Layer, ...]

@@ -36,12 +36,19 @@ _EMOJI_BY_DEFAULT = regex.compile(r"\p{Emoji_Presentation}")
 _TONES = regex.compile("[\U0001f3fb-\U0001f3ff]")
 
 
+def missing() -> str:
+    """What this installation lacks for drawing cards, or nothing."""
+    if not features.check("raqm"):
+        return "this Pillow has no raqm, which shapes text"
+    if not (FONTS / "coverage.json").is_file():
+        return f"the fonts are not in {FONTS}"
+    return ""
+
+
 @functools.cache
 def _coverage() -> dict[str, tuple[list[int], list[int]]]:
-    if not features.check("raqm"):
-        raise HandbillError(
-            "Cards cannot be drawn", why="this Pillow has no raqm, which shapes text", do="Install Pillow's own wheel"
-        )
+    if why := missing():
+        raise HandbillError("Cards cannot be drawn", why=why, do="Install Handbill and Pillow from their own wheels")
     found = {}
     for name, ranges in json.loads((FONTS / "coverage.json").read_text()).items():
         pairs = [part.partition("-") for part in ranges.split()]
@@ -66,7 +73,7 @@ def covers(name: str, text: str) -> bool:
 
 @functools.cache
 def chain(family: Family, region: str) -> tuple[str, ...]:
-    """The font files tried in turn: the design's own, then the other scripts', Chinese characters of ``region`` first."""
+    """The font files tried in turn: the design's own, the other scripts', Chinese characters as ``region`` has them."""
     regions = sorted(("SC", "JP", "TC", "KR"), key=lambda r: r != region)
     names = sorted(_coverage(), key=lambda n: (n.endswith(".woff2"), n))
     asian = [n for r in regions for n in names if f"Sans{r}-" in n]
@@ -146,11 +153,10 @@ def leading(name: str) -> float:
 
 
 def substitute(cluster: str, family: Family, where: str) -> str:
-    """What stands for a cluster that no font draws: its plain form (``ﬃ`` → ``ffi``, ``𝐚`` → ``a``), or nothing."""
+    """What stands for a cluster that no font draws: its plain form (``ﬃ`` → ``ffi``), or nothing."""
     plain = unicodedata.normalize("NFKD", cluster)
     bare = "".join(c for c in plain if not unicodedata.combining(c))
     for text in (unicodedata.normalize("NFKC", cluster), plain, bare):
         if text != cluster and text and all(face(c, family, where) for c in text):
             return text
-    flag = "".join(chr(ord(c) - 0x1F1E6 + 65) for c in cluster if 0x1F1E6 <= ord(c) <= 0x1F1FF)
-    return flag
+    return "".join(chr(ord(c) - 0x1F1E6 + 65) for c in cluster if 0x1F1E6 <= ord(c) <= 0x1F1FF)  # a flag's letters

@@ -9,9 +9,11 @@ import warnings
 from dataclasses import dataclass
 from typing import cast
 
-from PIL import Image, ImageChops, ImageCms, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageCms, ImageFilter, ImageOps, UnidentifiedImageError
 
 from worker.errors import HandbillError
+
+Box = tuple[float, float, float, float]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 MOST_PIXELS = 40_000_000
@@ -117,7 +119,7 @@ def _refused(why: str) -> BadPicture:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "it is none of the kinds that are accepted"
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return f"it has more than {MOST_PIXELS // 1_000_000} million pixels"
@@ -159,7 +161,7 @@ def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 # -- what matters ----------------------------------------------------------------------------------------------------
 
 
-def _window(picture: Image.Image, size: tuple[int, int], seen: tuple[float, float]) -> tuple[float, float, float, float]:
+def _window(picture: Image.Image, size: tuple[int, int], seen: tuple[float, float]) -> Box:
     """The part of ``picture``, of the shape of ``size``, that holds most of what the eye looks for."""
     width, height = picture.size
     scale = max(size[0] / width, size[1] / height)
@@ -182,14 +184,13 @@ def _profile(picture: Image.Image, along: int) -> list[float]:
     width, height = picture.size
     factor = 64 / max(width, height)
     small = (max(8, round(width * factor)), max(8, round(height * factor)))
-    thumb = picture.resize((small[0] * 4, small[1] * 4), Image.Resampling.NEAREST).resize(small, Image.Resampling.BOX)
-    thumb = thumb.convert("RGB")
+    thumb = picture.resize((small[0] * 4, small[1] * 4), Image.Resampling.NEAREST).reduce(4).convert("RGB")
     edges = thumb.convert("L").filter(ImageFilter.FIND_EDGES)
     edges = ImageOps.expand(edges.crop((1, 1, small[0] - 1, small[1] - 1)), 1, 0)
     _, cb, cr = thumb.convert("YCbCr").split()
-    skin = ImageChops.multiply(cb.point(_SKIN_CB), cr.point(_SKIN_CR)).point(lambda value: value * 0.35)
-    colour = thumb.convert("HSV").getchannel("S").point(lambda value: max(0, value - 90) * 0.35)
-    salience = ImageChops.add(ImageChops.add(edges, skin), colour)
+    skin = ImageChops.multiply(cb.point(_SKIN_CB), cr.point(_SKIN_CR))
+    colour = thumb.convert("HSV").getchannel("S")
+    salience = Image.merge("RGB", (edges, skin, colour)).convert("L", (1.0, 0.35, 0.35, -30))
     line = salience.resize((small[0], 1) if along == 0 else (1, small[1]), Image.Resampling.BOX)
     return [float(value) + 0.5 for value in line.tobytes()]
 

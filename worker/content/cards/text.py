@@ -25,15 +25,24 @@ _MARKS = regex.compile(r"(\p{Mn}{4})\p{Mn}+")
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々〆ヶ]")
 _IDEOGRAPH = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}ー々〆ヶ]")
 _CLAUSE = regex.compile(r"(?:[.!?…:;,،؛؟](?=\s)|\s[–—-](?=\s)|—|[。、，！？；：।])")
-_PARTS = regex.compile(r"(?<=[\p{L}\p{N}]{2}[-‐–—/])(?=[\p{L}\p{N}]{2})|(?<=—)(?=\p{L})")
-_NO_START = frozenset("、。，．・：；？！」』）】〉》〕］｝’”ー々…ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ%％°℃!?,.:;)]}»›")
+_PARTS = regex.compile(r"(?<=\p{L}{3}[-‐–—/])(?=\p{L}{3})|(?<=—)(?=\p{L})")
+_JOINED = regex.compile(r"[\p{Nd}A-Za-z.,]$|[一二三四五六七八九十百千两兩]$")  # a number stays with what it counts
+_NO_START = frozenset(
+    "、。，．・：；？！」』）】〉》〕］｝’”…%％°℃!?,.:;)]}»›"
+    "ー々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
+    "的了着过們们吗呢吧"
+)
 _NO_END = frozenset("「『（【〈《〔［｛‘“([{«‹$€£¥#")
 _WEAK = frozenset(
-    "a an and as at but by for from if in into is its of on or the to vs with "  # English
-    "am an auf aus bei das dem den der die ein eine im in ist mit und vom von zu zum zur "  # German
-    "à au aux ce de des du en et la le les ou par pour sa se son sur un une "  # French
-    "con da de del di e el en i il la las lo los o para por que su un una y "  # Spanish, Italian, Portuguese
-    "в во для до за и из к на не но о об от по с со у что".split()  # Russian
+    " ".join(
+        (
+            "a an and as at but by for from if in into is its of on or the to vs with",  # English
+            "am an auf aus bei das dem den der die ein eine im in ist mit und vom von zu zum zur",  # German
+            "à au aux ce de des du en et la le les ou par pour sa se son sur un une",  # French
+            "con da de del di e el en i il la las lo los o para por que su un una y",  # Spanish, Italian, Portuguese
+            "в во для до за и из к на не но о об от по с со у что",  # Russian
+        )
+    ).split()
 )
 
 
@@ -86,14 +95,19 @@ def is_rtl(text: str, language: str) -> bool:
 
 
 def style(text: str, language: str, family: Family, *, rtl: bool) -> Style:
-    """How ``text`` is set in a family."""
+    """How ``text`` is set in a family; a script the serifs lack takes its digits without serifs too."""
+    if family == "serif":
+        letters = [c for c in text if c.isalpha()]
+        if sum(not fonts.covers(fonts.PRIMARY[family][0], c) for c in letters) * 2 > len(letters):
+            family = "sans"
     return Style(family, fonts.region(language, text), rtl)
 
 
+@functools.lru_cache(maxsize=256)
 def clean(text: str, family: Family, language: str) -> tuple[str, tuple[str, ...]]:
     """The text as it can be drawn, and the characters that had to be left out or written plainly."""
     text = _MARKS.sub(r"\1", unicodedata.normalize("NFC", text))
-    text = " ".join("".join(c if _visible(c) else " " if c in "\t\n\r\x0b\x0c\u2028\u2029" else "" for c in text).split())
+    text = " ".join("".join(c for c in text if c.isspace() or _visible(c)).split())
     where = fonts.region(language, text)
     kept: list[str] = []
     missing: list[str] = []
@@ -117,7 +131,7 @@ def _visible(character: str) -> bool:
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most ``limit`` characters: cut after a clause if one ends in the second half, else after a word, with ``…``."""
+    """At most ``limit`` characters, ending in ``…``: cut after a clause that ends late enough, else after a word."""
     if len(text) <= limit:
         return text
     ends = [match.start() for match in _CLAUSE.finditer(text) if limit * 0.5 <= match.start() < limit]
@@ -253,7 +267,12 @@ def _pieces(word: str, where: str) -> Iterator[str]:
         parts = _CLUSTER.findall(word)
     held = ""
     for part in parts:
-        if held and (part[0] in _NO_START or held[-1] in _NO_END or unicodedata.combining(part[0])):
+        if held and (
+            part[0] in _NO_START
+            or held[-1] in _NO_END
+            or unicodedata.combining(part[0])
+            or (_JOINED.search(held) and not part[0].isspace())
+        ):
             held += part
         else:
             if held:
@@ -299,40 +318,48 @@ def _greedy(units: Sequence[Unit], room: float, blank: float) -> int:
     return count
 
 
-def _balance(units: Sequence[Unit], count: int, room: float, blank: float) -> list[str]:
-    """``count`` lines as even as can be, none wider than ``room``, none ending in a small word if it can be helped."""
+def _end_cost(unit: Unit, following: Unit) -> float:
+    """What it costs a reader's eye to end a line between two units: less than nothing after a comma."""
+    if unit.text[-1:] in ",;:.!?—–…،。、，：":
+        return -0.03
+    if not unit.space:  # phrase models are least sure of single characters
+        return 0.06 if len(unit.text) == 1 or len(following.text) == 1 else 0.0
+    weak = unit.text.lower() in _WEAK or unit.text[-1:].isdigit()
+    return 0.06 if weak else 0.0
+
+
+def _balance(units: Sequence[Unit], count: int, room: float, blank: float) -> tuple[float, list[str]]:
+    """``count`` lines as even as can be, none wider than ``room`` or ending in a small word if that can be helped.
+
+    The number returned with them says how uneven they are.
+    """
     gaps = [blank if u.space else 0.0 for u in units]
     starts = [0.0, *itertools.accumulate(u.width + g for u, g in zip(units, gaps, strict=True))]
-    total = starts[-1] / count
-
-    def cost(i: int, j: int, *, last: bool) -> float:
-        length = starts[j] - starts[i] - gaps[j - 1]
-        if length > room and j - i > 1:
-            return 1e9
-        value = ((length - total) / total) ** 2
-        if last:
-            return value + (0.6 if count > 1 and length < total * 0.45 else 0.0)
-        end = units[j - 1].text
-        if end[-1:] in ",;:.!?—–…،。、，：":
-            return value - 0.03
-        if end.lower() in _WEAK or (end[-1:].isdigit() and units[j - 1].space):
-            return value + 0.06
-        return value
-
-    n = len(units)
-    best: list[list[tuple[float, int]]] = [[(0.0, 0)] + [(1e12, 0)] * n]
+    ends = [_end_cost(unit, following) for unit, following in itertools.pairwise(units)]
+    n, mean = len(units), starts[-1] / count
+    best = [(0.0, 0), *[(1e9, 0)] * n]
+    back: list[list[int]] = []
     for line in range(1, count + 1):
-        row = [(1e12, 0)] * (n + 1)
-        for j in range(line, n + 1):
-            row[j] = min((best[line - 1][i][0] + cost(i, j, last=line == count), i) for i in range(line - 1, j))
-        best.append(row)
+        row = [(1e9, 0)] * (n + 1)
+        for j in range(line, n) if line < count else (n,):
+            for i in range(j - 1, line - 2, -1):
+                length = starts[j] - starts[i] - gaps[j - 1]
+                if length > room and j - i > 1:
+                    break
+                value = best[i][0] + ((length - mean) / mean) ** 2 + (ends[j - 1] if line < count else 0.0)
+                if line == count > 1 and length < mean * 0.45:
+                    value += 0.6  # a last line of one short word
+                if value < row[j][0]:
+                    row[j] = (value, i)
+        back.append([i for _, i in row])
+        best = row
     lines: list[str] = []
     j = n
-    for line in range(count, 0, -1):
-        i = best[line][j][1]
+    for starts_at in reversed(back):
+        i = starts_at[j]
         lines.insert(0, "".join(u.text + (" " if u.space else "") for u in units[i:j]).strip())
         j = i
-    return lines
+    return best[n][0] / count, lines
 
 
 def fit(
@@ -372,11 +399,17 @@ def fit(
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if count(middle, units) else (low, middle - 1)
-    size = low
-    while True:
-        set_lines = _balance(units, count(size, units), box[0] / size, blank)
-        if size <= smallest or all(width(line, size, how) <= box[0] for line in set_lines):
-            return Block(tuple(set_lines), size, round(size * leading), how)
-        size -= 1
-        if not count(size, units):
-            return Block(tuple(set_lines), size, round(size * leading), how)
+    chosen: tuple[float, int, list[str]] | None = None
+    tried = set()
+    for size in range(low, max(smallest, round(low * 0.76)) - 1, -1):
+        needed = count(size, units)
+        if needed in tried or not needed:
+            continue
+        tried.add(needed)  # fewer lines at a smaller size, if that makes them more even
+        uneven, set_lines = _balance(units, needed, box[0] / size, blank)
+        score = size / low - 1.6 * uneven
+        if chosen is None or score > chosen[0]:
+            chosen = (score, size, set_lines)
+    assert chosen is not None
+    _, size, set_lines = chosen
+    return Block(tuple(set_lines), size, round(size * leading), how)

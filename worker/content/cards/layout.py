@@ -1,0 +1,241 @@
+"""Where every text of a card stands: stacks of items in boxes, each at the size that fits."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from worker.content.cards import fonts, text
+from worker.content.cards.design import Design, Rule, Stack, Words
+
+Rect = tuple[int, int, int, int]
+
+_CAP, _DESCENT = 0.74, 0.22  # ems above and below the baseline that a line of Latin letters takes
+_MARK, _MARK_GAP = 1.5, 0.5  # ems: a mark's side, and its distance from the words
+_LABEL = (0.31, 0.55)  # ems of ground above and below, left and right of a label's words
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One item where it will stand. ``baseline`` is its first line's, ``span`` the room of its lines, in pixels.
+
+    ``said`` is what it tells a reader, empty for ornaments; ``mark`` stands before the words, ``rect`` around it all.
+    """
+
+    item: Words | Rule
+    rect: Rect
+    block: text.Block | None = None
+    span: tuple[int, int] = (0, 0)
+    baseline: int = 0
+    said: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An item before it has a place."""
+
+    item: Words | Rule
+    height: int
+    block: text.Block | None = None
+    said: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A card's size in pixels, the texts it may show by their source, and the direction they are read in."""
+
+    size: tuple[int, int]
+    words: Mapping[str, tuple[str, ...]]
+    language: str
+    rtl: bool
+
+    @property
+    def unit(self) -> float:
+        """One hundredth of √(width · height), in pixels: what designs count sizes in."""
+        return float((self.size[0] * self.size[1]) ** 0.5) / 100
+
+    def place(self, chosen: Design, *, shortened: bool = False) -> list[Placed] | None:
+        """Every item of the design that has something to say, or None if the words do not fit.
+
+        ``shortened`` lets the longest text give way until they do.
+        """
+        placed: list[Placed] = []
+        for layer in chosen.layers:
+            if isinstance(layer, Stack):
+                stack = self._stack(layer, shortened=shortened)
+                if stack is None:
+                    return None
+                placed += stack
+        return placed
+
+    def _stack(self, stack: Stack, *, shortened: bool) -> list[Placed] | None:
+        left, top, right, bottom = stack.box.at(self.size, mirrored=self.rtl)
+        inset_x, inset_y = (round(i * self.unit) for i in stack.inset)
+        room: Rect = (left + inset_x, top + inset_y, right - inset_x, bottom - inset_y)
+        width, height = room[2] - room[0], room[3] - room[1]
+        asked = [(item, parts, mark) for item in stack.items for parts, mark in self._parts(item)]
+        gaps = [round(item.before * self.unit) if i else 0 for i, (item, _, _) in enumerate(asked)]
+        rows: dict[int, _Row] = {}
+        for i, (item, parts, mark) in enumerate(asked):
+            if isinstance(item, Rule):
+                rows[i] = _Row(item, max(2, round(item.height * self.unit)))
+            elif not item.grow:
+                rows[i] = self._fixed(item, parts, mark, width)
+        self._level(rows, asked, width)
+        spare = height - sum(gaps) - sum(row.height for row in rows.values())
+        growing = [i for i in range(len(asked)) if i not in rows]
+        for n, i in enumerate(growing):
+            item, parts, mark = asked[i]
+            assert isinstance(item, Words)
+            row = self._growing(item, parts, mark, (width, spare // (len(growing) - n)), shortened=shortened)
+            if row is None:
+                return None
+            rows[i] = row
+            spare -= row.height
+        if spare < 0 and not shortened:
+            return None
+        y = room[1] + {"top": 0, "middle": spare // 2, "bottom": spare}[stack.hold]
+        placed = []
+        for i in range(len(asked)):
+            y += gaps[i]
+            placed.append(self._placed(rows[i], (room[0], y, room[2], y + rows[i].height)))
+            y += rows[i].height
+        return placed
+
+    def _parts(self, item: Words | Rule) -> list[tuple[tuple[str, ...], str]]:
+        """What an item shows, with its mark: once for most, once each for points, never where nothing is to be said."""
+        if isinstance(item, Rule):
+            return [((), "")]
+        if item.literal:
+            return [((item.literal,), "")]
+        if item.of == ("points",):
+            return [((point,), str(n) if item.mark else "") for n, point in enumerate(self.words["points"], 1)]
+        parts = tuple(dict.fromkeys(part for source in item.of for part in self.words[source]))
+        initial = self.words["initial"] if item.mark else ()
+        return [(parts, initial[0] if initial else "")] if parts else []
+
+    def _fixed(self, item: Words, parts: tuple[str, ...], mark: str, width: int) -> _Row:
+        """An item of its own height: on one line, else its parts one under another, else shortened."""
+        smallest, largest = (s * self.unit for s in item.size)
+        room = width - _before(mark, largest) - (2 * _LABEL[1] * largest if item.fill else 0)
+        said = item.join.join(parts)
+        how = self._style(item, said)
+
+        def fit(words: str, lines: int) -> text.Block | None:
+            box, sizes = (room, 99 * largest), (smallest, largest)
+            return text.fit(words, how, box=box, sizes=sizes, leading=item.leading, lines=lines)
+
+        block = fit(said, 1)
+        if block is None and 1 < len(parts) <= item.lines:
+            blocks = [fit(part, 1) for part in parts]
+            found = [b for b in blocks if b is not None]
+            if len(found) == len(parts):
+                least = min(found, key=lambda b: b.size)
+                block = replace(least, lines=parts)
+        while block is None:
+            block = fit(said, item.lines)
+            if block is None:
+                said = text.shorten(said, max(2, int(len(said) * 0.85)))
+        return _Row(item, _height(item, block, mark), block, "" if item.literal else said, mark)
+
+    def _level(self, rows: dict[int, _Row], asked: list[tuple[Words | Rule, tuple[str, ...], str]], width: int) -> None:
+        """Bring the points to one size: the smallest that any of them needed."""
+        points = {i: row for i, row in rows.items() if isinstance(row.item, Words) and row.item.of == ("points",)}
+        least = min((row.block.size for row in points.values() if row.block), default=0)
+        for i, row in points.items():
+            if row.block and row.block.size > least and isinstance(row.item, Words):
+                same = row.item.model_copy(update={"size": (least / self.unit, least / self.unit)})
+                rows[i] = self._fixed(same, asked[i][1], row.mark, width)
+
+    def _growing(
+        self, item: Words, parts: tuple[str, ...], mark: str, room: tuple[int, int], *, shortened: bool
+    ) -> _Row | None:
+        """An item that takes the height others leave: as large as that allows, or None."""
+        smallest, largest = (s * self.unit for s in item.size)
+        said = item.join.join(parts)
+        while True:
+            how = self._style(item, said)
+            box = (float(room[0] - _before(mark, largest)), float(room[1]))
+            block = text.fit(said, how, box=box, sizes=(smallest, largest), leading=item.leading, lines=item.lines)
+            if block is not None and _height(item, block, mark) <= room[1]:
+                return _Row(item, _height(item, block, mark), block, said, mark)
+            if block is not None and block.size > smallest + 1:
+                largest = block.size - 1  # marks above or below these letters need more than the usual height
+                continue
+            if not shortened:
+                return None
+            if len(said) < 4:
+                return _Row(item, 0)
+            said, largest = text.shorten(said, int(len(said) * 0.85)), item.size[1] * self.unit
+
+    def _style(self, item: Words, said: str) -> text.Style:
+        return text.style(said, self.language, item.family, rtl=self.rtl)
+
+    def _placed(self, row: _Row, rect: Rect) -> Placed:
+        item, block = row.item, row.block
+        if isinstance(item, Rule) or block is None:
+            return Placed(item, rect)
+        left, top, right, bottom = rect
+        above, _ = _extent(item, block)
+        if item.fill:
+            down, aside = (round(part * block.size) for part in _LABEL)
+            length = round(max(text.width(line, block.size, block.style) for line in block.lines)) + 2 * aside
+            left, right = (right - length, right) if self.rtl else (left, left + length)
+            span = (left + aside, right - aside)
+            return Placed(item, (left, top, right, bottom), block, span, top + down + above, row.said)
+        shift = _before(row.mark, block.size)
+        span = (left, right - shift) if self.rtl else (left + shift, right)
+        baseline = top + above
+        if row.mark and len(block.lines) == 1:
+            baseline = (top + bottom + above) // 2  # letters in the middle of their mark
+        return Placed(item, rect, block, span, baseline, row.said, row.mark)
+
+
+def mark_side(size: int) -> int:
+    """How wide and tall the mark beside words of ``size`` is."""
+    return round(_MARK * size)
+
+
+def _before(mark: str, size: float) -> int:
+    return round(size * (_MARK + _MARK_GAP)) if mark else 0
+
+
+def _height(item: Words, block: text.Block, mark: str) -> int:
+    above, below = _extent(item, block)
+    height = above + (len(block.lines) - 1) * block.leading + below
+    if item.fill:
+        return round(height + 2 * _LABEL[0] * block.size - _DESCENT * block.size)
+    return max(height, mark_side(block.size)) if mark else height
+
+
+def _extent(item: Words, block: text.Block) -> tuple[int, int]:
+    """Pixels from the first baseline up and from the last one down that a block takes; an ornament only its ink."""
+    if item.literal:
+        return _ink(block)
+    above, _ = _line_extent(block.lines[0], block.size, block.style)
+    _, below = _line_extent(block.lines[-1], block.size, block.style)
+    return max(above, round(_CAP * block.size)), max(below, round(_DESCENT * block.size))
+
+
+def _ink(block: text.Block) -> tuple[int, int]:
+    """Pixels from the baseline up and down that an ornament's ink reaches; below 0 if it ends above the baseline."""
+    sign = block.lines[0]
+    mask, (_, top) = fonts.opened(text.runs(sign, block.style)[0].font, block.size).getmask2(sign, "L", anchor="ls")
+    box = mask.getbbox() or (0, 0, 0, 0)
+    return -(top + box[1]), top + box[3]
+
+
+@functools.lru_cache(maxsize=256)
+def _line_extent(line: str, size: int, how: text.Style) -> tuple[int, int]:
+    above = below = 0
+    for run in text.runs(line, how):
+        if run.font == fonts.EMOJI:
+            above = max(above, round((fonts.EMOJI_HEIGHT - fonts.EMOJI_DROP) * size))
+            below = max(below, round(fonts.EMOJI_DROP * size))
+        else:
+            box = fonts.opened(run.font, size).getbbox(run.text, anchor="ls", direction="rtl" if run.rtl else "ltr")
+            above, below = max(above, round(-box[1])), max(below, round(box[3]))
+    return above, below

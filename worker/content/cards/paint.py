@@ -1,0 +1,201 @@
+"""Layers onto pixels: colours, the photo, a veil as dark as the words need, marks, lines of text."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw
+
+from worker.content.cards import design as designs
+from worker.content.cards import fonts, text
+from worker.content.cards.design import Design, Fill, Picture, Rule, Scheme, Shade
+from worker.content.cards.layout import Placed, Rect, Sheet, mark_side
+from worker.content.cards.photo import Photo, cropped
+
+Colour = tuple[int, int, int]
+
+CONTRAST = 4.5  # WCAG 2.2, 1.4.3: https://www.w3.org/TR/WCAG22/#contrast-minimum
+_MARGIN = 1.1  # the veil aims this much higher, for the noise that JPEG adds
+_VEIL = (0.45, 0.92)  # least and most of a veil behind words
+_RISE = (0.24, 0.02)  # parts of the height above the words at which the veil begins and is complete
+
+
+def paint(chosen: Design, sheet: Sheet, placed: Sequence[Placed], photo: Photo | None, scheme: Scheme) -> Image.Image:
+    """The finished picture. Raises BadPicture."""
+    top = min((p.rect[1] for p in placed), default=sheet.size[1])
+    shaded = any(isinstance(layer, Shade) for layer in chosen.layers)
+    seen = (0.0, max(0.25, top / sheet.size[1])) if shaded else (0.0, 1.0)
+    canvas: Image.Image | None = None
+    for layer in chosen.layers:
+        if isinstance(layer, Picture) and photo is not None:
+            box = layer.box.at(sheet.size, mirrored=sheet.rtl)
+            part = cropped(photo, (box[2] - box[0], box[3] - box[1]), seen)
+            if part.size == sheet.size:
+                canvas = part
+                continue
+            canvas = canvas or _ground(chosen, sheet, scheme)
+            canvas.paste(part, box[:2])
+        canvas = canvas or _ground(chosen, sheet, scheme)
+        if isinstance(layer, Fill):
+            _fill(canvas, layer, sheet, scheme)
+        elif isinstance(layer, Shade) and photo is not None:
+            _shade(canvas, colour(layer.colour, scheme), [p.rect for p in placed])
+    canvas = canvas or _ground(chosen, sheet, scheme)
+    for item in placed:
+        _item(canvas, item, sheet, scheme)
+    return canvas
+
+
+def colour(name: str, scheme: Scheme) -> Colour:
+    """A colour by its name in the palette, in the site's scheme, or as ``#rrggbb``."""
+    own = {"deep": scheme.deep, "accent": scheme.accent}
+    value = own.get(name) or designs.colours().named.get(name, name)
+    return int(value[1:3], 16), int(value[3:5], 16), int(value[5:7], 16)
+
+
+def _ground(chosen: Design, sheet: Sheet, scheme: Scheme) -> Image.Image:
+    return Image.new("RGB", sheet.size, colour(chosen.background, scheme))
+
+
+def _fill(canvas: Image.Image, layer: Fill, sheet: Sheet, scheme: Scheme) -> None:
+    box = layer.box.at(sheet.size, mirrored=sheet.rtl)
+    canvas.paste(colour(layer.colour, scheme), box)
+    if layer.to:
+        ramp = Image.linear_gradient("L").resize((box[2] - box[0], box[3] - box[1]))
+        canvas.paste(colour(layer.to, scheme), box, ramp)
+
+
+def _shade(canvas: Image.Image, dark: Colour, rects: Sequence[Rect]) -> None:
+    """Darken the photo from above the words downwards: as much as the brightest pixel behind them asks for."""
+    if not rects:
+        return
+    width, height = canvas.size
+    words = (min(r[0] for r in rects), min(r[1] for r in rects), max(r[2] for r in rects), max(r[3] for r in rects))
+    start = max(0, round(words[1] - _RISE[0] * height))
+    full = max(start + 1, round(words[1] - _RISE[1] * height))
+    veil = _veil(_brightest(canvas.reduce(2, box=words)), dark)
+    canvas.paste(dark, (0, start, width, full), _rise(width, full - start, veil))
+    canvas.paste(canvas.crop((0, full, width, height)).point(_darker(dark, veil)), (0, full))  # faster than a mask
+
+
+@functools.lru_cache(maxsize=32)
+def _rise(width: int, rows: int, veil: float) -> Image.Image:
+    """A mask that rises from nothing to ``veil`` with a soft start and end."""
+    ramp = ((y + 1) / rows for y in range(rows))
+    column = bytes(round(255 * veil * x * x * (3 - 2 * x)) for x in ramp)
+    return Image.frombytes("L", (1, rows), column).resize((width, rows), Image.Resampling.NEAREST)
+
+
+@functools.lru_cache(maxsize=64)
+def _darker(dark: Colour, veil: float) -> list[int]:
+    """What every value of every band becomes under ``veil`` of ``dark``."""
+    return [round(value + (band - value) * veil) for band in dark for value in range(256)]
+
+
+def _item(canvas: Image.Image, placed: Placed, sheet: Sheet, scheme: Scheme) -> None:
+    item, block = placed.item, placed.block
+    left, top, right, bottom = placed.rect
+    if isinstance(item, Rule):
+        length = round(item.width * sheet.unit)
+        start = right - length if sheet.rtl else left
+        canvas.paste(colour(item.colour, scheme), (start, top, start + length, bottom))
+        return
+    if block is None:
+        return
+    if item.fill:
+        _rounded(canvas, placed.rect, round(0.28 * block.size), colour(item.fill, scheme))
+    if placed.mark:
+        side = mark_side(block.size)
+        start = right - side if sheet.rtl else left
+        letters = placed.baseline - 0.37 * block.size  # the middle of the first line's capitals
+        high = (top + bottom - side) // 2 if len(block.lines) == 1 else round(letters - side / 2)
+        _mark(canvas, placed.mark, (start, high, start + side, high + side), block, scheme)
+    baseline = placed.baseline
+    for line in block.lines:
+        x = placed.span[1] - text.width(line, block.size, block.style) if sheet.rtl else placed.span[0]
+        _line(canvas, line, block, (x, baseline), colour(item.colour, scheme))
+        baseline += block.leading
+
+
+def _mark(canvas: Image.Image, sign: str, rect: Rect, beside: text.Block, scheme: Scheme) -> None:
+    """One sign on a rounded square of the accent: an initial for sites that gave no logo, a number for a point."""
+    side = rect[2] - rect[0]
+    _rounded(canvas, rect, round(side * 0.24), colour("accent", scheme))
+    how = text.Style("sans", beside.style.region, rtl=False)
+    size = min(round(side * 0.62), round(side * 0.72 * text.REFERENCE / text.width(sign, text.REFERENCE, how)))
+    block = text.Block((sign,), size, 0, how)
+    run = text.runs(sign, how)[0]
+    middle = rect[0] + (side - text.width(sign, block.size, how)) / 2
+    if run.font == fonts.EMOJI:
+        high = rect[1] + side / 2 + (fonts.EMOJI_HEIGHT / 2 - fonts.EMOJI_DROP) * block.size
+    else:
+        _, up, _, down = fonts.opened(run.font, block.size).getbbox(sign, anchor="ls")
+        high = rect[1] + (side - up - down) / 2
+    _line(canvas, sign, block, (middle, round(high)), colour("deep", scheme))
+
+
+def _line(canvas: Image.Image, line: str, block: text.Block, start: tuple[float, int], ink: Colour) -> None:
+    """Draw one line from ``start``, the left end of its baseline."""
+    pen = ImageDraw.Draw(canvas)
+    x, baseline = start
+    for run in text.runs(line, block.style):
+        if run.font == fonts.EMOJI:
+            height = round(fonts.EMOJI_HEIGHT * block.size)
+            at = x + 0.03 * block.size
+            for name in fonts.emoji_names(run.text):
+                picture = fonts.emoji_picture(name, height)
+                canvas.paste(picture, (round(at), baseline + round(fonts.EMOJI_DROP * block.size) - height), picture)
+                at += picture.width + 0.06 * block.size
+        else:
+            font = fonts.opened(run.font, block.size)
+            pen.text((x, baseline), run.text, ink, font, anchor="ls", direction="rtl" if run.rtl else "ltr")
+        x += text.run_width(run, block.size)
+
+
+@functools.lru_cache(maxsize=64)
+def _corners(width: int, height: int, radius: int) -> Image.Image:
+    mask = Image.new("L", (width * 4, height * 4), 0)
+    ImageDraw.Draw(mask).rounded_rectangle((0, 0, width * 4 - 1, height * 4 - 1), radius * 4, fill=255)
+    return mask.reduce(4)
+
+
+def _rounded(canvas: Image.Image, rect: Rect, radius: int, ink: Colour) -> None:
+    canvas.paste(ink, rect, _corners(rect[2] - rect[0], rect[3] - rect[1], radius))
+
+
+# -- contrast --------------------------------------------------------------------------------------------------------
+
+_LINEAR = [v / 255 / 12.92 if v <= 10 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in range(256)]
+_LINEAR_BYTES = [round(255 * v) for v in _LINEAR] * 3
+
+
+def luminance(ink: Colour) -> float:
+    """Relative luminance of a colour as WCAG defines it, 0 to 1."""
+    return 0.2126 * _LINEAR[ink[0]] + 0.7152 * _LINEAR[ink[1]] + 0.0722 * _LINEAR[ink[2]]
+
+
+def contrast(one: float, other: float) -> float:
+    """The contrast ratio of two relative luminances, 1 to 21."""
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def _brightest(picture: Image.Image) -> float:
+    """The luminance of the brightest pixel, rounded up."""
+    grey = picture.point(_LINEAR_BYTES).convert("L", (0.2126, 0.7152, 0.0722, 0))
+    return (grey.getextrema()[1] + 1) / 255  # type: ignore[operator]  # one band has one pair
+
+
+def _veil(brightest: float, dark: Colour) -> float:
+    """How much of ``dark`` must lie over pixels up to a luminance for white words to be read on every one of them.
+
+    Reckoned for grey: a coloured pixel of the same luminance is never brighter under the veil (Minkowski's inequality).
+    """
+    grey = next(v for v in range(256) if _LINEAR[v] >= min(brightest, 1.0))
+    ground = max(dark)
+    least, most = (round(100 * v) for v in _VEIL)
+    for percent in range(least, most):
+        left = grey + (ground - grey) * percent / 100
+        if contrast(1.0, _LINEAR[round(left + 0.5)]) >= CONTRAST * _MARGIN:
+            return percent / 100
+    return _VEIL[1]
