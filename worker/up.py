@@ -49,7 +49,11 @@ def supervisor(
         ports.pop(0)
     for host, port, name in ports:
         _free(host, port, name)
-    env = {"HANDBILL_DATA_DIR": str(config.data_dir.resolve())}
+    env = {
+        "HANDBILL_DATA_DIR": str(config.data_dir.resolve()),
+        "HANDBILL_REQUEST_SECONDS": str(config.request_seconds),
+        "HANDBILL_SETTLE_SECONDS": str(config.settle_seconds),
+    }
     children = []
     if config.redis_url:
         env["HANDBILL_REDIS_URL"] = config.redis_url
