@@ -34,15 +34,15 @@ _NO_START = frozenset(
 )
 _NO_END = frozenset("「『（【〈《〔［｛‘“([{«‹$€£¥#")
 _WEAK = frozenset(
-    " ".join(
-        (
-            "a an and as at but by for from if in into is its of on or the to vs with",  # English
-            "am an auf aus bei das dem den der die ein eine im in ist mit und vom von zu zum zur",  # German
-            "à au aux ce de des du en et la le les ou par pour sa se son sur un une",  # French
-            "con da de del di e el en i il la las lo los o para por que su un una y",  # Spanish, Italian, Portuguese
-            "в во для до за и из к на не но о об от по с со у что",  # Russian
-        )
-    ).split()
+    word
+    for words in (
+        "a an and as at but by for from if in into is its of on or the to vs with",  # English
+        "am an auf aus bei das dem den der die ein eine im in ist mit und vom von zu zum zur",  # German
+        "à au aux ce de des du en et la le les ou par pour sa se son sur un une",  # French
+        "con da de del di e el en i il la las lo los o para por que su un una y",  # Spanish, Italian, Portuguese
+        "в во для до за и из к на не но о об от по с со у что",  # Russian
+    )
+    for word in words.split()
 )
 
 
