@@ -10,9 +10,8 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 
@@ -44,21 +43,13 @@ DeliveryName = Annotated[str, typer.Argument(help="A delivery's id.")]
 Workspace = Annotated[str, typer.Option("--workspace", help="Workspace; HANDBILL_WORKSPACE if left out.")]
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run the command; every error is one line on stderr, and no traceback reaches a user."""
     try:
         logs.configure(settings().log if os.environ.get("HANDBILL_LOG") else "error")
-        _register(settings().packages)
-        code = cli(standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
-        sys.exit(2)
-    except click.exceptions.Abort:
-        sys.exit(130)
+        cli()
     except HandbillError as error:
         sys.exit(_fail(str(error)))
-    except KeyboardInterrupt:
-        sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -67,18 +58,6 @@ def main() -> NoReturn:
             raise
         what = _redis_words(error) or f"Unexpected {type(error).__name__}: {error}. HANDBILL_LOG=debug shows more."
         sys.exit(_fail(what))
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _register(packages: tuple[str, ...]) -> None:
-    if packages:
-        import publishers  # noqa: PLC0415 - commands start faster without it
-
-        for package in packages:
-            try:
-                publishers.register(package)
-            except (ImportError, ValueError) as error:
-                raise HandbillError("HANDBILL_EXTRA_PLATFORMS cannot be used", why=str(error)) from None
 
 
 def _fail(line: str) -> int:
@@ -130,11 +109,11 @@ def demo(
     source: Annotated[str, typer.Argument(help="Any article; a sample if left out.")] = "",
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Stay up, with the web page, until Ctrl-C.")] = False,
-) -> int:
+) -> None:
     """Show the main job: an article becomes posts on stand-in platforms; nothing leaves this machine."""
     from worker.demo import run_demo  # noqa: PLC0415
 
-    return run_demo(settings(), source, keep=keep, console=out)
+    raise typer.Exit(run_demo(settings(), source, keep=keep, console=out))
 
 
 @cli.command()
@@ -188,7 +167,7 @@ def share(
     approve: Annotated[bool, typer.Option("--approve", help="Hold the posts until somebody approves them.")] = False,
     workspace: Workspace = "",
     as_json: AsJson = False,
-) -> int:
+) -> None:
     """Turn an article into posts on your accounts. The same article again posts nothing twice."""
     from worker.lifecycle import FINAL  # noqa: PLC0415
     from worker.model import Status  # noqa: PLC0415
@@ -227,7 +206,7 @@ def share(
     good = {Status.PUBLISHED, Status.EDITED}
     if not wait:
         good |= {Status.SCHEDULED, Status.AWAITING_APPROVAL, Status.PREPARING, Status.PUBLISHING, Status.UNCONFIRMED}
-    return 0 if all(d.status in good for d in planned) else 1
+    raise typer.Exit(0 if all(d.status in good for d in planned) else 1)
 
 
 @cli.command()
@@ -322,7 +301,7 @@ def delivery_resolve(
     from worker.decisions import resolve  # noqa: PLC0415
 
     if bool(there) == send_again:
-        raise click.UsageError("Give either --there ADDRESS or --send-again.")
+        raise typer.BadParameter("Give either --there ADDRESS or --send-again.")
     with _parts() as parts:
         resolve(parts.deliveries, delivery, there=there)
     out.print(f"{delivery} is {'published' if there else 'due now'}")
@@ -355,7 +334,7 @@ def accounts_add(
 def _pair(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign:
-        raise click.UsageError(f"--set {text}: write name=value.")
+        raise typer.BadParameter(f"--set {text}: write name=value.")
     if value.startswith("@"):
         try:
             value = Path(value[1:]).read_text().strip()
@@ -470,7 +449,7 @@ def count(
 def _scope(account: str, workspace: str, *, everything: bool) -> str:
     given = [bool(account), bool(workspace), everything]
     if sum(given) != 1:
-        raise click.UsageError("Give one of --account ID, --workspace W or --all.")
+        raise typer.BadParameter("Give one of --account ID, --workspace W or --all.")
     if everything:
         return "all"
     return f"workspace:{workspace}" if workspace else f"account:{account}"
@@ -536,13 +515,13 @@ def doctor(
     *,
     worker_here: Annotated[bool, typer.Option("--worker", help="Only: does a worker of this machine consume?")] = False,
     as_json: AsJson = False,
-) -> int:
+) -> None:
     """Check everything Handbill stands on, and say what to do about what is wrong."""
     from worker.doctor import consumes, examine  # noqa: PLC0415
 
     if worker_here:
         consumes(settings())
-        return 0
+        return
 
     findings = examine(settings())
     if as_json:
@@ -551,20 +530,20 @@ def doctor(
         for finding in findings:
             mark = "[green]ok[/green]" if finding.ok else "[red]!![/red]"
             out.print(f"{mark}  {finding.check:<12} {finding.found}" + (f"  → {finding.do}" if finding.do else ""))
-    return 0 if all(f.ok for f in findings) else 1
+    raise typer.Exit(0 if all(f.ok for f in findings) else 1)
 
 
 @cli.command()
 def worker(
     queues: Annotated[str, typer.Option(help="publish or content.")] = "publish",
     name: Annotated[str, typer.Option(help="Its own on this machine; the queue's if left out.")] = "",
-) -> int:
+) -> None:
     """Run one worker (handbill up runs both kinds, and starts them again when they die)."""
     if queues not in {"publish", "content"}:
         raise HandbillError(f"There is no queue {queues}", do="Use publish or content")
     from worker.app import run_worker  # noqa: PLC0415
 
-    return run_worker(queues, name)
+    raise typer.Exit(run_worker(queues, name))
 
 
 @cli.command()

@@ -1,0 +1,239 @@
+"""The command line's contracts: what it prints, where, and how it refuses."""
+
+from __future__ import annotations
+
+import http.server
+import io
+import json
+import socket
+import sys
+import threading
+
+import pytest
+
+from worker import cli
+from worker.settings import TEMPLATES, settings
+
+SAMPLE = str(TEMPLATES / "sample" / "index.html")
+PROSE = "The council met on Monday and agreed to repair the old bridge over the river before the winter. " * 8
+
+
+@pytest.fixture
+def handbill(tmp_path, monkeypatch, capsys):
+    """Run a command in this process: its exit code, stdout and stderr."""
+    monkeypatch.setenv("HANDBILL_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words, stdin=None):
+        settings.cache_clear()
+        monkeypatch.setattr(sys, "argv", ["handbill", *words])
+        if stdin is not None:
+            monkeypatch.setattr(sys, "stdin", stdin)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    yield run
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def site():
+    """A web site on loopback with every kind of page that is no article."""
+
+    class Pages(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            answers = {
+                "/404": (404, "text/html", b"gone"),
+                "/500": (500, "text/html", b"oops"),
+                "/empty": (200, "text/html", b""),
+                "/list": (200, "text/html", b"<html><body><ul>" + b"<li><a href='/a'>A</a></li>" * 50 + b"</ul></body></html>"),
+                "/binary": (200, "application/octet-stream", bytes(range(256)) * 40),
+                "/huge": (200, "text/html", b"<p>" + b"x " * 11_000_000),
+                "/article": (200, "text/html; charset=utf-8", f"<html><head><title>Bridge to be repaired</title></head><body><article><h1>Bridge to be repaired</h1><p>{PROSE}</p></article></body></html>".encode()),
+            }  # fmt: skip
+            status, kind, body = answers[self.path]
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            try:
+                self.wfile.write(body)
+            except OSError:
+                self.close_connection = True
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def refused(result):
+    """The one line of a refusal."""
+    code, out, err = result
+    assert code == 1
+    assert out == ""
+    assert err.count("\n") == 1, err
+    assert "Traceback" not in err
+    return err.strip()
+
+
+@pytest.mark.parametrize("path", ["404", "500", "empty", "list", "binary", "huge"])
+def test_a_page_that_is_no_article_is_one_clear_line_and_stores_nothing(handbill, site, monkeypatch, path, tmp_path):
+    monkeypatch.setenv("HANDBILL_ALLOW_HOSTS", site)
+
+    line = refused(handbill("preview", f"http://{site}/{path}", "--json"))
+
+    assert len(line) < 300
+    assert not list((tmp_path / "data").rglob("*.jpg"))
+
+
+def test_a_dead_host_is_one_clear_line(handbill):
+    assert "nowhere.invalid" in refused(handbill("preview", "http://nowhere.invalid/a"))
+
+
+def test_a_private_address_is_refused_unless_it_is_allowed(handbill, site):
+    assert "port" in refused(handbill("preview", f"http://{site}/article"))
+    assert "private" in refused(handbill("preview", "http://127.0.0.1/article"))
+
+
+@pytest.mark.parametrize("name", ["missing.html", ".", "picture.png"])
+def test_a_file_that_cannot_be_an_article_is_one_clear_line(handbill, tmp_path, name):
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+
+    refused(handbill("preview", name))
+
+
+def test_preview_prints_the_promised_json_and_nothing_else(handbill, tmp_path):
+    code, out, _ = handbill("preview", SAMPLE, "--json", "--out", str(tmp_path / "pictures"))
+    found = json.loads(out)
+
+    assert code == 0
+    assert set(found) == {"article", "content", "posts"}
+    assert set(found["article"]) == {"url", "title", "author", "site", "language", "published_at", "text", "image"}
+    assert set(found["content"]) == {"summary", "sentences", "hashtags", "alt"}
+    assert set(found["content"]["summary"]) == {"short", "medium", "long"}
+    text = found["article"]["text"]
+    for sentence in found["content"]["sentences"]:
+        assert text[sentence["source_offset"] :][: len(sentence["text"])] == sentence["text"]
+    for post in found["posts"]:
+        assert set(post) == {"platform", "text", "length", "limit", "hashtags", "link", "media", "facets", "parts"}
+        assert post["length"] <= post["limit"]
+        for media in post["media"]:
+            assert set(media) == {"path", "width", "height", "bytes", "alt"}
+            assert media["path"].startswith(str(tmp_path / "pictures"))
+        for facet in post["facets"]:
+            assert set(facet) == {"type", "start", "end", "value"}
+            shown = post["text"][facet["start"] : facet["end"]]
+            assert shown == (f"#{facet['value']}" if facet["type"] == "tag" else facet["value"])
+
+
+def test_preview_of_one_platform_shows_only_that(handbill):
+    _, out, _ = handbill("preview", SAMPLE, "--platform", "mastodon", "--json")
+
+    assert [p["platform"] for p in json.loads(out)["posts"]] == ["mastodon"]
+
+
+def test_preview_reads_standard_input(handbill, tmp_path):
+    source = tmp_path / "in.txt"
+    source.write_text(f"Bridge to be repaired\n\n{PROSE}\n")
+    with source.open("rb") as stdin:
+        code, out, _ = handbill("preview", "-", "--platform", "mastodon", "--json", stdin=io.TextIOWrapper(stdin))
+
+    assert code == 0
+    assert json.loads(out)["article"]["title"] == "Bridge to be repaired"
+
+
+def test_an_unknown_platform_names_those_there_are(handbill):
+    assert "mastodon" in refused(handbill("preview", SAMPLE, "--platform", "myspace"))
+
+
+def test_count_prints_one_length_per_line_as_the_platform_counts(handbill):
+    lines = '"hello"\n"https://example.org/a/very/long/address/that/goes/on/and/on"\n'
+    code, out, _ = handbill("count", "--platform", "mastodon", stdin=io.StringIO(lines))
+
+    assert (code, out) == (0, "5\n23\n")
+
+
+def test_count_says_which_line_is_no_json_string(handbill):
+    code, _, err = handbill("count", "--platform", "mastodon", stdin=io.StringIO('"a"\nb\n'))
+
+    assert code == 1
+    assert "Line 2 is no JSON string" in err
+
+
+def test_a_redis_that_is_not_there_is_one_clear_line(handbill, monkeypatch):
+    monkeypatch.setenv("HANDBILL_REDIS_URL", "redis://127.0.0.1:1/0")
+
+    assert "Redis at 127.0.0.1:1 does not answer" in refused(handbill("deliveries"))
+
+
+def test_a_port_in_use_is_one_clear_line(handbill, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("HANDBILL_PORT", str(taken.getsockname()[1]))
+
+        assert "HANDBILL_PORT" in refused(handbill("up"))
+
+
+def test_a_setting_that_cannot_be_used_is_named(handbill, monkeypatch):
+    monkeypatch.setenv("HANDBILL_ZONE", "Europe/Atlantis")
+
+    assert "HANDBILL_ZONE cannot be used" in refused(handbill("deliveries"))
+
+
+def test_an_unknown_account_says_where_to_look(handbill):
+    assert "handbill accounts list" in refused(handbill("share", SAMPLE, "--account", "nobody"))
+
+
+def test_sharing_without_any_account_says_how_to_add_one(handbill):
+    assert "handbill accounts add" in refused(handbill("share", SAMPLE))
+
+
+def test_connecting_without_what_is_needed_names_it(handbill):
+    assert "--set access_token=" in refused(handbill("accounts", "add", "mastodon"))
+
+
+def test_wrong_usage_exits_with_2(handbill):
+    assert handbill("delivery", "resolve", "x")[0] == 2
+    assert handbill("nonsense")[0] == 2
+    assert handbill("pause")[0] == 2
+
+
+def test_an_outbox_takes_an_article_by_slot_once_and_shows_it(handbill):
+    assert handbill("accounts", "add", "outbox")[0] == 0
+    code, out, err = handbill("share", SAMPLE, "--at", "slot", "--json")
+    first = json.loads(out)["deliveries"]
+    _, again, _ = handbill("share", SAMPLE, "--at", "now", "--json")
+
+    assert code == 0
+    assert "No worker is running" in err
+    assert [d["status"] for d in first] == ["scheduled"]
+    assert json.loads(again)["deliveries"] == first
+    identity = first[0]["id"]
+    shown = json.loads(handbill("delivery", "show", identity, "--json")[1])
+    assert [e["status"] for e in shown["history"]] == ["scheduled"]
+    assert handbill("delivery", "cancel", identity)[0] == 0
+    assert "it is cancelled" in refused(handbill("delivery", "cancel", identity))
+
+
+def test_a_token_is_shown_once_as_json(handbill):
+    code, out, _ = handbill("tokens", "create", "--scope", "read", "--json")
+
+    assert code == 0
+    assert json.loads(out)["token"].startswith("hb_")
+
+
+def test_doctor_says_what_is_wrong_and_what_to_do(handbill):
+    code, out, _ = handbill("doctor", "--json")
+
+    assert code == 1
+    assert [f["do"] for f in json.loads(out) if not f["ok"]] == ["Run: handbill up"]
