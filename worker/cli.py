@@ -34,7 +34,7 @@ cli.add_typer(delivery_cli, name="delivery")
 cli.add_typer(tokens_cli, name="tokens")
 
 err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Source = Annotated[str, typer.Argument(help="A URL, a path to .html, .md or .txt, or - for standard input.")]
