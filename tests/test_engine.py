@@ -430,6 +430,19 @@ def test_nothing_begins_after_an_emergency_stop_and_late_posts_are_held_on_resum
     assert house.status(first) == Status.HELD
 
 
+def test_late_posts_are_held_before_anything_may_be_sent_again(house, monkeypatch):
+    house.plan(due=datetime.now(UTC) + timedelta(milliseconds=50))
+    decisions.stop(house.deliveries, "all")
+    time.sleep(0.1)
+    held = []
+    change, resume = house.deliveries.change, house.deliveries.resume
+    monkeypatch.setattr(house.deliveries, "change", lambda *a, **k: (change(*a, **k), held.append("held")))
+    monkeypatch.setattr(house.deliveries, "resume", lambda scope: (held.append("resumed"), resume(scope)))
+
+    decisions.go_on(house.deliveries, "all")
+    assert held == ["held", "resumed"]
+
+
 def test_a_stop_between_preparing_and_the_commit_is_obeyed(house):
     delivery = house.plan()
     turn = house.deliveries.begin(delivery, lease=30, stale=3600)

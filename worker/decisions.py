@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from publishers.core.post import Receipt
 from worker.errors import Refused
@@ -88,17 +88,19 @@ def stop(deliveries: Deliveries, scope: str, *, sleep: Callable[[float], None] =
 
 
 def go_on(deliveries: Deliveries, scope: str) -> int:
-    """Let ``scope`` send again; what became due during the stop is held for review. Returns how many."""
-    if not deliveries.resume(scope):
+    """Let ``scope`` send again; what became due during the stop is held for review first. Returns how many."""
+    if scope not in deliveries.paused():
         raise Refused(f"{scope} is not paused")
-    now = datetime.now(UTC)
+    now = deliveries.now()
     held = 0
     for found in deliveries.several(deliveries.ids([Status.SCHEDULED], most=1_000_000)):
         if _covers(scope, found) and found.due < now and found.step == 0:
-            deliveries.change(
-                found.id, Status.HELD, origins=(Status.SCHEDULED,), note="became late while everything was stopped"
-            )
-            held += 1
+            with contextlib.suppress(Refused):  # somebody else decided about it meanwhile
+                deliveries.change(
+                    found.id, Status.HELD, origins=(Status.SCHEDULED,), note="became late while everything was stopped"
+                )
+                held += 1
+    deliveries.resume(scope)
     return held
 
 

@@ -26,7 +26,7 @@ def test_nothing_is_lost_and_nothing_is_doubled_while_everything_is_killed(posts
     argv = [sys.executable, "-m", "bench.chaos", "--json", f"--posts={posts}", f"--kills={kills}", "--interval=1.2"]
     done = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout)
-    print(done.stdout)
+    print(done.stdout)  # noqa: T201 - shown when the test fails
 
     assert found["kills"] == kills
     assert sum(found["cut_off"].values()) > kills / 10, "the kills hit nothing"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -34,10 +34,14 @@ class Turn:
 
 
 class Deliveries:
-    """What is stored of every delivery; ``shard`` and key names never leave this folder."""
+    """What is stored of every delivery; ``shard`` and key names never leave this folder.
 
-    def __init__(self, store: Store) -> None:
+    ``clock``, in milliseconds since 1970, stands in for Redis' own where a simulated world has another time.
+    """
+
+    def __init__(self, store: Store, *, clock: Callable[[], int] | None = None) -> None:
         self._store = store
+        self._clock = clock
 
     # What anyone may ask
 
@@ -58,6 +62,10 @@ class Deliveries:
         lines = cast("list[bytes]", self._store.client.lrange(f"{root}history:{delivery}", 0, -1))
         return [_event(line) for line in lines]
 
+    def now(self) -> datetime:
+        """The instant by which it is decided what is due."""
+        return _moment(self._now_ms())
+
     def next_look(self, delivery: str) -> datetime | None:
         """When a worker will look at it next, if one will."""
         root = keys.root(keys.shard(delivery))
@@ -68,7 +76,7 @@ class Deliveries:
         """Whether a worker holds it now."""
         root = keys.root(keys.shard(delivery))
         score = self._store.client.zscore(f"{root}leases", delivery)
-        return score is not None and score > self._store.now_ms()
+        return score is not None and score > self._now_ms()
 
     def count(self) -> dict[Status, int]:
         """How many deliveries have each status."""
@@ -82,16 +90,29 @@ class Deliveries:
             totals[list(Status)[index % len(Status)]] += number
         return totals
 
-    def ids(self, statuses: Iterable[Status] = Status, *, most: int = 1000) -> list[str]:
-        """Ids of deliveries with one of the statuses, the latest move first."""
+    def ids(
+        self, statuses: Iterable[Status] = Status, *, most: int = 1000, before: tuple[datetime, str] | None = None
+    ) -> list[str]:
+        """Ids of deliveries with one of the statuses, the latest move first.
+
+        ``before`` is the last move and the id of a delivery: only what comes after it in this order is returned.
+        """
         wanted = list(statuses)
+        moved = None if before is None else _ms(before[0])
         with self._store.client.pipeline(transaction=False) as pipe:
             for shard in range(keys.SHARDS):
                 for status in wanted:
-                    pipe.zrange(f"{keys.root(shard)}status:{status}", 0, most - 1, desc=True, withscores=True)
-            rows = [pair for chunk in pipe.execute() for pair in chunk]
-        rows.sort(key=lambda pair: (-pair[1], pair[0]))
-        return [cast("bytes", member).decode() for member, _ in rows[:most]]
+                    key = f"{keys.root(shard)}status:{status}"
+                    if moved is None:
+                        pipe.zrange(key, 0, most - 1, desc=True, withscores=True)
+                        continue
+                    # What moved in the same millisecond is asked for whole, so that no page ends inside it.
+                    pipe.zrange(key, moved, moved, byscore=True, withscores=True)
+                    pipe.zrange(key, f"({moved}", "-inf", desc=True, byscore=True, offset=0, num=most, withscores=True)
+            rows = [(-score, cast("bytes", member).decode()) for chunk in pipe.execute() for member, score in chunk]
+        if before is not None:
+            rows = [row for row in rows if row > (-_ms(before[0]), before[1])]
+        return [delivery for _, delivery in sorted(rows)[:most]]
 
     def several(self, ids: Iterable[str]) -> Iterator[Delivery]:
         """Many deliveries in few round trips; those that are gone are left out."""
@@ -110,7 +131,7 @@ class Deliveries:
 
     def overdue_seconds(self) -> float:
         """How late the latest due look is; 0 when nothing is late."""
-        now = self._store.now_ms()
+        now = self._now_ms()
         with self._store.client.pipeline(transaction=False) as pipe:
             for shard in range(keys.SHARDS):
                 pipe.zrange(f"{keys.root(shard)}due", 0, 0, withscores=True)
@@ -123,6 +144,17 @@ class Deliveries:
             for shard in range(keys.SHARDS):
                 pipe.zcard(f"{keys.root(shard)}waking")
             return sum(pipe.execute())
+
+    def late(self, seconds: float) -> int:
+        """How many posts should have been out ``seconds`` ago and are not; paused and retried ones count too."""
+        return sum(self._store.each_shard("late", "", int(seconds * 1000)))
+
+    def doubles(self) -> list[str]:
+        """Deliveries that a look-up found on their platform more than once."""
+        with self._store.client.pipeline(transaction=False) as pipe:
+            for shard in range(keys.SHARDS):
+                pipe.smembers(f"{keys.root(shard)}doubles")
+            return sorted(cast("bytes", d).decode() for found in pipe.execute() for d in found)
 
     # What the pipeline does
 
@@ -150,7 +182,9 @@ class Deliveries:
         line = self._line(delivery.status, note)
         steps = STEPS.dump_json(delivery.steps).decode()
         shard = keys.shard(delivery.id)
-        return bool(self._store.run("create", shard, delivery.id, "", delivery.status, look, steps, line, *pairs))
+        return bool(
+            self._store.run("create", shard, delivery.id, self._at(), delivery.status, look, steps, line, *pairs)
+        )
 
     def claim(self, *, most: int, settle: float, wake: float) -> list[str]:
         """Take what is due off the calendar and return the ids to wake; mends what lost workers left.
@@ -162,14 +196,16 @@ class Deliveries:
         unknown = self._line(Status.UNCONFIRMED, "the worker was lost while sending")
         quota = WAITING_MOST // keys.SHARDS
         share = max(1, most // keys.SHARDS) if most > 0 else 0
-        found = self._store.each_shard("claim", "", quota, int(wake * 1000), int(settle * 1000), share, lost, unknown)
+        found = self._store.each_shard(
+            "claim", self._at(), quota, int(wake * 1000), int(settle * 1000), share, lost, unknown
+        )
         return [i.decode() for ids in found for i in ids]
 
     def begin(self, delivery: str, *, lease: float, stale: float) -> Turn | str:
         """Start working on a delivery that is due; a word says why it is not our turn. Seconds."""
         held = self._line(Status.HELD, "too late to send unasked; review it")
         answer = self._store.run(
-            "begin", keys.shard(delivery), delivery, "", int(lease * 1000), int(stale * 1000), PAUSED_MS, held
+            "begin", keys.shard(delivery), delivery, self._at(), int(lease * 1000), int(stale * 1000), PAUSED_MS, held
         )
         word = answer[0].decode()
         if word != "ok":
@@ -190,10 +226,14 @@ class Deliveries:
         shard = keys.shard(turn.delivery.id)
         text = STEPS.dump_json(steps).decode()
         answer, durable = self._store.run_durably(
-            "intent", shard, turn.delivery.id, turn.fence, "", int(seconds * 1000), text
+            "intent", shard, turn.delivery.id, turn.fence, self._at(), int(seconds * 1000), text
         )
         word = cast("bytes", answer).decode()
         return "not durable" if word == "ok" and not durable else word
+
+    def mark_double(self, delivery: str) -> None:
+        """Remember that a delivery is on its platform more than once."""
+        self._store.client.sadd(f"{keys.root(keys.shard(delivery))}doubles", delivery)
 
     def finish(
         self,
@@ -214,7 +254,7 @@ class Deliveries:
         line = self._line(to, note, turn.delivery.attempts + 1)
         shard = keys.shard(turn.delivery.id)
         answer = self._store.run(
-            "finish", shard, turn.delivery.id, turn.fence, "", origins, to, look, text, line, int(costs), *pairs
+            "finish", shard, turn.delivery.id, turn.fence, self._at(), origins, to, look, text, line, int(costs), *pairs
         )
         return bool(answer == b"ok")
 
@@ -238,7 +278,7 @@ class Deliveries:
         look: object = ""
         values = dict(fields or {})
         if to in lifecycle.WAITING:
-            look = _ms(due) if due is not None else self._store.now_ms()
+            look = _ms(due) if due is not None else self._now_ms()
             values.setdefault("due", look)
         pairs = [x for pair in values.items() for x in pair]
         text = "" if steps is None else STEPS.dump_json(steps).decode()
@@ -247,7 +287,7 @@ class Deliveries:
             "change",
             shard,
             delivery,
-            "",
+            self._at(),
             ",".join(wanted),
             to,
             look,
@@ -284,7 +324,7 @@ class Deliveries:
 
     def paused(self) -> dict[str, tuple[datetime | None, str]]:
         """Every scope that may not send now: until when (None = until resumed), and why."""
-        now = self._store.now_ms()
+        now = self._now_ms()
         found = cast("dict[bytes, bytes]", self._store.client.hgetall(f"{keys.root(0)}paused"))
         result: dict[str, tuple[datetime | None, str]] = {}
         for scope, value in found.items():
@@ -292,6 +332,13 @@ class Deliveries:
             if ends == "0" or int(ends) > now:
                 result[scope.decode()] = (None if ends == "0" else _moment(float(ends)), why)
         return result
+
+    def _at(self) -> object:
+        """What the scripts are told of the time: nothing, for they have a clock, or what the stand-in says."""
+        return "" if self._clock is None else self._clock()
+
+    def _now_ms(self) -> int:
+        return self._store.now_ms() if self._clock is None else self._clock()
 
     def _line(self, status: Status, note: str, attempt: int = 0) -> str:
         # The script puts the instant in front, by the server's clock.
