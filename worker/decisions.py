@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from publishers.core.post import Receipt
 from worker.errors import Refused
@@ -14,25 +14,32 @@ from worker.store.deliveries import Deliveries
 
 LOOK_EVERY = 0.05
 
-
-def retry(deliveries: Deliveries, delivery: str) -> None:
-    """A failed or held post is due now; raises Refused if it is anything else."""
-    fields = {"attempts": 0, "reason": ""}
-    origins = (Status.FAILED, Status.HELD)
-    deliveries.change(delivery, Status.SCHEDULED, origins=origins, note="sent again by hand", fields=fields)
-
-
-def cancel(deliveries: Deliveries, delivery: str) -> None:
-    """It is never sent; raises Refused once an attempt has begun or has an unknown end."""
-    origins = (
+ORIGINS: Mapping[str, tuple[Status, ...]] = {
+    "retry": (Status.FAILED, Status.HELD),
+    "cancel": (
         Status.DRAFT,
         Status.AWAITING_APPROVAL,
         Status.SCHEDULED,
         Status.HELD,
         Status.FAILED,
         Status.AWAITING_PERSON,
-    )
-    deliveries.change(delivery, Status.CANCELLED, origins=origins, note="cancelled by hand")
+    ),
+    "approve": (Status.AWAITING_APPROVAL,),
+    "resolve": (Status.PARKED,),
+}
+"""What each decision may be made about."""
+
+
+def retry(deliveries: Deliveries, delivery: str) -> None:
+    """A failed or held post is due now; raises Refused if it is anything else."""
+    fields = {"attempts": 0, "reason": ""}
+    note = "sent again by hand"
+    deliveries.change(delivery, Status.SCHEDULED, origins=ORIGINS["retry"], note=note, fields=fields)
+
+
+def cancel(deliveries: Deliveries, delivery: str) -> None:
+    """It is never sent; raises Refused once an attempt has begun or has an unknown end."""
+    deliveries.change(delivery, Status.CANCELLED, origins=ORIGINS["cancel"], note="cancelled by hand")
 
 
 def approve(deliveries: Deliveries, delivery: str) -> None:
@@ -41,7 +48,7 @@ def approve(deliveries: Deliveries, delivery: str) -> None:
     deliveries.change(
         delivery,
         Status.SCHEDULED,
-        origins=(Status.AWAITING_APPROVAL,),
+        origins=ORIGINS["approve"],
         note="approved",
         due=found.due,
         version=found.version,
@@ -57,7 +64,7 @@ def resolve(deliveries: Deliveries, delivery: str, *, there: str) -> None:
         deliveries.change(
             delivery,
             Status.SCHEDULED,
-            origins=(Status.PARKED,),
+            origins=ORIGINS["resolve"],
             note="a person looked and it is not there: sent again",
             steps=_with(found, step),
             fields=settled,
@@ -68,7 +75,7 @@ def resolve(deliveries: Deliveries, delivery: str, *, there: str) -> None:
     deliveries.change(
         delivery,
         Status.PUBLISHED,
-        origins=(Status.PARKED,),
+        origins=ORIGINS["resolve"],
         note=f"a person looked and it is there: {there}",
         steps=_with(found, step),
         fields=settled | {"step": found.step + 1},

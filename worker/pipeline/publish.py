@@ -184,6 +184,7 @@ class Engine:
             note = f"found {found[0].url or found[0].id}"
             if len(found) > 1:
                 note = f"found {len(found)} times: {', '.join(r.url or r.id for r in found)}"
+                self._deliveries.mark_double(turn.delivery.id)
             return self._published(turn, step, found[0], note)
         looks = turn.looks + 1
         if looks < len(LOOKS):
