@@ -90,12 +90,16 @@ class Deliveries:
             totals[list(Status)[index % len(Status)]] += number
         return totals
 
-    def ids(
-        self, statuses: Iterable[Status] = Status, *, most: int = 1000, before: tuple[datetime, str] | None = None
-    ) -> list[str]:
-        """Ids of deliveries with one of the statuses, the latest move first.
+    def ids(self, statuses: Iterable[Status] = Status, *, most: int = 1000) -> list[str]:
+        """Ids of deliveries with one of the statuses, the latest move first."""
+        return [delivery for _, delivery in self.latest(statuses, most=most)]
 
-        ``before`` is the last move and the id of a delivery: only what comes after it in this order is returned.
+    def latest(
+        self, statuses: Iterable[Status] = Status, *, most: int, before: tuple[datetime, str] | None = None
+    ) -> list[tuple[datetime, str]]:
+        """When deliveries with one of the statuses last moved, and their ids; the latest move first.
+
+        ``before`` is such a pair: only what comes after it in this order is returned.
         """
         wanted = list(statuses)
         moved = None if before is None else _ms(before[0])
@@ -112,7 +116,7 @@ class Deliveries:
             rows = [(-score, cast("bytes", member).decode()) for chunk in pipe.execute() for member, score in chunk]
         if before is not None:
             rows = [row for row in rows if row > (-_ms(before[0]), before[1])]
-        return [delivery for _, delivery in sorted(rows)[:most]]
+        return [(_moment(-score), delivery) for score, delivery in sorted(rows)[:most]]
 
     def several(self, ids: Iterable[str]) -> Iterator[Delivery]:
         """Many deliveries in few round trips; those that are gone are left out."""

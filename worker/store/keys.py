@@ -22,7 +22,8 @@ def root(number: int) -> str:
 
     ``delivery:<id>`` hash · ``steps:<id>`` JSON · ``history:<id>`` list of JSON · ``status:<status>`` sorted by the
     instant of the last move · ``due`` sorted by the next look · ``waking`` sorted by when a wake-up counts as lost ·
-    ``leases`` sorted by their end · ``paused`` hash of who may not send · ``doubles`` set of what a look-up found twice.
+    ``leases`` sorted by their end · ``paused`` hash of who may not send · ``doubles`` set of what a
+    look-up found twice.
     """
     return f"{PREFIX}:{{{number}}}:"
 
