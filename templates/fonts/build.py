@@ -80,7 +80,7 @@ def literata(files: Path) -> TTFont:
     with tempfile.TemporaryDirectory() as folder:
         parts = []
         for script in scripts:
-            font = TTFont(files / f"literata-{script}-standard-normal.woff2")
+            font = TTFont(files / f"literata-{script}-standard-normal.woff2", recalcTimestamp=False)
             part = instancer.instantiateVariableFont(font, {"wght": 700, "opsz": 40})
             part.flavor = None
             parts.append(f"{folder}/{script}.ttf")
@@ -90,7 +90,7 @@ def literata(files: Path) -> TTFont:
         data = io.BytesIO()
         merged.save(data)
     data.seek(0)
-    return TTFont(data)
+    return TTFont(data, recalcTimestamp=False)
 
 
 def split(characters: list[int], parts: int) -> list[list[int]]:
@@ -153,31 +153,35 @@ def main(packages: Path) -> None:
     noto = debian / "truetype/noto"
     for old in [*HERE.glob("*.ttf"), *HERE.glob("*.woff2"), *HERE.glob("*.zip")]:
         old.unlink()
-    subset(TTFont(inter / "display/InterDisplay-Bold.woff2"), EUROPE, HERE / "InterDisplay-Bold.ttf")
-    subset(TTFont(inter / "web/Inter-Medium.woff2"), EUROPE, HERE / "Inter-Medium.ttf")
+    subset(
+        TTFont(inter / "display/InterDisplay-Bold.woff2", recalcTimestamp=False), EUROPE, HERE / "InterDisplay-Bold.ttf"
+    )
+    subset(TTFont(inter / "web/Inter-Medium.woff2", recalcTimestamp=False), EUROPE, HERE / "Inter-Medium.ttf")
     subset(literata(packages / "fontsource-variable-literata-5.3.0/package/files"), EUROPE, HERE / "Literata-Bold.ttf")
     for script in SMALL:
-        font = TTFont(noto / f"NotoSans{script}-Bold.ttf")
+        font = TTFont(noto / f"NotoSans{script}-Bold.ttf", recalcTimestamp=False)
         subset(font, font.getBestCmap(), HERE / f"NotoSans{script}-Bold.ttf")
     for script in WIDER:
-        font = TTFont(noto / f"NotoSans{script}-Bold.ttf")
+        font = TTFont(noto / f"NotoSans{script}-Bold.ttf", recalcTimestamp=False)
         subset(font, font.getBestCmap(), HERE / f"NotoSans{script}-Bold.woff2")
-    subset(TTFont(noto / "NotoSansSymbols-Bold.ttf"), SYMBOLS, HERE / "NotoSansSymbols-Bold.woff2")
+    subset(
+        TTFont(noto / "NotoSansSymbols-Bold.ttf", recalcTimestamp=False), SYMBOLS, HERE / "NotoSansSymbols-Bold.woff2"
+    )
 
     marks = [*range(0x3000, 0x3040), *range(0xFF01, 0xFF61), *range(0x20, 0x7F), 0xB7, *range(0x2010, 0x2040)]
     kana = [*range(0x3040, 0x3100), *range(0x31F0, 0x3200), *range(0x3200, 0x3400), *range(0xFF61, 0xFFA0)]
     hangul = encodable("euc_kr", range(0xB0, 0xC9))
     rest = [c for c in range(0xAC00, 0xD7A4) if c not in set(hangul)]
     cjk = {
-        "JP": (0, [marks + kana, *split(encodable("euc_jp", range(0xB0, 0xF5)), 2)]),
+        "JP": (0, [marks + kana, encodable("euc_jp", range(0xB0, 0xD0)), encodable("euc_jp", range(0xD0, 0xF5))]),
         "KR": (1, [marks + list(range(0x3130, 0x3190)) + hangul, rest]),
-        "SC": (2, [marks, *split(encodable("gb2312", range(0xB0, 0xF8)), 2)]),
+        "SC": (2, [marks, encodable("gb2312", range(0xB0, 0xD8)), encodable("gb2312", range(0xD8, 0xF8))]),
         "TC": (3, [marks + list(range(0x3100, 0x3130)), *split(encodable("big5", range(0xA4, 0xC7)), 2)]),
     }
     for name, (number, parts) in cjk.items():
         merged = [parts[0] + parts[1], *parts[2:]] if len(parts) == 3 else parts
         for i, characters in enumerate(merged, 1):
-            font = TTFont(debian / "opentype/noto/NotoSansCJK-Bold.ttc", fontNumber=number)
+            font = TTFont(debian / "opentype/noto/NotoSansCJK-Bold.ttc", fontNumber=number, recalcTimestamp=False)
             subset(font, characters, HERE / f"NotoSans{name}-Bold-{i}.woff2", CJK)
 
     archives(pictures(ImageFont.truetype(noto / "NotoColorEmoji.ttf", 109)))

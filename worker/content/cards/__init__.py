@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from worker.content.cards.card import Card, draw
 from worker.content.cards.design import names
-from worker.content.cards.draw import Card, draw
 from worker.content.cards.fonts import missing
 from worker.content.cards.photo import BadPicture
 

@@ -135,10 +135,12 @@ class Sheet:
             if len(found) == len(parts):
                 least = min(found, key=lambda b: b.size)
                 block = replace(least, lines=parts)
-        while block is None:
+        while block is None and said:
             block = fit(said, item.lines)
             if block is None:
-                said = text.shorten(said, max(2, int(len(said) * 0.85)))
+                said = text.shorten(said, int(len(said) * 0.85)) if len(said) > 2 else ""
+        if block is None:
+            return _Row(item, 0)  # a card too small for even that
         return _Row(item, _height(item, block, mark), block, "" if item.literal else said, mark)
 
     def _level(self, rows: dict[int, _Row], asked: list[tuple[Words | Rule, tuple[str, ...], str]], width: int) -> None:

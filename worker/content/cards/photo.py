@@ -62,7 +62,7 @@ def probe(data: bytes) -> Photo:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             width, height = picture.size
             _check_size(width, height)
-            orientation = picture.getexif().get(0x0112, 1)
+            orientation = _orientation(picture)
     except BadPicture:
         raise
     except Exception as error:
@@ -91,7 +91,7 @@ def _cropped(photo: Photo, size: tuple[int, int], seen: tuple[float, float]) -> 
         profile = opened.info.get("icc_profile")
         scale = photo.scale(size)
         wanted = (int(photo.width * scale) + 1, int(photo.height * scale) + 1)
-        if opened.format == "JPEG":
+        if opened.format in ("JPEG", "MPO"):  # telephones add a second picture and call it MPO
             opened.draft(None, (wanted[1], wanted[0]) if sideways else wanted)
         opened.load()
         _check_size(*opened.size)
@@ -104,6 +104,14 @@ def _cropped(photo: Photo, size: tuple[int, int], seen: tuple[float, float]) -> 
     resized = _srgb(resized, profile)
     resized.info = {}  # the encoders would write its comment and profile again
     return resized
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 where there is none or it cannot be read: broken EXIF spoils no photo."""
+    try:
+        return int(picture.getexif().get(0x0112, 1))
+    except Exception:  # noqa: BLE001 - the parser raises whatever it likes, and nothing else depends on it
+        return 1
 
 
 def _check_size(width: int, height: int) -> None:
@@ -196,7 +204,7 @@ def _profile(picture: Image.Image, along: int) -> list[float]:
 
 
 def _best(weights: list[float], length: float, seen: tuple[float, float]) -> float:
-    """Where a window of ``length`` cells should start: most weight inside, where it is seen, near its middle."""
+    """Where a window of ``length`` cells should start: most weight inside, where it is seen, away from its edges."""
     steps = max(1, round(len(weights) - length))
     sums = [0.0, *itertools.accumulate(weights)]
 
@@ -205,8 +213,10 @@ def _best(weights: list[float], length: float, seen: tuple[float, float]) -> flo
         return sums[high] - sums[low]
 
     def score(start: int) -> float:
-        bare = inside(start + seen[0] * length, start + seen[1] * length)
-        off = abs(start - steps / 2) / max(1, steps)
-        return inside(start, start + length) + 1.5 * bare - 0.06 * sums[-1] * off
+        low, high = start + seen[0] * length, start + seen[1] * length
+        heart = (high - low) * 0.2  # what matters should not touch the edge
+        off = abs(start - steps / 2) / steps
+        whole, bare = inside(start, start + length), inside(low, high)
+        return whole + bare + inside(low + heart, high - heart) - 0.03 * sums[-1] * off
 
     return float(max(range(steps + 1), key=score))

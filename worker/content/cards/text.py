@@ -21,6 +21,7 @@ REFERENCE = 100  # pixels at which widths are measured; outlines without hints s
 _RTL = ("R", "AL")
 _RTL_LANGUAGES = frozenset(("ar", "fa", "he", "iw", "ur", "ps", "ckb", "yi", "sd", "ug", "dv"))
 _CLUSTER = regex.compile(r"\X")
+_BLANKS = regex.compile(r"[^\S\u00a0\u202f]+")  # blanks that forbid a break stay as they are
 _MARKS = regex.compile(r"(\p{Mn}{4})\p{Mn}+")
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々〆ヶ]")
 _IDEOGRAPH = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}ー々〆ヶ]")
@@ -107,7 +108,7 @@ def style(text: str, language: str, family: Family, *, rtl: bool) -> Style:
 def clean(text: str, family: Family, language: str) -> tuple[str, tuple[str, ...]]:
     """The text as it can be drawn, and the characters that had to be left out or written plainly."""
     text = _MARKS.sub(r"\1", unicodedata.normalize("NFC", text))
-    text = " ".join("".join(c for c in text if c.isspace() or _visible(c)).split())
+    text = _BLANKS.sub(" ", "".join(c for c in text if c.isspace() or _visible(c))).strip()
     where = fonts.region(language, text)
     kept: list[str] = []
     missing: list[str] = []
@@ -121,7 +122,7 @@ def clean(text: str, family: Family, language: str) -> tuple[str, tuple[str, ...
             else:
                 missing.append(character)
                 kept.append(fonts.substitute(character, family, where))
-    return " ".join("".join(kept).split(" ")).strip(), tuple(dict.fromkeys(missing))
+    return regex.sub(" +", " ", "".join(kept)).strip(), tuple(dict.fromkeys(missing))
 
 
 def _visible(character: str) -> bool:
