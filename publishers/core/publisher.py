@@ -97,7 +97,8 @@ class Publisher(ABC):
     def __init__(self, settings: Mapping[str, str], http: Http) -> None:
         self.settings = settings
         self.http = http
-        self.base = (settings.get("server") or self.home).rstrip("/")
+        base = (settings.get("server") or self.home).rstrip("/")
+        self.base = base if not base or "://" in base else f"https://{base}"
         http.hide(*(settings.get(f.name, "") for f in self.fields if f.secret))
 
     @abstractmethod
