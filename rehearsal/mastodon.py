@@ -76,7 +76,7 @@ class Mastodon(Platform):
                 "domain": request.url.netloc,
                 "uri": request.url.netloc,
                 "title": "Rehearsal",
-                "version": "4.5.0",
+                "version": "4.7.2",
                 "languages": ["en"],
                 "api_versions": {"mastodon": 7},
                 "configuration": {"statuses": statuses, "media_attachments": attachments},

@@ -46,7 +46,7 @@ HERE = sorted(set(GIVEN) & set(publishers.names()))
 
 
 def key(number):
-    return f"{number:040x}"
+    return hashlib.sha1(b"step %d" % number).hexdigest()
 
 
 def png(width, height, padding=0):
@@ -127,6 +127,11 @@ def article_post(*media, text="The harbour opens again 🚢 https://example.org/
     return Post(
         text=text, facets=tuple(facets), link="https://example.org/harbour?a=1&b=2", title="Harbour", media=media
     )
+
+
+def own(receipt):
+    """The platform's own id, without the address some put before it."""
+    return receipt.id.rpartition("/")[2]
 
 
 def send(adapter, post, number, **commit):
@@ -211,10 +216,10 @@ def test_a_lost_answer_is_unconfirmed_and_the_post_is_there_once(platform, fault
     kind = (adapter.connect().proof or adapter.proof).kind
     if kind is ProofClass.A:
         receipt = send(adapter, article_post(), 1)
-        assert receipt.id == world.seen()[0]["id"]
+        assert own(receipt) == world.seen()[0]["id"]
         assert len(world.seen()) == 1
     if adapter.can("find"):
-        assert [r.id for r in adapter.find(article_post(), Commit(key=key(1), at=AT))] == [world.seen()[0]["id"]]
+        assert [own(r) for r in adapter.find(article_post(), Commit(key=key(1), at=AT))] == [world.seen()[0]["id"]]
 
 
 @pytest.mark.parametrize("platform", HERE)
