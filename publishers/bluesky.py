@@ -113,11 +113,11 @@ class Bluesky(Publisher):
         return (self._receipt(answer),)
 
     def delete(self, receipt: Receipt) -> None:
-        place = self._place(receipt.id.rpartition("/")[2])
-        self.commit("POST", self._at("com.atproto.repo.deleteRecord"), headers=self._auth(), json=place)
+        path = self._at("com.atproto.repo.deleteRecord")
+        self.commit("POST", path, headers=self._auth(), json=self._place(receipt.id))
 
     def metrics(self, receipt: Receipt) -> Mapping[str, int]:
-        answer = self.call("GET", self._at("app.bsky.feed.getPosts"), headers=self._auth(), params={"uris": receipt.id})
+        answer = self.call("GET", self._at("app.bsky.feed.getPosts"), headers=self._auth(), params={"uris": receipt.extra["uri"]})
         likes, replies, reposts, quotes = (
             int(answer.pick("posts", 0, f"{what}Count")) for what in ("like", "reply", "repost", "quote")
         )
@@ -203,8 +203,9 @@ class Bluesky(Publisher):
 
     def _receipt(self, answer: Answer) -> Receipt:
         uri, cid = answer.pick("uri"), answer.pick("cid")
+        key = uri.rpartition("/")[2]
         who = self.settings.get("handle") or self._did()
-        return Receipt(id=uri, url=f"{self._site()}/profile/{who}/post/{uri.rpartition('/')[2]}", extra={"cid": cid})
+        return Receipt(id=key, url=f"{self._site()}/profile/{who}/post/{key}", extra={"uri": uri, "cid": cid})
 
 
 def tid(commit: Commit) -> str:
@@ -212,7 +213,7 @@ def tid(commit: Commit) -> str:
 
     The instant is the commit's to the millisecond, the rest comes from its key: commits of one millisecond differ.
     """
-    drawn = int(commit.key[:12], 16)
+    drawn = int(commit.key, 16)
     instant = int(commit.at.timestamp() * 1000) * 1000 + drawn % 1000
     number = instant << 10 | drawn // 1000 % 1024
     return "".join(LETTERS[number >> shift & 31] for shift in range(60, -1, -5))
@@ -239,7 +240,7 @@ def _index(post: Post, facet: Facet) -> dict[str, int]:
 
 
 def _ref(receipt: Receipt) -> dict[str, str]:
-    return {"uri": receipt.id, "cid": str(receipt.extra["cid"])}
+    return {"uri": str(receipt.extra["uri"]), "cid": str(receipt.extra["cid"])}
 
 
 def _error(answer: Answer) -> str:
