@@ -1,139 +1,599 @@
-"""What docker-compose.yml says is valid, asks for every password, and names only what the project has."""
+"""A post fits its platform, says nothing twice, cuts no word or link, and marks nothing but its own links and hashtags."""
 
-import re
-import subprocess
-import time
-from importlib import resources
+from __future__ import annotations
+
+import dataclasses
+import os
+import unicodedata
 from pathlib import Path
 
-import jsonschema
 import pytest
-import redis
-import typer
-import yaml
+import regex
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from worker import cli, embedded
-from worker.settings import Settings
+from publishers.core import counting
+from publishers.core.limits import Limits
+from publishers.core.post import Facet, Media
+from worker import content as writing
+from worker.content.compose import ELLIPSIS, JOINER, Composed, clean, compose, load_template, plain, shorten, tag_link
+from worker.errors import HandbillError
+from worker.model import Article, Content, Sentence
+from worker.settings import TEMPLATES
 
-ROOT = Path(__file__).parent.parent
-COMPOSE = ROOT / "docker-compose.yml"
-VARIABLE = re.compile(r"\$\{(\w+)(:[-?])?([^}]*)\}")
-SERVICES = {"state", "broker", "worker-publish", "worker-content", "web", "rehearsal"}
-SERVERS = {"state", "broker"}
+POSTS = TEMPLATES / "posts"
+SHARED = Path(os.environ.get("HANDBILL_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+PLATFORMS = {
+    "mastodon": Limits(text=500, counting="mastodon", hashtags=5, media=4, alt=1500),
+    "bluesky": Limits(text=300, counting="graphemes", text_bytes=3000, hashtags=3, media=4, alt=2000),
+    "x": Limits(text=280, counting="x", hashtags=2, media=4, alt=1000),
+    "linkedin": Limits(text=3000, hashtags=3, alt=4086),
+    "telegram": Limits(text=4096, counting="utf16", caption=1024),
+    "outbox": Limits(text=5000, media=4, alt=5000),
+}
+TITLE = "Bees find their way home by the slope of the hills"
+SENTENCES = (
+    "Researchers followed forty honey bees with small radar tags for two summers.",
+    "The bees that had grown up in a valley steered by the line of its ridges.",
+    "In flat country they flew in circles, up to nine kilometres, before they reached the hive.",
+    "Bees find their way home by the slope of hills, a study says.",
+    "Farmers could place hives so that lost swarms return sooner.",
+)
+TEXT = " ".join(SENTENCES)
+LINK = "https://example.com/science/bees-and-hills?page=1"
+PLAIN = "{title}\n\n{summary}\n\n{link}\n{hashtags}"
 
 
-@pytest.fixture(scope="module")
-def compose():
-    return yaml.safe_load(COMPOSE.read_text())
+def an_article(**changes: object) -> Article:
+    article = Article(id="main.1", url=LINK, title=TITLE, text=TEXT, author="Ada Moor", site="The Hill", language="en")
+    return dataclasses.replace(article, **changes)
 
 
-def settings_of(service):
-    return service["environment"]
-
-
-def test_it_follows_the_compose_specification(compose):
-    schema = yaml.safe_load(
-        resources.files("check_jsonschema").joinpath("builtin_schemas/vendor/compose-spec.json").read_text()
+def some_content(
+    *sentences: str, hashtags: tuple[str, ...] = ("Bees", "Navigation", "Hills"), text: str = TEXT
+) -> Content:
+    chosen = sentences or SENTENCES
+    return Content(
+        short=chosen[0],
+        medium=chosen[0],
+        long=chosen[0],
+        sentences=tuple(Sentence(text=s, source_offset=text.find(s) if s in text else None) for s in chosen),
+        hashtags=hashtags,
+        alt="A bee above a hill",
     )
-    jsonschema.Draft7Validator(schema).validate(compose)
-    assert set(compose["services"]) == SERVICES
 
 
-def test_every_password_must_be_given_and_none_has_a_default(compose):
-    text = COMPOSE.read_text()
-    used = VARIABLE.findall(text)
-    for name, kind, default in used:
-        if name.endswith(("_PASSWORD", "_KEY")):
-            assert (kind, default) == (":?", "set it in .env"), name
-        else:
-            assert kind == ":-", name
-            assert default, name
-    assert not re.findall(r"(?i)(?:password|secret_key)\W*[:=]\s*[\"']?\w", VARIABLE.sub("", text))
-
-
-def test_the_example_env_file_names_each_variable_once_and_no_secret():
-    lines = [x for x in (ROOT / ".env.example").read_text().splitlines() if x and not x.startswith("#")]
-    example = dict(x.split("=", 1) for x in lines)
-    assert len(example) == len(lines)
-    used = {name: default for name, kind, default in VARIABLE.findall(COMPOSE.read_text()) if kind == ":-"}
-    required = {name for name, kind, _ in VARIABLE.findall(COMPOSE.read_text()) if kind == ":?"}
-    assert example == used | dict.fromkeys(required, "")
-
-
-def test_every_setting_it_sets_is_one_that_handbill_reads(compose):
-    for name in SERVICES - SERVERS:
-        for variable in settings_of(compose["services"][name]):
-            assert variable.removeprefix("HANDBILL_").lower() in Settings.model_fields, variable
-
-
-def test_every_command_is_one_that_handbill_has(compose):
-    root = typer.main.get_command(cli.cli)
-    for name in SERVICES - SERVERS:
-        service = compose["services"][name]
-        checked = service["healthcheck"]["test"]
-        commands = [service["command"], *([checked[2:]] if checked[1] == "handbill" else [])]
-        for first, *arguments in commands:
-            command = root.commands[first]
-            command.parse_args(typer.Context(command, info_name=first), list(arguments))
-
-
-def test_only_the_web_is_reachable_and_only_from_this_machine(compose):
-    published = {name: s["ports"] for name, s in compose["services"].items() if "ports" in s}
-    assert published == {
-        "web": ["127.0.0.1:${HANDBILL_PORT:-8484}:8484"],
-        "rehearsal": ["127.0.0.1:${HANDBILL_REHEARSAL_PORT:-8486}:8484"],
+def posted(article: Article | None = None, content: Content | None = None, **changes: object) -> Composed:
+    arguments: dict[str, object] = {
+        "platform": "outbox",
+        "limits": Limits(text=500),
+        "template": PLAIN,
+        "link": LINK,
+        "media": (),
+        **changes,
     }
-    assert compose["networks"]["inside"] == {"internal": True}
-    for name in SERVERS:
-        assert compose["services"][name]["networks"] == ["inside"]
+    return compose(article or an_article(), content or some_content(), **arguments)
 
 
-def test_the_rehearsal_shares_nothing_with_production_and_starts_only_when_asked_for(compose):
-    rehearsal = compose["services"]["rehearsal"]
-    assert rehearsal["profiles"] == ["rehearsal"]
-    assert rehearsal["volumes"] == ["rehearsal:/data"]
-    assert rehearsal["networks"] == ["outside"]
-    assert not {"HANDBILL_REDIS_URL", "HANDBILL_BROKER_URL", "HANDBILL_SECRET_KEY"} & settings_of(rehearsal).keys()
+def a_picture(alt: str) -> Media:
+    return Media(path="/p.jpg", sha256="0", mime="image/jpeg", width=1200, height=630, size=1, alt=alt)
 
 
-def test_every_service_comes_back_is_checked_and_may_do_little(compose):
-    for name, service in compose["services"].items():
-        assert service["restart"] == "unless-stopped", name
-        assert service["healthcheck"]["test"], name
-        assert service["security_opt"] == ["no-new-privileges:true"], name
-        if name not in SERVERS:
-            assert service["read_only"] is True
-            assert service["cap_drop"] == ["ALL"]
-    assert re.search(r"^USER handbill$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+# What a post looks like
 
 
-@pytest.mark.redis
+def test_a_post_has_title_summary_link_and_hashtags_and_marks_the_last_two():
+    post = posted(limits=Limits(text=240, hashtags=2)).post
+    assert post.text == (f"{TITLE}\n\n{SENTENCES[0]}\n\n{LINK}\n#Bees #Navigation")
+    assert post.facets == (
+        Facet(type="link", start=130, end=179, value=LINK),
+        Facet(type="tag", start=180, end=185, value="Bees"),
+        Facet(type="tag", start=186, end=197, value="Navigation"),
+    )
+    assert (post.link, post.title, post.description, post.language) == (LINK, TITLE, SENTENCES[0], "en")
+
+
+def test_the_length_and_the_limit_are_the_platforms():
+    composed = posted(limits=PLATFORMS["x"])
+    assert composed.limit == 280
+    assert composed.length == len(composed.post.text) - len(LINK) + 23
+
+
+def test_sentences_stand_in_the_articles_order_and_keep_their_place_in_it():
+    composed = posted(content=some_content(SENTENCES[2], SENTENCES[0]))
+    assert [s.text for s in composed.sentences] == [SENTENCES[0], SENTENCES[2]]
+    assert all(TEXT[s.source_offset :].startswith(s.text) for s in composed.sentences)
+    assert f"{SENTENCES[0]} {SENTENCES[2]}" in composed.post.text
+
+
+def test_the_summary_does_not_say_the_title_again():
+    composed = posted(content=some_content(SENTENCES[3], SENTENCES[4]))
+    assert SENTENCES[3] not in composed.post.text
+    assert SENTENCES[4] in composed.post.text
+
+
+def test_a_sentence_is_not_said_twice_in_other_words():
+    again = "For two summers researchers followed forty honey bees with small radar tags."
+    composed = posted(content=some_content(SENTENCES[0], again, SENTENCES[4]))
+    assert [s.text for s in composed.sentences] == [SENTENCES[0], SENTENCES[4]]
+
+
+def test_japanese_sentences_follow_without_a_space():
+    one, two = "蜜蜂は谷の形を覚えている。", "研究者は四十匹を二年間追跡した。"
+    article = an_article(title="丘が帰り道を教える", text=one + two, language="ja")
+    composed = posted(article, some_content(one, two, text=one + two), link=None)
+    assert composed.post.text.startswith(f"丘が帰り道を教える\n\n{one}{two}")
+
+
+def test_a_post_without_a_link_or_an_author_has_no_empty_lines_for_them():
+    template = "{title}\n\n{author}\n{summary}\n\n{link}\n\n{hashtags}"
+    composed = posted(an_article(author=""), link=None, template=template, limits=Limits(text=150, hashtags=1))
+    assert composed.post.text == f"{TITLE}\n\n{SENTENCES[0]}\n\n#Bees"
+    assert composed.post.link is None
+
+
+def test_a_post_whose_platform_shows_the_link_itself_does_not_spell_it_out():
+    composed = posted(limits=Limits(text=500, link_in_text=False))
+    assert LINK not in composed.post.text
+    assert composed.post.link == LINK
+
+
+# What gives way when there is no room
+
+
+def test_the_summary_takes_another_sentence_when_the_best_does_not_fit():
+    long = "The bees, " + "which were many, " * 20 + "came home."
+    composed = posted(content=some_content(long, SENTENCES[4]), limits=Limits(text=250))
+    assert [s.text for s in composed.sentences] == [SENTENCES[4]]
+
+
 @pytest.mark.parametrize(
-    ("server", "promises"),
+    ("room", "expected"),
     [
-        ("state", {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "save": ""}),
-        ("broker", {"appendonly": "no", "maxmemory-policy": "noeviction", "save": "", "maxmemory": str(256 << 20)}),
+        (215, f"{TITLE}\n\n{SENTENCES[0]}\n\n{LINK}\n#Bees #Navigation #Hills"),
+        (187, f"{TITLE}\n\n{SENTENCES[4]}\n\n{LINK}\n#Bees #Navigation"),
+        (171, f"{TITLE}\n\n{SENTENCES[4]}\n\n{LINK}\n#Bees"),
+        (125, f"{TITLE}\n\n{LINK}\n#Bees #Navigation"),
+        (110, f"{TITLE}\n\n{LINK}\n#Bees"),
+        (100, f"Bees find their way home by the slope of…\n\n{LINK}\n#Bees"),
+        (90, f"Bees find their way home by the slope…\n\n{LINK}"),
     ],
 )
-def test_a_real_server_takes_the_configuration_and_asks_for_the_password(compose, tmp_path, server, promises):
-    text = VARIABLE.sub("a-password", compose["configs"][server]["content"])
-    (tmp_path / "handbill.conf").write_text(text)
-    socket = tmp_path / "s"
-    process = subprocess.Popen(
-        [embedded.binary(), "handbill.conf", "--port", "0", "--unixsocket", socket],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
+def test_hashtags_go_first_down_to_one_then_sentences_then_the_end_of_the_title(room, expected):
+    content = some_content(SENTENCES[0], SENTENCES[4])
+    composed = posted(content=content, limits=Limits(text=room))
+    assert composed.post.text == expected
+    assert composed.length <= room
+
+
+def test_a_whole_sentence_is_better_than_a_cut_title():
+    long = "Bees, " + "who are small and live in hives, " * 8 + "come home"
+    composed = posted(an_article(title=long), limits=Limits(text=180, hashtags=1))
+    assert composed.post.text == f"{SENTENCES[0]}\n\n{LINK}\n#Bees"
+
+
+def test_hashtags_beyond_enough_make_room_for_a_sentence():
+    short = "Lost swarms return sooner."
+    content = some_content(SENTENCES[0], short, hashtags=("Bees", "Hills", "Radar"))
+    limits = Limits(text=216)
+    assert short not in posted(content=content, limits=limits, template="# hashtags: 3-3\n" + PLAIN).post.text
+    composed = posted(content=content, limits=limits, template="# hashtags: 1-3\n" + PLAIN)
+    assert short in composed.post.text
+    assert composed.hashtags == ("Bees",)
+
+
+def test_a_link_that_is_longer_than_the_platforms_text_is_left_to_the_link_card():
+    link = "https://example.com/" + "a" * 300
+    composed = posted(link=link, limits=PLATFORMS["bluesky"])
+    assert composed.post.link == link
+    assert link[:30] not in composed.post.text
+    assert composed.post.text.startswith(TITLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "expected"),
+    [
+        ("Minister resigns after scandal, opposition wants a vote", 45, "Minister resigns after scandal…"),
+        ("Minister resigns, opposition wants a vote this year", 45, "Minister resigns, opposition wants a vote…"),
+        ("Is this the end? Nobody knows it yet", 20, "Is this the end?…"),
+        ("Donaudampfschifffahrtsgesellschaft", 10, "Donaudamp…"),
+        ("👨‍👩‍👧‍👦👨‍👩‍👧‍👦👨‍👩‍👧‍👦", 20, "👨‍👩‍👧‍👦👨‍👩‍👧‍👦…"),
+        ("丘が蜜蜂に帰り道を教える。研究者が二年間追跡した", 15, "丘が蜜蜂に帰り道を教える…"),
+        ("It fits", 7, "It fits"),
+        ("No", 1, ""),
+    ],
+)
+def test_a_text_is_cut_at_a_clause_else_a_word_and_never_inside_a_character(text, room, expected):
+    assert shorten(text, lambda t: len(t) <= room) == expected
+
+
+def test_an_alt_text_is_cut_at_a_word_where_the_platform_has_a_bound():
+    media = (a_picture("A bee above a\nhill in the evening"), a_picture("Another"))
+    composed = posted(media=media, limits=Limits(text=500, alt=20))
+    assert [m.alt for m in composed.post.media] == ["A bee above a hill…"]
+    assert posted(media=media, limits=Limits(text=500, media=2)).post.media[1].alt == "Another"
+
+
+def test_a_caption_is_the_room_when_there_is_a_picture():
+    limits = Limits(text=500, caption=120)
+    assert posted(limits=limits, media=(a_picture(""),)).limit == 120
+    assert posted(limits=limits).limit == 500
+
+
+# Hashtags, variants and what to avoid
+
+
+def test_hashtags_are_as_many_as_account_template_and_platform_allow():
+    limits = Limits(text=500, hashtags=2)
+    assert posted(limits=limits).hashtags == ("Bees", "Navigation")
+    assert posted(limits=limits, hashtags=9).hashtags == ("Bees", "Navigation")
+    assert posted(limits=limits, hashtags=1).hashtags == ("Bees",)
+    assert posted(limits=limits, hashtags=0).hashtags == ()
+    assert posted(limits=limits, template="# hashtags: 1\n" + PLAIN).hashtags == ("Bees",)
+    assert posted(template="{title}").hashtags == ()
+
+
+def test_what_is_no_hashtag_anywhere_is_left_out():
+    content = some_content(hashtags=("2024", "honey-bees", "Bees", "bees", "a b", "", "Hills"))
+    assert posted(content=content).hashtags == ("Bees", "Hills")
+
+
+def test_avoided_hashtags_and_sentences_are_not_used():
+    avoid = frozenset({"#bees", "HILLS", SENTENCES[0]})
+    composed = posted(avoid=avoid)
+    assert composed.hashtags == ("Navigation",)
+    assert SENTENCES[0] not in composed.post.text
+
+
+def test_variants_tell_the_article_in_other_sentences_until_they_begin_again():
+    texts = [posted(variant=n, limits=PLATFORMS["x"]).post.text for n in range(20)]
+    distinct = list(dict.fromkeys(texts))
+    assert len(distinct) >= 4
+    assert texts[: len(distinct)] == distinct
+    assert texts[len(distinct)] == texts[0]
+    first, second = (posted(variant=n, limits=PLATFORMS["x"]).sentences for n in (0, 1))
+    assert not set(first) & set(second)
+
+
+def test_an_article_with_one_sentence_still_has_a_second_post():
+    content = some_content(SENTENCES[0])
+    assert posted(content=content).post.text != posted(content=content, variant=1).post.text
+
+
+def test_the_same_article_gives_the_same_post():
+    assert posted() == posted()
+
+
+# Text that wants to be more than text
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "@everyone look",
+        "＠name said",
+        "RT@name",
+        "の@name に",
+        "#word",
+        "＃word",
+        "#2024Election",
+        "##word",
+        "#_word",
+        "#\u200dword",
+        "(#word)",
+        "@a@example.social",
+        "<@!123> <@&123>",
+        "see https://evil.example.com/login now",
+        "see evil.com/login now",
+        "Booking.com fined",
+        "mail a@evil.com",
+        "t.co/abc",
+    ],
+)
+def test_an_article_cannot_mention_tag_or_link(hostile):
+    sentence = f"They wrote {hostile} on the wall of the old house."
+    article = an_article(title=hostile, text=sentence)
+    composed = posted(article, some_content(sentence, hashtags=("Own",), text=sentence), limits=Limits(text=400))
+    text = composed.post.text
+    assert text.replace(JOINER, "").startswith(f"{hostile}\n\n{sentence}")
+    assert [text[a:b] for a, b in counting.urls(text)] == [LINK]
+    assert [text[a:b] for a, b in counting.hashtags(text)] == ["#Own"]
+    assert counting.mentions(text) == []
+    assert not regex.search(r"[@＠][\p{L}\p{N}_!&]", text)
+    assert {f.type for f in composed.post.facets} == {"link", "tag"}
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    ["The #1 reason", "C# and F#", "a@", "Is it 5 # 6?", "press #️⃣ now", "3.5 per cent", "U.S. and e.g. this"],
+)
+def test_text_that_is_neither_is_left_alone(harmless):
+    assert plain(harmless) == harmless
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\u202eb\u2066c\u2069d", "abcd"),
+        ("a\x00b\x1b[31mc\x7f", "ab[31mc"),
+        ("two\r\n lines\u2028and\tmore", "two lines and more"),
+        ("soft\u00adhyphen\ufeff\u200b", "softhyphen"),
+        ("a\ud800b\uffff", "ab"),
+        ("hid\U000e0068\U000e0069den", "hidden"),
+        ("« Bonjour\u00a0! »", "« Bonjour\u00a0! »"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("\u200fשלום\u200f world", "\u200fשלום\u200f world"),
+        (
+            "👨‍👩‍👧‍👦 🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f ☺️",
+            "👨‍👩‍👧‍👦 🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f ☺️",
+        ),
+    ],
+)
+def test_controls_and_changes_of_direction_go_and_everything_else_stays(text, shown):
+    assert clean(text) == shown
+
+
+def test_right_to_left_text_keeps_its_order():
+    title, sentence = "النحل يجد طريقه إلى البيت", "تابع الباحثون أربعين نحلة في الوادي لمدة عامين."
+    article = an_article(title=title, text=sentence, language="ar")
+    composed = posted(article, some_content(sentence, hashtags=("النحل",), text=sentence))
+    assert composed.post.text == f"{title}\n\n{sentence}\n\n{LINK}\n#النحل"
+
+
+@pytest.mark.parametrize(
+    ("link", "spelled"),
+    [
+        (LINK, LINK),
+        ("https://example.com/wiki/日本", "https://example.com/wiki/%E6%97%A5%E6%9C%AC"),
+        ("https://example.com/wiki/Bee_(insect)", "https://example.com/wiki/Bee_(insect)"),
+        ("https://example.com/a b", "https://example.com/a%20b"),
+        ("https://example.com/what?q=why!", "https://example.com/what?q=why%21"),
+        ("https://例え.jp/蜂", "https://例え.jp/%E8%9C%82"),
+        ("https://example.com/100%25?a=%20b", "https://example.com/100%25?a=%20b"),
+        ("http://127.0.0.1:8484/a", "http://127.0.0.1:8484/a"),
+    ],
+)
+def test_a_link_is_spelled_so_that_every_platform_links_all_of_it(link, spelled):
+    post = posted(link=link).post
+    assert post.link == spelled
+    assert [f.value for f in post.facets if f.type == "link"] == [spelled]
+    if "127.0.0.1" not in link:
+        assert [post.text[a:b] for a, b in counting.urls(post.text)] == [spelled]
+
+
+# Templates
+
+
+def test_every_platforms_template_can_be_used():
+    names = {p.stem for p in POSTS.glob("*.txt")}
+    assert names == {"default", *PLATFORMS}
+    for name, limits in PLATFORMS.items():
+        composed = posted(platform=name, limits=limits, template=load_template(name, POSTS))
+        assert composed.length <= composed.limit
+        assert TITLE in composed.post.text
+        assert LINK in composed.post.text
+        assert composed.sentences
+        assert composed.hashtags
+
+
+def test_a_platform_without_a_template_has_the_default_one(tmp_path):
+    (tmp_path / "default.txt").write_text("{title}", encoding="utf-8")
+    assert load_template("unheard", tmp_path) == "{title}"
+    with pytest.raises(HandbillError, match=r"There is no post template in .*nowhere\. Put default\.txt back"):
+        load_template("x", tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{title}\n{titel}", "line 2 cannot be used: there is no {titel}. Use {title}, {summary}"),
+        ("{title}\n\n{link", "line 3 cannot be used: { stands alone"),
+        ("{title.__class__}", "line 1 cannot be used: { stands alone"),
+        (
+            "# sentences: two\n{title}",
+            "line 1 cannot be used: 'two' is no value for sentences. Write it like: # sentences: 2",
+        ),
+        ("# colour: red\n{title}", "line 1 cannot be used: there is no directive 'colour'"),
+        ("# paragraphs: 1", "line 1 cannot be used: '1' is no value for paragraphs"),
+    ],
+)
+def test_a_template_that_cannot_be_used_names_the_line(template, message, tmp_path):
+    with pytest.raises(HandbillError) as refused:
+        posted(template=template)
+    assert message in str(refused.value)
+    (tmp_path / "x.txt").write_text(template, encoding="utf-8")
+    with pytest.raises(HandbillError, match=r"x\.txt, line \d"):
+        load_template("x", tmp_path)
+
+
+def test_a_template_longer_than_the_platforms_text_is_refused():
+    with pytest.raises(HandbillError, match=r"it alone is longer than the 50 there are"):
+        posted(template="word " * 20 + "\n{title}", limits=Limits(text=50))
+
+
+def test_a_templates_own_hashtags_and_links_are_marked_and_not_repeated():
+    composed = posted(template="{title}\nMore on https://example.org/bees #Hills\n{hashtags}")
+    text = composed.post.text
+    assert [text[f.start : f.end] for f in composed.post.facets] == [
+        "https://example.org/bees",
+        "#Hills",
+        "#Bees",
+        "#Navigation",
+    ]
+    assert [f.value for f in composed.post.facets[1:]] == ["Hills", "Bees", "Navigation"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "Ada Moor · The Hill"),
+        ({"site": ""}, "Ada Moor"),
+        ({"author": ""}, "The Hill"),
+        ({"author": "", "site": ""}, None),
+    ],
+)
+def test_a_mark_between_two_slots_goes_with_an_empty_one(changes, line):
+    text = posted(an_article(**changes), template="{title}\n{author} · {site}\n{link}").post.text
+    assert text.split("\n") == [TITLE, *([line] if line else []), LINK]
+
+
+def test_slots_for_author_site_and_tags_are_plain_text():
+    article = an_article(author="@ada", site="Hill.com", tags=("Honey bees", "#Hills"))
+    text = posted(article, template="By {author} for {site}: {tags}").post.text
+    assert text == f"By @{JOINER}ada for Hill.{JOINER}com: Honey bees, #{JOINER}Hills"
+    assert posted(article, template="By {author}").post.facets == ()
+
+
+# Tracking parameters
+
+
+@pytest.mark.parametrize(
+    ("url", "tagged"),
+    [
+        ("https://example.com/a", "https://example.com/a?utm_source=x&utm_medium=social%20post"),
+        ("https://example.com/a?b=1&b=2#c", "https://example.com/a?b=1&b=2&utm_source=x&utm_medium=social%20post#c"),
+        (
+            "https://example.com/?utm_source=mail&q=%C3%A4",
+            "https://example.com/?q=%C3%A4&utm_source=x&utm_medium=social%20post",
+        ),
+        ("https://example.com/?", "https://example.com/?utm_source=x&utm_medium=social%20post"),
+    ],
+)
+def test_tracking_parameters_are_added_once_and_change_nothing_else(url, tagged):
+    params = {"utm_source": "x", "utm_medium": "social post"}
+    assert tag_link(url, params) == tagged
+    assert tag_link(tagged, params) == tagged
+    assert tag_link(url, {}) == url.removesuffix("?")
+
+
+# For any article at all
+
+WORDS = st.text(st.characters(codec="utf-8"), max_size=40) | st.sampled_from(
+    [
+        "@everyone",
+        "#tag",
+        "https://evil.example.com/x",
+        "👨‍👩‍👧‍👦",
+        "e\u0301\u0302",
+        "漢字かな",
+        "שלום",
+        "word",
+        "a-b",
+        "😀",
+        "x.com",
+        "(…)",
+        "🏴",
+        "\u202e",
+    ]
+)
+TEXTS = st.lists(WORDS, max_size=25).map(" ".join)
+LIMITS = st.builds(
+    Limits,
+    text=st.integers(1, 400),
+    counting=st.sampled_from(sorted(counting.COUNTERS)),
+    caption=st.none() | st.integers(1, 200),
+    text_bytes=st.none() | st.integers(1, 900),
+    hashtags=st.integers(0, 6),
+    alt=st.integers(0, 60),
+)
+
+
+@given(
+    title=TEXTS,
+    sentences=st.lists(TEXTS, max_size=6),
+    hashtags=st.lists(st.sampled_from(["Bees", "蜂", "Ünïcode", "no tag", "النحل", "x" * 40]) | WORDS, max_size=6),
+    limits=LIMITS,
+    link=st.none() | st.sampled_from([LINK, "https://example.com/" + "a" * 150, "https://example.com/日本"]),
+    name=st.sampled_from(sorted(PLATFORMS)),
+    variant=st.integers(0, 3),
+    picture=st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_post_fits_and_is_marked_exactly(*, title, sentences, hashtags, limits, link, name, variant, picture):
+    article = an_article(title=title, text="\n".join(sentences), author="", site="")
+    content = (
+        some_content(*sentences, hashtags=tuple(hashtags), text=article.text)
+        if sentences
+        else Content(short="", medium="", long="", sentences=(), hashtags=tuple(hashtags), alt="")
     )
-    try:
-        deadline = time.monotonic() + 10
-        while not socket.exists():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        with redis.Redis.from_url(f"unix://{socket}") as nobody, pytest.raises(redis.AuthenticationError):
-            nobody.ping()
-        with redis.Redis.from_url(f"unix://:a-password@{socket}", decode_responses=True) as client:
-            assert {name: client.config_get(name)[name] for name in promises} == promises
-    finally:
-        process.terminate()
-        process.wait()
+    media = (a_picture(title),) if picture else ()
+    composed = posted(
+        article,
+        content,
+        platform=name,
+        limits=limits,
+        link=link,
+        media=media,
+        variant=variant,
+        template=load_template(name, POSTS),
+    )
+    post, text = composed.post, composed.post.text
+
+    assert limits.fits(text, media=picture)
+    assert composed.length == limits.length(text) <= composed.limit
+    assert not regex.search(r"\n{3}|^\n|\n$", text)
+    for facet in post.facets:
+        shown = text[facet.start : facet.end]
+        assert shown == (facet.value if facet.type == "link" else f"#{facet.value}")
+    links = [text[f.start : f.end] for f in post.facets if f.type == "link"]
+    assert links in ([], [post.link])
+    if link and limits.fits(post.link, media=picture):
+        assert links == [post.link]
+    own = [(f.start, f.end) for f in post.facets if f.type == "tag"]
+    assert counting.hashtags(text) == own
+    assert counting.mentions(text) == []
+    assert counting.urls(text) == [(f.start, f.end) for f in post.facets if f.type == "link"]
+    assert tuple(text[a + 1 : b] for a, b in own) == composed.hashtags
+    assert all(plain(clean(s.text)) in text for s in composed.sentences)
+    assert limits.alt == 0 or all(len(m.alt) <= limits.alt for m in post.media)
+
+
+@given(text=TEXTS, room=st.integers(1, 80), unit=st.sampled_from(sorted(counting.COUNTERS)))
+@settings(max_examples=200, deadline=None)
+def test_any_cut_is_between_words_and_characters(text, room, unit):
+    text = clean(text)
+    count = counting.COUNTERS[unit]
+    short = shorten(text, lambda t: count(t) <= room)
+    assert count(short) <= room
+    if short in {text, ""}:
+        return
+    kept = short.removesuffix(ELLIPSIS)
+    assert text.startswith(kept)
+    rest = text[len(kept) :]
+    assert kept in regex.findall(r"\X", text) or regex.match(r"\X", rest)
+    boundaries = {0, *(m.end() for m in regex.finditer(r"\X", text))}
+    assert len(kept) in boundaries or regex.match(r"[\p{P}\p{Z}]", rest)
+    cut_word = regex.match(r"[\p{L}\p{M}\p{N}]", rest) and regex.search(r"[\p{L}\p{M}\p{N}]$", kept)
+    unspaced = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
+    if cut_word and not unspaced.search(kept[-1] + rest[0]):
+        assert not regex.search(r"\s\S", kept)
+        assert count(text.split()[0] + ELLIPSIS) > room
+
+
+# The real thing
+
+
+def test_a_real_article_makes_a_post_for_every_platform():
+    path = SHARED / "data" / "articles" / "ketamine-depression.txt"
+    if not path.exists():
+        pytest.skip("the shared article is not here")
+    paragraphs = path.read_text(encoding="utf-8").split("\n\n")
+    text = "\n\n".join(p.strip() for p in paragraphs if p.strip().endswith("."))
+    article = an_article(title=paragraphs[0].strip(), text=unicodedata.normalize("NFC", text))
+    content = writing.write(article)
+    for name, limits in PLATFORMS.items():
+        for variant in range(3):
+            composed = posted(
+                article,
+                content,
+                platform=name,
+                limits=limits,
+                template=load_template(name, POSTS),
+                variant=variant,
+            )
+            assert limits.fits(composed.post.text, media=False)
+            assert ELLIPSIS not in composed.post.text
+            assert composed.sentences
+            assert LINK in composed.post.text
+            assert all(article.text[s.source_offset :].startswith(s.text) for s in composed.sentences)
+            assert all(s.text in composed.post.text for s in composed.sentences)

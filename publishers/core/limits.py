@@ -47,6 +47,26 @@ class Limits:
         return self.length(text) <= self.room(media=media)
 
     def override(self, numbers: Mapping[str, Any]) -> Limits:
-        """These limits with what an instance reports of itself; names it does not know are ignored."""
-        known = {f.name for f in dataclasses.fields(self)}
-        return dataclasses.replace(self, **{k: v for k, v in numbers.items() if k in known})
+        """These limits with what an instance reports of itself.
+
+        Names this record does not know, values of another kind and negative numbers are ignored; lists become tuples.
+        """
+        known = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        given = {k: _frozen(v) for k, v in numbers.items() if k in known}
+        return dataclasses.replace(self, **{k: v for k, v in given.items() if _usable(k, v, known[k])})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(v) for v in value) if isinstance(value, (list, tuple)) else value
+
+
+def _usable(name: str, value: Any, default: Any) -> bool:
+    if name == "counting":
+        return value in counting.COUNTERS
+    if name in {"caption", "text_bytes"}:
+        return value is None or (type(value) is int and value > 0)
+    if name == "text":
+        return type(value) is int and value > 0
+    if isinstance(default, tuple):
+        return isinstance(value, tuple) and bool(value)
+    return type(value) is type(default) and value >= 0

@@ -1,0 +1,504 @@
+"""How one article becomes one post: which of its words fit an account, in what order, and what in them is a link."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
+
+import regex
+
+from publishers.core import counting
+from publishers.core.limits import Limits
+from publishers.core.post import Facet, Media, Post
+from worker.content import words
+from worker.errors import HandbillError
+from worker.model import Article, Content, Sentence
+
+SLOTS = ("title", "summary", "link", "hashtags", "author", "site", "tags")
+DIRECTIVES = {
+    "sentences": "[0-9]{1,3}",
+    "summary": "[0-9]{1,5}",
+    "hashtags": "(?:[0-9]{1,2}-)?[0-9]{1,2}",
+    "paragraphs": "yes|no",
+}
+EXAMPLES = {"sentences": "2", "summary": "280", "hashtags": "3-5", "paragraphs": "yes"}
+REACH = 8  # a post is made of the best few sentences; what comes later is not worth a reader's time
+FADE = 0.9  # how much of the worth of a ranked sentence the next one has
+TAG = 0.05  # what a hashtag is worth when the best sentence is worth 1
+READABLE = 40  # a title cut shorter than this (code points) says too little to save a hashtag
+LONGEST_TITLE = 1_000  # code points; what is longer is no title but text in its place
+SAME = 0.7  # two texts with this share of content words in common say the same thing
+UNJOINED = frozenset({"zh", "ja", "th"})  # sentences follow each other without a space
+
+ELLIPSIS = "…"
+CLAUSE = regex.compile(r"[,;:.!?…|–—、，。；：！？]\s*$|[)\]）」』”»]\s*$")
+UNSPACED_SIGNS = "、，。；：！？」』）"
+HANGING = regex.compile(r"[\s\p{P}\u2060--[)\]）」』”»'’?!%]]+$", regex.VERSION1)
+# What a reader cannot see or what changes the direction of text after it: controls, embeddings, overrides, isolates,
+# soft hyphens, zero-width spaces, byte-order marks, halves of characters, hidden tags outside a flag.
+UNSEEN = regex.compile(
+    r"\U0001f3f4[\U000e0030-\U000e007a]{3,6}\U000e007f(*SKIP)(*FAIL)"
+    r"|[\p{Cc}--\s]|[\u00ad\u200b\u2060-\u2064\u202a-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\p{Cs}]"
+    r"|[\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f]",
+    regex.VERSION1,
+)
+GAPS = regex.compile(r"[^\S\u00a0\u202f]+")  # the two spaces that French sets before its signs stay
+# U+2060 WORD JOINER breaks a mention or hashtag and shows nothing. The zero-width (non-)joiners do not break one: X
+# and Mastodon (app/models/tag.rb), and for U+200C Telegram (td/telegram/MessageEntity.cpp), take them for letters of
+# a hashtag; and a zero-width space would let a line end between the sign and its word.
+JOINER = "\u2060"
+SIGNS = regex.compile(
+    r"[@＠](?=[\p{L}\p{M}\p{N}_!&])"
+    r"|[#＃](?!\ufe0f?\u20e3)(?=[\p{M}\p{N}_\u200c\u200d\u00b7\u30fb]*\p{L}|[\p{M}_\u200c\u200d\u00b7\u30fb])"
+)
+POINTS = regex.compile(r"(?<=\.)(?=[\p{L}\p{M}\p{N}])|(?<=:)(?=//)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """One finished post: ``length`` of ``limit`` in the platform's own counting, ``hashtags`` without ``#``, and the
+    article's sentences it uses, as they stand in the article.
+    """
+
+    post: Post
+    length: int
+    limit: int
+    hashtags: tuple[str, ...]
+    sentences: tuple[Sentence, ...]
+
+
+def compose(
+    article: Article,
+    content: Content,
+    *,
+    platform: str,
+    limits: Limits,
+    template: str,
+    link: str | None,
+    media: tuple[Media, ...],
+    hashtags: int | None = None,
+    avoid: frozenset[str] = frozenset(),
+    variant: int = 0,
+) -> Composed:
+    """The post about ``article`` for one account: never over ``limits``, no word or address cut.
+
+    ``hashtags`` is how many the account wants at most (None = what the template says); ``avoid`` are hashtags
+    (without ``#``) and sentences not to use; ``variant`` counts the different posts the article gives, best first.
+    Raises HandbillError if the template cannot be used.
+    """
+    parsed = parse(template, f"The post template for {platform}")
+    media = tuple(_with_alt(m, limits.alt) for m in media[: limits.media])
+    writer = _Writer(
+        template=parsed,
+        limits=limits,
+        media=bool(media),
+        language=words.base(article.language),
+        title=_shown(article.title),
+        sentences=tuple(s for s in content.sentences if s.text not in avoid and _shown(s.text)),
+        tags=_usable(content.hashtags, avoid, parsed, limits, hashtags),
+        link=_whole(link) if link and limits.link_in_text else "",
+        fields={
+            "author": _shown(article.author),
+            "site": _shown(article.site),
+            "tags": ", ".join(_shown(t) for t in article.tags),
+        },
+    )
+    draft = writer.variant(variant)
+    text, facets = writer.render(draft)
+    if not limits.fits(text, media=bool(media)):
+        why = f"it alone is longer than the {limits.room(media=bool(media))} there are"
+        raise HandbillError(f"The post template for {platform} cannot be used", why=why, do="Shorten it")
+    post = Post(
+        text=text,
+        facets=facets,
+        link=_whole(link) if link else None,
+        title=shorten(clean(article.title), lambda t: len(t) <= (limits.title or LONGEST_TITLE)),
+        description=clean(content.short),
+        media=media,
+        language=words.base(article.language) or None,
+    )
+    return Composed(
+        post=post,
+        length=limits.length(text),
+        limit=limits.room(media=bool(media)),
+        hashtags=draft.tags,
+        sentences=draft.sentences,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a template's line: literal text or a slot; ``type`` and ``value`` are those of a facet."""
+
+    text: str
+    type: Literal["slot", "plain", "link", "tag"] = "plain"
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A template as it is read: its lines, and what its directives ask for (None = no bound).
+
+    Of ``hashtags``, those beyond ``enough`` give way to one more sentence.
+    """
+
+    lines: tuple[tuple[Piece, ...], ...]
+    sentences: int = 2
+    summary: int | None = None
+    enough: int = 1
+    hashtags: int | None = None
+    paragraphs: bool = False
+
+
+def load_template(platform: str, folder: Path) -> str:
+    """The text of the platform's template in ``folder``, or of the default one.
+
+    Raises HandbillError if there is none or it cannot be used.
+    """
+    path = next((p for p in (folder / f"{platform}.txt", folder / "default.txt") if p.is_file()), None)
+    if path is None:
+        raise HandbillError(f"There is no post template in {folder}", do="Put default.txt back")
+    text = path.read_text(encoding="utf-8")
+    parse(text, str(path))
+    return text
+
+
+@functools.lru_cache(maxsize=64)
+def parse(template: str, name: str) -> Template:
+    """What a template says; ``name`` stands in the HandbillError that names a line which cannot be used.
+
+    First come directives, one a line: ``# sentences: 2`` (at most so many in the summary), ``# summary: 280`` (at most
+    so long, in the platform's counting), ``# hashtags: 3-5`` (five, or three to make room for one more sentence; one
+    number alone is the most), ``# paragraphs: yes`` (one for each sentence). The rest is the post, with the slots of
+    ``SLOTS`` in braces; a line whose slots are all empty vanishes, and so does a blank line too many.
+    """
+    said: dict[str, str] = {}
+    lines: list[tuple[Piece, ...]] = []
+    for number, line in enumerate(template.splitlines(), 1):
+        if not any(lines) and (found := regex.fullmatch(r"#\s+(\w+)\s*:\s*(.*?)\s*", line)):
+            _check(found[1], found[2], f"{name}, line {number}")
+            said[found[1]] = found[2]
+        else:
+            lines.append(tuple(_pieces(line.rstrip(), f"{name}, line {number}")))
+    enough, _, most = said.get("hashtags", "").rpartition("-")
+    told = any(p == Piece("summary", "slot") for line in lines for p in line)
+    return Template(
+        lines=tuple(lines),
+        sentences=int(said.get("sentences", 2)) if told else 0,
+        summary=int(said["summary"]) if "summary" in said else None,
+        enough=int(enough or 1),
+        hashtags=int(most) if most else None,
+        paragraphs=said.get("paragraphs") == "yes",
+    )
+
+
+def _check(name: str, value: str, place: str) -> None:
+    """Raise HandbillError if a directive does not exist or cannot have this value."""
+    if name not in DIRECTIVES:
+        do = f"Use one of: {', '.join(DIRECTIVES)}"
+        raise HandbillError(f"{place} cannot be used", why=f"there is no directive {name!r}", do=do)
+    if not regex.fullmatch(DIRECTIVES[name], value):
+        do = f"Write it like: # {name}: {EXAMPLES[name]}"
+        raise HandbillError(f"{place} cannot be used", why=f"{value!r} is no value for {name}", do=do)
+
+
+def _pieces(line: str, place: str) -> Iterator[Piece]:
+    done = 0
+    for found in regex.finditer(r"\{([a-z]*)\}|[{}]", line):
+        if found[1] not in SLOTS:
+            why = f"there is no {found[0]}" if found[1] is not None else f"{found[0]} stands alone"
+            do = f"Use {', '.join(f'{{{s}}}' for s in SLOTS)}"
+            raise HandbillError(f"{place} cannot be used", why=why, do=do)
+        yield from _literal(line[done : found.start()])
+        yield Piece(found[1], "slot")
+        done = found.end()
+    yield from _literal(line[done:])
+
+
+def _literal(text: str) -> Iterator[Piece]:
+    """What a person wrote into the template, its own hashtags and links marked."""
+    marked: list[tuple[counting.Span, Literal["link", "tag"]]] = [(s, "tag") for s in counting.hashtags(text)]
+    marked += [(s, "link") for s in counting.urls(text) if "://" in text[slice(*s)]]
+    done = 0
+    for (start, end), kind in sorted(marked):
+        yield Piece(text[done:start])
+        yield Piece(text[start:end], kind, text[start:end].lstrip("#＃") if kind == "tag" else text[start:end])
+        done = end
+    yield Piece(text[done:])
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a post is made of, before it is written out."""
+
+    title: str
+    sentences: tuple[Sentence, ...]
+    tags: tuple[str, ...]
+    link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Writer:
+    """Chooses from ``sentences`` (best first) and ``tags`` what fits with ``title`` and ``link``, and writes it out."""
+
+    template: Template
+    limits: Limits
+    media: bool
+    language: str
+    title: str
+    sentences: tuple[Sentence, ...]
+    tags: tuple[str, ...]
+    link: str
+    fields: Mapping[str, str]
+    _terms: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def variant(self, number: int) -> Draft:
+        """The ``number``th different post, best first; after the last one they begin again."""
+        seen: dict[str, Draft] = {}
+        for draft in self._drafts():
+            seen.setdefault(self.render(draft)[0], draft)
+            if len(seen) > number:
+                break
+        drafts = list(seen.values()) or [self._last_resort()]
+        return drafts[number % len(drafts)]
+
+    def _drafts(self) -> Iterator[Draft]:
+        """Posts that fit with nothing cut: the title with sentences, then sentences in its place, then it alone."""
+        for title in dict.fromkeys((self.title, "")):
+            used: set[Sentence] = set()
+            while draft := self._draft(title, used):
+                yield draft
+                if used.issuperset(draft.sentences):
+                    break
+                used.update(draft.sentences)
+        if self.title and (draft := self._alone(self.title)):
+            yield draft
+
+    def _draft(self, title: str, used: set[Sentence]) -> Draft | None:
+        """The best draft with this title and sentences not ``used``: rather fewer hashtags than no sentence."""
+        order = sorted(self._ranked(title), key=used.__contains__)
+        drafts: list[Draft] = []
+        for count in self._counts():
+            tags = self.tags[:count]
+            if sentences := self._choose(title, order, tags):
+                drafts.append(Draft(title, sentences, tags, self.link))
+            if drafts and count <= self.template.enough:
+                break
+        if drafts:
+            return max(drafts, key=lambda d: sum(self._worth(s, title) for s in d.sentences) + TAG * len(d.tags))
+        return self._alone(title) if title and not used else None
+
+    def _alone(self, title: str) -> Draft | None:
+        drafts = (Draft(title, (), self.tags[:count], self.link) for count in self._counts())
+        return next((d for d in drafts if self._fits(d)), None)
+
+    def _counts(self) -> range:
+        """How many hashtags to try: from all down to one."""
+        return range(len(self.tags), min(1, len(self.tags)) - 1, -1)
+
+    def _ranked(self, title: str) -> list[Sentence]:
+        """The sentences worth a reader's time, best first; below a title only those that tell more than it."""
+        fresh = (s for s in self.sentences if not title or not self._same(s.text, self.title))
+        return sorted(itertools.islice(fresh, REACH), key=lambda s: self._worth(s, title), reverse=True)
+
+    def _worth(self, sentence: Sentence, title: str) -> float:
+        """Its place among the best, and how little of the title it says again; the best is worth 1."""
+        said = self._about(self.title) if title else frozenset()
+        again = len(said & self._about(sentence.text)) / max(1, len(said))
+        return FADE ** self.sentences.index(sentence) * (1 - again / 2)
+
+    def _choose(self, title: str, order: Sequence[Sentence], tags: tuple[str, ...]) -> tuple[Sentence, ...]:
+        """As many of the sentences as are wanted and fit, none twice in other words, in the article's order."""
+        taken: list[Sentence] = []
+        for sentence in order:
+            if len(taken) == self.template.sentences:
+                break
+            if any(self._same(sentence.text, t.text) for t in taken):
+                continue
+            tried = sorted([*taken, sentence], key=lambda s: (s.source_offset is None, s.source_offset or 0))
+            most = self.template.summary
+            if most is not None and self.limits.length(self._summary(tried)) > most:
+                continue
+            if self._fits(Draft(title, tuple(tried), tags, self.link)):
+                taken = tried
+        return tuple(taken)
+
+    def _last_resort(self) -> Draft:
+        """The title (where there is none, the best sentence) cut to what is left; a hashtag only if that is much."""
+        headline = self.title or (_shown(self.sentences[0].text) if self.sentences else "")
+        link = self.link if self._fits(Draft("", (), (), self.link)) else ""
+
+        def cut(tags: tuple[str, ...]) -> Draft:
+            return Draft(shorten(headline, lambda t: self._fits(Draft(t, (), tags, link))), (), tags, link)
+
+        draft = cut(self.tags[:1])
+        return draft if len(draft.title) >= min(READABLE, len(headline)) and self._fits(draft) else cut(())
+
+    def _fits(self, draft: Draft) -> bool:
+        return self.limits.fits(self.render(draft)[0], media=self.media)
+
+    def _summary(self, sentences: Sequence[Sentence]) -> str:
+        between = "\n\n" if self.template.paragraphs else "" if self.language in UNJOINED else " "
+        return between.join(_shown(s.text) for s in sentences)
+
+    def render(self, draft: Draft) -> tuple[str, tuple[Facet, ...]]:
+        """The text of a draft and what in it is a link or a hashtag."""
+        values: dict[str, list[Piece]] = {name: [Piece(text)] for name, text in self.fields.items()}
+        values["title"] = [Piece(draft.title)]
+        values["summary"] = [Piece(self._summary(draft.sentences))]
+        values["link"] = [Piece(draft.link, "link", draft.link)]
+        values["hashtags"] = [p for tag in draft.tags for p in (Piece(" "), Piece(f"#{tag}", "tag", tag))][1:]
+        text = ""
+        facets: list[Facet] = []
+        blank = False
+        for line in self.template.lines:
+            filled = _fill(line, values)
+            if not any(p.text for p in filled):
+                blank = blank or not any(p.text for p in line)
+                continue
+            text += ("\n\n" if blank else "\n") if text else ""
+            blank = False
+            for piece in filled:
+                if piece.text and (piece.type == "link" or piece.type == "tag"):  # noqa: PLR1714 - narrows the type
+                    end = len(text) + len(piece.text)
+                    facets.append(Facet(type=piece.type, start=len(text), end=end, value=piece.value))
+                text += piece.text
+        return text, tuple(facets)
+
+    def _same(self, one: str, other: str) -> bool:
+        """Whether two texts say the same thing, one of them hardly more."""
+        a, b = self._about(one), self._about(other)
+        if not a or not b:
+            return words.key(one) == words.key(other)
+        return len(a & b) >= SAME * min(len(a), len(b)) and max(len(a), len(b)) <= 2 * min(len(a), len(b))
+
+    def _about(self, text: str) -> frozenset[str]:
+        if text not in self._terms:
+            self._terms[text] = frozenset(words.terms(text, words.language(self.language)))
+        return self._terms[text]
+
+
+def _fill(line: tuple[Piece, ...], values: Mapping[str, list[Piece]]) -> list[Piece]:
+    """A line with its slots filled: none if all are empty; a mark between two slots goes with an empty one."""
+    slots = [i for i, p in enumerate(line) if p.type == "slot"]
+    full = {i for i in slots if any(p.text for p in values[line[i].text])}
+    if slots and not full:
+        return []
+    filled: list[Piece] = []
+    for i, piece in enumerate(line):
+        if piece.type == "slot":
+            filled += values[piece.text]
+        elif regex.search(r"[\p{L}\p{N}]", piece.text) or _kept(i, slots, full):
+            filled.append(piece)
+    return filled
+
+
+def _kept(place: int, slots: Sequence[int], full: set[int]) -> bool:
+    before, after = [s for s in slots if s < place], [s for s in slots if s > place]
+    return not before or not after or (bool(full.intersection(before)) and after[0] in full)
+
+
+def clean(text: str) -> str:
+    """``text`` on one line without what no reader should meet: controls, hidden characters, changes of direction."""
+    return GAPS.sub(" ", UNSEEN.sub("", text)).strip()
+
+
+def plain(text: str) -> str:
+    """``text`` in which no platform finds a mention, a hashtag or a link: only those a post marks itself count."""
+    text = SIGNS.sub(lambda m: m[0] + JOINER, text)
+    for start, end in reversed(counting.urls(text)):
+        text = text[:start] + POINTS.sub(JOINER, text[start:end]) + text[end:]
+    return text
+
+
+@functools.lru_cache(maxsize=256)
+def _shown(text: str) -> str:
+    return plain(clean(text))
+
+
+def shorten(text: str, fits: Callable[[str], bool]) -> str:
+    """``text`` if it fits, else its beginning up to the end of a clause or word, with an ellipsis.
+
+    A word is cut only if it is longer than the room by itself, and never inside a user-perceived character.
+    """
+    if fits(text):
+        return text
+    text = text[:LONGEST_TITLE]
+    spaced = [m.start() for m in regex.finditer(r"\s+", text)]
+    unspaced = [m.end() for m in regex.finditer(r"\X", text) if words.UNSPACED.match(m[0]) or m[0] in UNSPACED_SIGNS]
+    ends = sorted({*spaced, *unspaced})
+    best = _longest(text, ends, fits)
+    if best:
+        clause = next((e for e in reversed(ends) if e <= best and CLAUSE.search(text[:e])), 0)
+        best = clause if 2 * clause >= best and fits(_ended(text, clause)) else best
+    else:
+        best = _longest(text, [m.end() for m in regex.finditer(r"\X", text)], fits)
+    return _ended(text, best) if best else ""
+
+
+def _longest(text: str, ends: Sequence[int], fits: Callable[[str], bool]) -> int:
+    """The last of ``ends`` up to which ``text`` fits with an ellipsis, or 0."""
+    low, high = 0, len(ends)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if fits(_ended(text, ends[middle])) else (low, middle)
+    # A longer text may count less (a link in the making), so the last step is looked at once more.
+    return next((e for e in reversed(ends[:low]) if _ended(text, e) != ELLIPSIS and fits(_ended(text, e))), 0)
+
+
+def _ended(text: str, end: int) -> str:
+    return (HANGING.sub("", text[:end]) or text[:end].rstrip()) + ELLIPSIS
+
+
+def _usable(
+    tags: Sequence[str], avoid: frozenset[str], template: Template, limits: Limits, wanted: int | None
+) -> tuple[str, ...]:
+    """The hashtags to use, best first: real ones, not avoided, not twice, not in the template already."""
+    if wanted is None:
+        wanted = template.hashtags
+    most = limits.hashtags if wanted is None else min(wanted, limits.hashtags)
+    gone = {words.plain(a.lstrip("#＃")) for a in avoid}
+    gone |= {words.plain(p.value) for line in template.lines for p in line if p.type == "tag"}
+    if not any(p == Piece("hashtags", "slot") for line in template.lines for p in line):
+        most = 0
+    usable: list[str] = []
+    for tag in tags:
+        if words.plain(tag) not in gone and counting.hashtags(f"#{tag}") == [(0, len(tag) + 1)]:
+            gone.add(words.plain(tag))
+            usable.append(tag)
+    return tuple(usable[:most])
+
+
+def _with_alt(media: Media, room: int) -> Media:
+    """``media`` with an alt text the platform takes; one without a field for it keeps the whole."""
+    alt = clean(media.alt)
+    return dataclasses.replace(media, alt=shorten(alt, lambda t: len(t) <= room) if room else alt)
+
+
+def _whole(link: str) -> str:
+    """``link`` so written that a platform which looks for links itself finds all of it."""
+    if counting.urls(link) == [(0, len(link))] and link.isascii():
+        return link
+    parts = urlsplit(link)
+    path, query, fragment = (quote(p, safe="/:@!$&*+,;=%?~") for p in (parts.path, parts.query, parts.fragment))
+    safe = urlunsplit((parts.scheme, parts.netloc, path, query, fragment))
+    return safe if safe[-1:] not in {*"!$&*,;:.?~@"} else safe[:-1] + f"%{ord(safe[-1]):02X}"
+
+
+def tag_link(url: str, params: Mapping[str, str]) -> str:
+    """``url`` with the query parameters ``params`` (such as ``utm_source``), each once: one that is there is replaced.
+
+    Every other byte of the address stays as it is.
+    """
+    base, mark, fragment = url.partition("#")
+    address, _, query = base.partition("?")
+    kept = [p for p in query.split("&") if p and unquote_plus(p.partition("=")[0]) not in params]
+    added = [f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in params.items()]
+    query = "&".join(kept + added)
+    return address + (f"?{query}" if query else "") + mark + fragment
