@@ -236,7 +236,7 @@ def composed_json(platform: str, composed: Composed) -> dict[str, Any]:
         "text": post.text,
         "length": composed.length,
         "limit": composed.limit,
-        "hashtags": list(composed.hashtags),
+        "hashtags": [f"#{t}" for t in composed.hashtags],
         "link": post.link,
         "media": [
             {k: getattr(m, k) for k in ("path", "width", "height", "alt")} | {"bytes": m.size} for m in post.media
