@@ -117,7 +117,8 @@ class Bluesky(Publisher):
         self.commit("POST", path, headers=self._auth(), json=self._place(receipt.id))
 
     def metrics(self, receipt: Receipt) -> Mapping[str, int]:
-        answer = self.call("GET", self._at("app.bsky.feed.getPosts"), headers=self._auth(), params={"uris": receipt.extra["uri"]})
+        asked = {"uris": str(receipt.extra["uri"])}
+        answer = self.call("GET", self._at("app.bsky.feed.getPosts"), headers=self._auth(), params=asked)
         likes, replies, reposts, quotes = (
             int(answer.pick("posts", 0, f"{what}Count")) for what in ("like", "reply", "repost", "quote")
         )

@@ -9,16 +9,21 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import httpcore
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the IPv4 address is in the last 32 bits
-NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215: never public
+CARRIERS = tuple(  # whoever connects to one of these reaches the IPv4 address in its last 32 bits
+    map(ipaddress.IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96"))  # RFC 6052, 2765, 4291
+)
+# Not every Python knows of these: local NAT64 (RFC 8215), documentation (RFC 9637), segment routing (RFC 9602),
+# old 6to4 relays (RFC 7526).
+NEVER_PUBLIC = tuple(map(ipaddress.ip_network, ("64:ff9b:1::/48", "3fff::/20", "5f00::/16", "192.88.99.0/24")))
 CLOUD_METADATA = ipaddress.ip_address("168.63.129.16")  # a cloud's wire server on an otherwise public address
+PIECE = 16_384  # bytes written before the clock is looked at again
 
 
 class Blocked(httpcore.ConnectError):
@@ -27,23 +32,27 @@ class Blocked(httpcore.ConnectError):
 
 def is_public(address: Address) -> bool:
     """Whether ``address`` is on the public internet, whatever it is wrapped in (mapped, 6to4, Teredo, NAT64)."""
+    if any(address in network for network in NEVER_PUBLIC):
+        return False
     if isinstance(address, ipaddress.IPv6Address):
-        if address in NAT64_LOCAL:
-            return False
-        inner: list[Address] = []
-        if address.ipv4_mapped is not None:
-            inner = [address.ipv4_mapped]
-        elif address.sixtofour is not None:
-            inner = [address.sixtofour]
-        elif address.teredo is not None:
-            inner = list(address.teredo)
-        elif address in NAT64 or int(address) >> 32 == 0:
-            inner = [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
-        if inner:
+        if inner := _inside(address):
             return all(is_public(a) for a in inner)
         if address.is_site_local:
             return False
     return address.is_global and not address.is_multicast and address != CLOUD_METADATA
+
+
+def _inside(address: ipaddress.IPv6Address) -> Sequence[Address]:
+    """The IPv4 addresses that an IPv6 address carries."""
+    if address.ipv4_mapped is not None:
+        return [address.ipv4_mapped]
+    if address.sixtofour is not None:
+        return [address.sixtofour]
+    if address.teredo is not None:
+        return address.teredo
+    if any(address in network for network in CARRIERS):
+        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
+    return []
 
 
 class Deadline:
@@ -80,10 +89,12 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.read(max_bytes, self._time(httpcore.ReadTimeout, timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # Late before the first byte is as good as never connected: nothing was sent.
-        seconds = self._time(httpcore.WriteTimeout if self._wrote else httpcore.ConnectTimeout, timeout)
-        self._wrote = True
-        self._stream.write(buffer, seconds)
+        # In pieces, or a peer that reads slowly could stretch one write for ever.
+        for start in range(0, len(buffer), PIECE):
+            # Late before the first byte is as good as never connected: nothing was sent.
+            seconds = self._time(httpcore.WriteTimeout if self._wrote else httpcore.ConnectTimeout, timeout)
+            self._wrote = True
+            self._stream.write(buffer[start : start + PIECE], seconds)
 
     def close(self) -> None:
         self._stream.close()
@@ -107,12 +118,14 @@ class _Stream(httpcore.NetworkStream):
 class GuardedBackend(httpcore.NetworkBackend):
     """Connects only to public addresses, or to a ``host`` or ``host:port`` of ``allow``; one deadline for everything.
 
+    An IPv6 address in ``allow`` may stand in brackets.
+
     ``ports`` limits the ports (None = any). Every answer of the resolver must be public: one bad answer refuses all.
     """
 
     def __init__(self, deadline: Deadline, *, allow: Iterable[str] = (), ports: frozenset[int] | None = None) -> None:
         self._deadline = deadline
-        self._allow = frozenset(a.lower() for a in allow)
+        self._allow = frozenset(a.lower().replace("[", "").replace("]", "") for a in allow)
         self._ports = ports
         self._backend = httpcore.SyncBackend()
 

@@ -5,15 +5,19 @@ A request that was never sent and one whose answer was lost are told apart here,
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import functools
+import hashlib
 import json
+import math
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
+from urllib.parse import quote, quote_plus
 
 import httpcore
 import httpx
@@ -21,10 +25,17 @@ import httpx
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed
 from publishers.core.guard import Deadline, GuardedBackend
 
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
+NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,  # a header that may not be sent; found before the first byte is written
+)
 ANSWER_BYTES = 4_000_000
 WORDS = 300
 DAY = 86_400.0
+SOONEST = 1.0  # whoever is told to wait 0 seconds would otherwise ask again at once, for ever
 
 
 @functools.cache
@@ -46,7 +57,7 @@ class Answer:
         """The body as JSON; an unreadable one is Unconfirmed after a commit, Unavailable otherwise."""
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self.unreadable("the answer is not JSON") from error
 
     def pick(self, *path: str | int) -> str:
@@ -73,39 +84,51 @@ class Answer:
         return (Unconfirmed if self.commit else Unavailable)(what, status=self.status)
 
     def words(self) -> str:
-        """The platform's own words on one line, shortened."""
-        return " ".join(self.body.decode("utf-8", "replace").split())[:WORDS]
+        """The platform's own words on one printable line, shortened."""
+        text = self.body[: 8 * WORDS].decode("utf-8", "replace")
+        return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:WORDS]
 
     def retry_after(self, *, default: float = 60.0, epoch_header: str = "") -> float:
-        """Seconds to wait: Retry-After as seconds, float or date, else ``epoch_header``; within 0 to 24 hours."""
+        """Seconds to wait: Retry-After as seconds, float or date, else ``epoch_header``; within 1 second and 24 hours.
+
+        A date is measured on the platform's own clock, where the answer tells it.
+        """
         value = self.headers.get("retry-after", "").strip()
         seconds = default
         if value:
-            seconds = self._seconds(value, default)
+            number = _number(value)
+            seconds = self._until(value, default) if number is None else number
         elif epoch_header and (reset := self.headers.get(epoch_header.lower(), "")):
             seconds = self._until(reset, default)
-        return min(max(seconds, 0.0), DAY)
-
-    def _seconds(self, value: str, default: float) -> float:
-        try:
-            return float(value)
-        except ValueError:
-            return self._until(value, default)
+        return min(max(seconds, SOONEST), DAY)
 
     def _until(self, value: str, default: float) -> float:
-        try:
-            moment = datetime.fromtimestamp(float(value), UTC)
-        except (ValueError, OverflowError, OSError):
-            try:
-                moment = datetime.fromisoformat(value)
-            except ValueError:
-                try:
-                    moment = email.utils.parsedate_to_datetime(value)
-                except ValueError:
-                    return default
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return (moment - self.now).total_seconds()
+        moment = _moment(value)
+        if moment is None:
+            return default
+        return (moment - (_moment(self.headers.get("date", "")) or self.now)).total_seconds()
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return None if math.isnan(number) else number
+
+
+def _moment(value: str) -> datetime | None:
+    """An instant written as seconds since 1970, as ISO 8601 or as an HTTP date."""
+    ways: tuple[Callable[[str], datetime], ...] = (
+        lambda text: datetime.fromtimestamp(float(text), UTC),
+        datetime.fromisoformat,
+        email.utils.parsedate_to_datetime,
+    )
+    for way in ways:
+        with contextlib.suppress(ValueError, TypeError, OverflowError, OSError):
+            moment = way(value)
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None
 
 
 class Http:
@@ -127,7 +150,8 @@ class Http:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.now = now
-        self._secrets = sorted({s for s in secrets if len(s) > 3}, key=len, reverse=True)
+        self._secrets: list[str] = []
+        self.hide(*secrets)
         self._deadline = Deadline(seconds, clock)
         self._client = httpx.Client(
             transport=transport or guarded_transport(self._deadline, allow=allow),
@@ -151,8 +175,9 @@ class Http:
         self._deadline.expire(seconds)
 
     def hide(self, *secrets: str) -> None:
-        """Never show these values in an error, from now on."""
-        self._secrets = sorted({*self._secrets, *(s for s in secrets if len(s) > 3)}, key=len, reverse=True)
+        """Never show these values in an error, from now on, nor as an address or JSON would write them."""
+        forms = {f(s) for s in secrets if len(s) > 3 for f in (str, quote, quote_plus, _escaped)}
+        self._secrets = sorted({*self._secrets, *forms}, key=len, reverse=True)
 
     def redact(self, text: str) -> str:
         """``text`` without any secret of this account."""
@@ -182,8 +207,18 @@ class Http:
             raise Unavailable(self._what("nothing was sent", url, TimeoutError("the time to send it had run out")))
         try:
             request = self._client.build_request(
-                method, url, headers=headers, params=params, json=json, data=form, files=files, content=content
+                method,
+                url,
+                headers={**(headers or {}), **_boundary(files, form)},
+                params=params,
+                json=json,
+                data=form,
+                files=files,
+                content=content,
             )
+        except (httpx.InvalidURL, ValueError, TypeError) as error:
+            raise Unavailable(self._what("the request cannot be written", url, error)) from None
+        try:
             response = self._client.send(request, stream=True)
             try:
                 body = self._read(response)
@@ -194,9 +229,11 @@ class Http:
         except (httpx.HTTPError, OSError, ValueError) as error:
             kind = Unconfirmed if commit else Unavailable
             raise kind(self._what("no answer" if commit else "no readable answer", url, error)) from None
-        body = self.redact(body.decode("utf-8", "replace")).encode() if response.status_code >= 300 else body
-        lower = {k.lower(): v for k, v in response.headers.items()}
-        return Answer(response.status_code, lower, body, commit, self.now())
+        headers = {k.lower(): v for k, v in response.headers.items()}
+        if response.status_code >= 300:  # what may end up in an error
+            body = self.redact(body.decode("utf-8", "replace")).encode()
+            headers = {k: self.redact(v) for k, v in headers.items()}
+        return Answer(response.status_code, headers, body, commit, self.now())
 
     def _read(self, response: httpx.Response) -> bytes:
         if response.headers.get("content-encoding", "identity").lower() != "identity":
@@ -217,6 +254,20 @@ class Http:
         return self.redact(f"{what} from {host} ({reason})")
 
 
+def _escaped(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
+def _boundary(files: Mapping[str, tuple[str, bytes, str]] | None, form: Mapping[str, str] | None) -> dict[str, str]:
+    """A form's boundary, made of what it holds: the same form is the same to the byte, whoever sends it."""
+    if not files:
+        return {}
+    digest = hashlib.sha256(repr(sorted((form or {}).items())).encode())
+    for _, content, _ in files.values():
+        digest.update(content)
+    return {"Content-Type": f"multipart/form-data; boundary={digest.hexdigest()[:32]}"}
+
+
 def judge(answer: Answer) -> PublishError | None:
     """What a status means if the platform has no better reading of its own; None for success."""
     status, words = answer.status, answer.words()
@@ -229,6 +280,8 @@ def judge(answer: Answer) -> PublishError | None:
         return RateLimited(what, retry_after=answer.retry_after(), status=status, words=words)
     if status in {408, 425} or status >= 500 or status < 400:
         # A redirect on a write is not followed, so nobody knows what the first host did with it.
+        if "location" in answer.headers:
+            what += f", pointing to {answer.headers['location'].partition('?')[0][:WORDS]}"
         return (Unconfirmed if answer.commit else Unavailable)(what, status=status, words=words)
     return Rejected(what, status=status, words=words)
 
