@@ -46,8 +46,8 @@ class LinkedIn(Publisher):
         author = self.settings.get("author", "")
         if author.startswith(ORGANIZATION):
             path = f"/rest/organizations/{author.removeprefix(ORGANIZATION)}"
-            page = self.call("GET", path, headers=self._headers()).json()
-            name, vanity = str(page.get("localizedName") or author), str(page.get("vanityName", ""))
+            answer = self.call("GET", path, headers=self._headers())
+            name, vanity = answer.pick("localizedName"), str(answer.json().get("vanityName", ""))
             return Profile(
                 name=name,
                 url=f"{self._site()}/company/{vanity}" if vanity else "",
