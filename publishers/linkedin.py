@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from publishers.core.errors import PublishError, Rejected, Unauthorized, Unconfirmed, Unsupported
+from publishers.core.errors import PublishError, Rejected, Unauthorized, Unavailable, Unconfirmed, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.post import Commit, Media, Post, Receipt
@@ -93,20 +93,25 @@ class LinkedIn(Publisher):
             raise Unsupported("LinkedIn lets no app read a member's posts")
         since = (commit.at - CLOCKS).timestamp() * 1000
         wanted = text_hash(post.text)
-        if commit.reply_to is not None:
-            on = commit.reply_to
-            said = [
+        try:
+            said = self._said(commit.reply_to)
+            return tuple(r for r, text, at in said if at >= since and text_hash(text) == wanted)
+        except (KeyError, TypeError) as error:
+            raise Unavailable("LinkedIn's list of posts cannot be read") from error
+
+    def _said(self, on: Receipt | None) -> list[tuple[Receipt, str, float]]:
+        """What the author has said, in posts or under ``on``: receipt, text, milliseconds since 1970."""
+        if on is not None:
+            return [
                 (self._comment_receipt(str(c["id"]), on), str(c["message"]["text"]), c["created"]["time"])
                 for c in self._list(_comments(on), {}, {})
-                if c.get("actor") == self._author()
+                if c["actor"] == self._author()
             ]
-        else:
-            params = {"q": "author", "author": self._author(), "sortBy": "CREATED"}
-            said = [
-                (self._receipt(str(p["id"])), _plain(str(p.get("commentary", ""))), p["createdAt"])
-                for p in self._list("/rest/posts", params, {"X-RestLi-Method": "FINDER"})
-            ]
-        return tuple(r for r, text, at in said if at >= since and text_hash(text) == wanted)
+        params = {"q": "author", "author": self._author(), "sortBy": "CREATED"}
+        return [
+            (self._receipt(str(p["id"])), _plain(str(p.get("commentary", ""))), p["createdAt"])
+            for p in self._list("/rest/posts", params, {"X-RestLi-Method": "FINDER"})
+        ]
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit

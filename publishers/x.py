@@ -87,13 +87,15 @@ class X(Publisher):
         found: list[Receipt] = []
         while True:
             answer = self.call("GET", f"/2/users/{user}/tweets", headers=self._auth(), params=params)
-            page = answer.json()
-            if not isinstance(page, dict) or not isinstance(page.get("meta"), dict):
-                raise answer.unreadable("the answer is not a list of posts")
-            found += [self._receipt(str(t["id"])) for t in page.get("data", ()) if _is(t, post, commit.reply_to)]
-            if not (token := page["meta"].get("next_token")):
+            try:
+                page = answer.json()
+                more = page["meta"].get("next_token")
+                found += [self._receipt(str(t["id"])) for t in page.get("data", ()) if _is(t, post, commit.reply_to)]
+            except (KeyError, TypeError, AttributeError) as error:
+                raise answer.unreadable("the answer is not a list of posts") from error
+            if not more:
                 return tuple(found)
-            params["pagination_token"] = str(token)
+            params["pagination_token"] = str(more)
 
     def delete(self, receipt: Receipt) -> None:
         try:
