@@ -462,7 +462,7 @@ def test_a_hostile_picture_is_refused_with_its_reason_and_nothing_else(kind):
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(at=st.integers(0, 60_000), junk=st.binary(min_size=1, max_size=40))
 def test_a_damaged_picture_is_drawn_or_refused(at, junk):
     data = LEAD[:at] + junk + LEAD[at + len(junk) :]

@@ -21,6 +21,7 @@ from worker.model import digest
 _SMALLEST, _LARGEST = 200, 4096  # pixels a side
 _KICKER, _POINT, _POINTS = 60, 140, 4
 _QUALITIES = (85, 78, 70, 62, 54, 45, 35, 25, 15)
+_COLOURS = (0, 256, 96, 32)  # PNG has no quality: fewer colours make it smaller, and 0 keeps them all
 _ENCODERS = ("image/jpeg", "image/png", "image/webp")
 _NUMBER = regex.compile(
     r"(?P<money>(?:[$€£¥₹₩₺₽]|CHF|US\$|R\$)\s?)?"
@@ -167,7 +168,7 @@ def _sentences(said: Sequence[str]) -> str:
 
 def _encode(canvas: Image.Image, mime: str, max_bytes: int) -> bytes:
     """The picture in at most ``max_bytes``: at the best quality that keeps within them."""
-    for quality in _QUALITIES:
+    for quality in _COLOURS if mime == "image/png" else _QUALITIES:
         data = _encoded(canvas, mime, quality)
         if len(data) <= max_bytes:
             return data
@@ -183,8 +184,7 @@ def _encoded(canvas: Image.Image, mime: str, quality: int) -> bytes:
         canvas.save(data, "JPEG", quality=quality, subsampling="4:2:0")
     elif mime == "image/webp":
         canvas.save(data, "WEBP", quality=quality, method=2)
-    elif quality == _QUALITIES[0]:
-        canvas.save(data, "PNG", compress_level=3)
-    else:  # PNG has no quality; fewer colours is what makes it smaller
-        canvas.quantize(max(8, quality * 3), Image.Quantize.MEDIANCUT).save(data, "PNG", optimize=True)
+    else:
+        reduced = canvas.quantize(quality, Image.Quantize.MEDIANCUT) if quality else canvas
+        reduced.save(data, "PNG", compress_level=6 if quality else 3)
     return data.getvalue()
