@@ -163,6 +163,11 @@ def test_a_small_photo_is_left_out_instead_of_stretched():
     assert "bridge at sunrise" not in card.alt
 
 
+def test_a_card_without_a_byline_has_no_line_over_it():
+    _, items, _ = placed("minimal", (1200, 630), title="Ferry stops", site="", author="", kicker="")
+    assert [type(item.item) for item in items] == [designs.Words]
+
+
 def test_an_unknown_design_size_or_kind_is_one_clear_line():
     with pytest.raises(HandbillError, match="no card design 'poster'"):
         cards.draw(title="x", site="y", design="poster")

@@ -77,6 +77,8 @@ class Sheet:
         room: Rect = (left + inset_x, top + inset_y, right - inset_x, bottom - inset_y)
         width, height = room[2] - room[0], room[3] - room[1]
         asked = [(item, parts, mark) for item in stack.items for parts, mark in self._parts(item)]
+        if not any(parts for _, parts, _ in asked):
+            return []  # a rule alone separates nothing
         gaps = [round(item.before * self.unit) if i else 0 for i, (item, _, _) in enumerate(asked)]
         rows: dict[int, _Row] = {}
         for i, (item, parts, mark) in enumerate(asked):
