@@ -129,7 +129,7 @@ def page(post: Received, home: str) -> str:
         address, about = html.escape(post.card["url"]), html.escape(post.card["description"])
         card = f'<p class="card"><a href="{address}">{html.escape(post.card["title"]) or address}</a> {about}</p>'
     who = f"{html.escape(post.account)} on {html.escape(post.platform)} (rehearsal)"
-    return PAGE.format(who=who, at=html.escape(post.at), text=text, pictures=pictures, card=card)
+    return PAGE.format(who=who, at=f"{post.at[:10]} {post.at[11:16]} UTC", text=text, pictures=pictures, card=card)
 
 
 PAGE = """<!doctype html>
