@@ -25,13 +25,7 @@ import httpx
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed
 from publishers.core.guard import Deadline, GuardedBackend
 
-NEVER_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,  # a header that may not be sent; found before the first byte is written
-)
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 ANSWER_BYTES = 4_000_000
 WORDS = 300
 DAY = 86_400.0
@@ -205,6 +199,7 @@ class Http:
         self._deadline.restart()
         if self._deadline.left() <= 0:
             raise Unavailable(self._what("nothing was sent", url, TimeoutError("the time to send it had run out")))
+        self._client.cookies.clear()  # no request depends on the one before it
         try:
             request = self._client.build_request(
                 method,
@@ -216,14 +211,16 @@ class Http:
                 files=files,
                 content=content,
             )
-        except (httpx.InvalidURL, ValueError, TypeError) as error:
-            raise Unavailable(self._what("the request cannot be written", url, error)) from None
+        except (httpx.InvalidURL, ValueError, TypeError):
+            raise Unavailable(self._what("the request cannot be written down", url)) from None
         try:
             response = self._client.send(request, stream=True)
             try:
                 body = self._read(response)
             finally:
                 response.close()
+        except httpx.LocalProtocolError:  # raised before the first byte is written
+            raise Unavailable(self._what("a header may not be sent as it is", url)) from None
         except NEVER_SENT as error:
             raise Unavailable(self._what("no connection", url, error)) from None
         except (httpx.HTTPError, OSError, ValueError) as error:
@@ -245,13 +242,13 @@ class Http:
                 raise ValueError(f"the answer is larger than {ANSWER_BYTES} bytes")
         return bytes(body)
 
-    def _what(self, what: str, url: str, error: Exception) -> str:
+    def _what(self, what: str, url: str, error: Exception | None = None) -> str:
         try:
             host = httpx.URL(url).host
         except httpx.InvalidURL:
-            host = "an address that cannot be read"
-        reason = str(error) or type(error).__name__
-        return self.redact(f"{what} from {host} ({reason})")
+            host = "the address cannot be read"
+        reason = f" ({str(error) or type(error).__name__})" if error else ""
+        return self.redact(f"{host}: {what}{reason}")
 
 
 def _escaped(text: str) -> str:
