@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -70,8 +70,20 @@ class Event:
 class World:
     """All places, the dice, and the truth."""
 
-    def __init__(self, *, seed: int, faults: float, pace: tuple[float, float], late: float) -> None:
+    commit_fates: Mapping[str, int] = COMMIT_FATES
+    read_fates: Mapping[str, int] = READ_FATES
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        faults: float,
+        pace: tuple[float, float] = (0.0, 0.0),
+        late: float = 30.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._dice = random.Random(seed)
+        self._clock = clock
         self.faults = faults
         self._pace = pace
         self._late = late
@@ -85,7 +97,7 @@ class World:
             self._places[name] = Place(kind=name.partition("-")[0], slow="slow" in name)
         return self._places[name]
 
-    def fate(self, fates: dict[str, int]) -> str:
+    def fate(self, fates: Mapping[str, int]) -> str:
         """What befalls a request."""
         if self._dice.random() >= self.faults:
             return "fine"
@@ -101,7 +113,7 @@ class World:
 
     def note(self, name: str, what: str, text: str, fate: str) -> None:
         """Write down what happened."""
-        self.events.append(Event(time.time(), name, what, text, fate))
+        self.events.append(Event(self._clock(), name, what, text, fate))
 
     def next_number(self) -> int:
         """A number never used before."""
@@ -109,7 +121,7 @@ class World:
         return self._number
 
     def publish(self, name: str, text: str, key: str) -> int:
-        """Make a message public, unless this place knows by ``key`` that it already is; returns its number."""
+        """Make a message public, unless this place knows by ``key`` that it is; returns its number."""
         place = self.place(name)
         if key and key in place.keys:
             return place.keys[key]
@@ -144,15 +156,15 @@ async def answer(world: World, method: str, target: str, headers: dict[str, str]
         return 200, b"{}", ""
     if method == "POST" and (path == "posts" or path.endswith("/publish")):
         return await _commit(world, name, path, headers, body)
-    fate = world.fate(READ_FATES)
+    fate = world.fate(world.read_fates)
     await asyncio.sleep(world.pace())
-    if (bad := _misbehave(fate)) is not None:
+    if (bad := misbehave(fate)) is not None:
         return bad
-    found = _read(world, name, path, parse_qs(parts.query), body)
+    found = read(world, name, path, parse_qs(parts.query), body)
     return (404, b"{}", "") if found is None else (200, json.dumps(found).encode(), "")
 
 
-def _read(world: World, name: str, path: str, query: dict[str, list[str]], body: bytes) -> Any:
+def read(world: World, name: str, path: str, query: Mapping[str, list[str]], body: bytes) -> Any:
     """What there is at a path; a draft is made where one is sent."""
     place = world.place(name)
     if path == "me":
@@ -170,28 +182,53 @@ def _read(world: World, name: str, path: str, query: dict[str, list[str]], body:
     return None
 
 
-async def _commit(world: World, name: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit that has arrived, and what will befall it."""
+
+    name: str
+    text: str
+    key: str
+    fate: str
+
+
+def arrived(world: World, name: str, path: str, headers: Mapping[str, str], body: bytes) -> Commit:
+    """Read a commit, roll the dice for it and write down that it was asked for."""
     place = world.place(name)
     draft = path.split("/")[1] if path.startswith("drafts/") else ""
     text = place.drafts[int(draft)] if draft else str(json.loads(body)["text"])
     key = draft or (headers.get("idempotency-key", "") if place.kind == "A" else "")
-    fate = world.fate(COMMIT_FATES)
+    fate = world.fate(world.commit_fates)
     if fate == "fine" and place.slow and world.faults:
         fate = "late"
     world.note(name, "asked", text, fate)
-    await asyncio.sleep(world.pace())
-    if fate in {"drop", "error before", "limited", "refused"} and (bad := _misbehave(fate)) is not None:
+    return Commit(name, text, key, fate)
+
+
+def done(world: World, commit: Commit) -> Reply:
+    """Make it public, or not, and say so, or not; whoever lets time pass does that for ``late`` ones."""
+    if commit.fate in {"drop", "error before", "limited", "refused", "unauthorized"}:
+        bad = misbehave(commit.fate)
+        assert bad is not None
         return bad
-    if fate == "late":
-        asyncio.get_running_loop().call_later(world.lateness(place), world.publish, name, text, key)
+    if commit.fate == "late":
         raise Drop
-    number = world.publish(name, text, key)
-    if (bad := _misbehave({"vanish": "drop", "error after": "error before"}.get(fate, fate))) is not None:
-        return bad
-    return 200, json.dumps({"id": number}).encode(), ""
+    number = world.publish(commit.name, commit.text, commit.key)
+    bad = misbehave({"vanish": "drop", "error after": "error before"}.get(commit.fate, commit.fate))
+    return bad or (200, json.dumps({"id": number}).encode(), "")
 
 
-def _misbehave(fate: str) -> Reply | None:
+async def _commit(world: World, name: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+    commit = arrived(world, name, path, headers, body)
+    await asyncio.sleep(world.pace())
+    if commit.fate == "late":
+        later = world.lateness(world.place(name))
+        asyncio.get_running_loop().call_later(later, world.publish, name, commit.text, commit.key)
+    return done(world, commit)
+
+
+def misbehave(fate: str) -> Reply | None:
+    """The answer that a fate gives, None if it gives a good one; raises Hang or Drop."""
     if fate == "drop":
         raise Drop
     if fate == "hang":
@@ -200,6 +237,8 @@ def _misbehave(fate: str) -> Reply | None:
         return 500, b'{"error": "something went wrong"}', ""
     if fate == "refused":
         return 503, b'{"error": "too busy"}', ""
+    if fate == "unauthorized":
+        return 401, b'{"error": "this token has expired"}', ""
     if fate == "limited":
         return 429, b'{"error": "slow down"}', f"Retry-After: {RETRY_AFTER}\r\n"
     if fate == "garbled":
