@@ -118,7 +118,7 @@ def test_preview_prints_the_promised_json_and_nothing_else(handbill, tmp_path):
     assert code == 0
     assert set(found) == {"article", "content", "posts"}
     assert set(found["article"]) == {"url", "title", "author", "site", "language", "published_at", "text", "image"}
-    assert set(found["content"]) == {"summary", "sentences", "hashtags", "alt"}
+    assert set(found["content"]) == {"summary", "sentences", "hashtags", "alt", "notes"}
     assert set(found["content"]["summary"]) == {"short", "medium", "long"}
     text = found["article"]["text"]
     for sentence in found["content"]["sentences"]:

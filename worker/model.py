@@ -105,6 +105,8 @@ class Sentence:
 class Content:
     """What was written about an article, for every platform: summaries of about 120, 280 and 600 characters,
     ranked sentences in the article's order of importance, hashtags without ``#``, best first.
+
+    ``notes`` say what an editor should know of how it came about.
     """
 
     short: str
@@ -113,6 +115,7 @@ class Content:
     sentences: tuple[Sentence, ...]
     hashtags: tuple[str, ...]
     alt: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

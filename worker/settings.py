@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     demo_platforms: str = Field(
         "outbox,mastodon,bluesky,x,linkedin,telegram", description="Platforms that `handbill demo` posts to, by comma."
     )
+    model_url: str = Field(
+        "", description="OpenAI-compatible endpoint that may write summaries, such as `http://127.0.0.1:11434/v1`."
+    )
+    model_name: str = Field("", description="The model's name there.")
+    model_key: SecretStr = Field(SecretStr(""), description="The endpoint's key, if it wants one.")
+    model_seconds: float = Field(30.0, gt=0, le=300, description="Total deadline of one question to the model.")
     trial: bool = Field(False, description="Accept a Redis whose persistence or eviction settings can lose posts.")
     log: str = Field("info", pattern="^(debug|info|warning|error)$", description="Log level.")
 

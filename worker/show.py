@@ -114,6 +114,7 @@ def content_json(content: Content) -> dict[str, Any]:
         "sentences": [{"text": s.text, "source_offset": s.source_offset} for s in content.sentences],
         "hashtags": [f"#{t}" for t in content.hashtags],
         "alt": content.alt,
+        "notes": list(content.notes),
     }
 
 

@@ -33,6 +33,7 @@ from worker.model import (
     step_key,
 )
 from worker.pipeline.accounts import limits_of
+from worker.pipeline.services import Services
 from worker.schedule import When
 from worker.settings import TEMPLATES, Settings
 from worker.store.deliveries import Deliveries
@@ -47,8 +48,9 @@ class Studio:
     ``folder`` is where pictures are kept, by their content's hash.
     """
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, *, services: Services | None = None) -> None:
         self._settings = settings
+        self._services = services or Services(settings)
         self._folder = folder
         self._photos: dict[str, bytes | None] = {}
         self.warnings: list[str] = []
@@ -63,7 +65,10 @@ class Studio:
             max_bytes=int(self._settings.fetch_megabytes * 1_000_000),
         )
         article = extract(page, workspace=workspace)
-        return article, writing.write(article)
+        content = self._services.written(article, writing.write(article))
+        for note in content.notes:
+            self._warn("text", note)
+        return article, content
 
     def post(self, article: Article, content: Content, platform: str, limits: Limits, *, variant: int = 0) -> Composed:
         """The finished post for one account: text that fits, facets, and pictures within the platform's limits."""
@@ -90,7 +95,7 @@ class Studio:
         try:
             card = _draw(article, size, limits.media_bytes, mime, photo)
         except cards.BadPicture as error:
-            self._warn(f"{error} The card is drawn without it.")
+            self._warn("picture", f"{error} The card is drawn without it.")
             self._photos[article.id] = None
             card = _draw(article, size, limits.media_bytes, mime, None)
         digest = hashlib.sha256(card.content).hexdigest()
@@ -112,7 +117,7 @@ class Studio:
             try:
                 self._photos[article.id] = self._read_photo(article.image) if article.image else None
             except (HandbillError, OSError) as error:
-                self._warn(f"The article's picture was not used: {error}")
+                self._warn("picture", f"The article's picture was not used: {error}")
         return self._photos[article.id]
 
     def _read_photo(self, address: str) -> bytes:
@@ -126,10 +131,10 @@ class Studio:
             raise BadSource(f"{path} is larger than {self._settings.fetch_megabytes:g} MB")
         return path.read_bytes()
 
-    def _warn(self, line: str) -> None:
+    def _warn(self, event: str, line: str) -> None:
         if line not in self.warnings:
             self.warnings.append(line)
-            log.warning("picture", reason=line)
+            log.warning(event, reason=line)
 
 
 class Planner:
