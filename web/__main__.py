@@ -1,0 +1,89 @@
+"""``python -m web``: the web of one process, on the Redis that is given or the data folder's own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from web.api import Submit
+from web.app import create_app
+from worker import log as logs
+from worker.app import CONTENT, make
+from worker.errors import HandbillError, StoreDown
+from worker.runtime import open_runtime
+from worker.settings import Settings, settings
+from worker.up import redis_for
+
+GRACE = 5
+"""Seconds that requests under way get when the server is told to stop."""
+
+
+class Server(uvicorn.Server):
+    """Uvicorn waits for open connections when it stops; pages hold one open for as long as they are shown."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End the pages' streams, then stop as usual."""
+        self._app.state.live.end()
+        super().handle_exit(sig, frame)
+
+
+def submitter(config: Settings) -> Submit:
+    """Hands articles to the content workers through the broker."""
+    celery = make(config)
+
+    def submit(source: str, *, workspace: str, accounts: list[str], at: str) -> None:
+        options = {"workspace": workspace, "accounts": accounts, "at": at}
+        try:
+            celery.send_task("handbill.share", args=[source], kwargs=options, queue=CONTENT, retry=False)
+        except Exception as error:  # noqa: BLE001 - each broker's client has errors of its own
+            do = "Start it, or correct HANDBILL_BROKER_URL"
+            raise StoreDown("The queue does not answer", why=str(error), do=do) from None
+
+    return submit
+
+
+def serve(config: Settings, host: str) -> None:
+    """Serve until told to stop."""
+    with redis_for(config) as url:
+        parts = open_runtime(config, url)
+        app = create_app(parts, submit=submitter(config.model_copy(update={"redis_url": url})))
+        options = uvicorn.Config(
+            app,
+            host=host,
+            port=config.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # whose address a proxy names is not believed
+            timeout_graceful_shutdown=GRACE,
+        )
+        Server(options, app).run()
+        parts.close()
+
+
+def main() -> int:
+    """Run the web page and the API."""
+    parser = argparse.ArgumentParser(prog="handbill web", description="The web page and the JSON API.")
+    parser.add_argument("--host", default="", help="HANDBILL_HOST if left out")
+    host = parser.parse_args().host
+    try:
+        logs.configure(settings().log)
+        serve(settings(), host or settings().host)
+    except HandbillError as error:
+        sys.stderr.write(f"{' '.join(logs.redact(str(error)).split())}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

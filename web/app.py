@@ -1,0 +1,57 @@
+"""The web application, wired from its parts: who answers which address."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from web import api, pages, problems, signs
+from web.api import Submit
+from web.guard import Guard
+from web.live import Live
+from web.status import fingerprint
+from worker.errors import HandbillError
+from worker.runtime import Runtime
+
+EVERY = 1.0
+"""Seconds between two looks at Redis while somebody watches a page."""
+
+
+def create_app(parts: Runtime, *, submit: Submit, every: float = EVERY) -> FastAPI:
+    """The application on ``parts``; ``submit`` hands an article to the content workers.
+
+    ``app.state.live.end()`` ends the streams that pages hold open; call it when the server is told to stop.
+    """
+    live = Live(lambda: fingerprint(parts), every=every)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        live.end()
+
+    app = FastAPI(
+        title="Handbill",
+        version=importlib.metadata.version("handbill"),
+        description="A published article in, right posts out on every account, each exactly once.",
+        docs_url=None,  # both viewers of FastAPI load their scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.parts = parts
+    app.state.submit = submit
+    app.state.live = live
+    app.state.form_token = secrets.token_urlsafe(32)
+    app.include_router(signs.router)
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    app.add_exception_handler(HandbillError, problems.of_ours)
+    app.add_exception_handler(HTTPException, problems.of_http)
+    app.add_exception_handler(RequestValidationError, problems.of_input)
+    app.add_middleware(Guard)
+    return app

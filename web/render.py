@@ -1,0 +1,104 @@
+"""How pages are made: the templates with what they all may use, and the files beside them under a name that changes."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from worker.settings import TEMPLATES
+
+PAGES = TEMPLATES / "pages"
+STATIC = Path(__file__).resolve().parent / "static"
+KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+LOOKS = frozenset(p.stem for p in (PAGES / "looks").glob("*.html"))
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file beside the pages; ``version`` changes with its content, so that browsers may keep it for ever."""
+
+    content: bytes
+    kind: str
+    version: str
+
+
+@functools.cache
+def assets() -> Mapping[str, Asset]:
+    """Every file under ``static`` that a browser may ask for, and the styles of all looks as one."""
+    files = {p.name: (p.read_bytes(), KINDS[p.suffix]) for p in STATIC.iterdir() if p.suffix in KINDS}
+    looks = ["default", *sorted(LOOKS - {"default"})]
+    files["looks.css"] = (b"".join((PAGES / "looks" / f"{n}.css").read_bytes() for n in looks), KINDS[".css"])
+    return {name: Asset(c, kind, hashlib.sha256(c).hexdigest()[:12]) for name, (c, kind) in files.items()}
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """The templates, escaping everything, failing on a name that is not given."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.globals["asset"] = lambda name: f"/static/{name}?v={assets()[name].version}"
+    env.globals["inline"] = lambda name: Markup(assets()[name].content.decode())  # noqa: S704 - our own file
+    env.globals["look"] = lambda platform: f"looks/{platform if platform in LOOKS else 'default'}.html"
+    env.filters["day"] = day
+    env.filters["lapse"] = lapse
+    env.filters["address"] = address
+    env.filters["sentence"] = sentence
+    env.filters["anchor"] = anchor
+    return env
+
+
+def page(
+    request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+) -> HTMLResponse:
+    """A page for a browser on this machine."""
+    given = {"status": status, **values}
+    html = (
+        environment()
+        .get_template(template)
+        .render(nonce=request.state.nonce, form_token=request.app.state.form_token, path=request.url.path, **given)
+    )
+    return HTMLResponse(html, status, dict(headers or {}))
+
+
+def day(moment: datetime) -> str:
+    """``24 Nov 2026, 09:30`` in the moment's own zone."""
+    return f"{moment.day} {moment:%b %Y, %H:%M}"
+
+
+def anchor(identity: str) -> str:
+    """An id as a selector can name it."""
+    return identity.replace(".", "-")
+
+
+def sentence(words: str) -> str:
+    """The same with a capital at its start."""
+    return words[:1].upper() + words[1:]
+
+
+def lapse(span: timedelta) -> str:
+    """How long that is, in its largest unit."""
+    for seconds, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if span.total_seconds() >= seconds:
+            return f"{int(span.total_seconds() // seconds)} {unit}"
+    return f"{int(span.total_seconds())} s"
+
+
+def address(url: str, most: int = 0) -> str:
+    """An address as platforms show it: without its scheme, cut after ``most`` characters (0 = not cut)."""
+    short = url.partition("://")[2].removeprefix("www.").rstrip("/") or url
+    return f"{short[:most]}…" if most and len(short) > most else short

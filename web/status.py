@@ -1,0 +1,158 @@
+"""What the status table says: its rows, the three numbers above it, and whether any of it has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from web import views
+from worker.decisions import ORIGINS
+from worker.model import Account, Delivery, Event, Status, digest
+from worker.runtime import Runtime
+
+S = Status
+
+LATE = 60.0
+"""Seconds after its time from which a post that is not out counts as late."""
+
+ROWS = 50
+
+GROUPS: Mapping[str, frozenset[Status]] = {
+    "all": frozenset(Status),
+    "decide": frozenset({S.AWAITING_APPROVAL, S.AWAITING_PERSON, S.HELD, S.PARKED, S.FAILED}),
+    "waiting": frozenset({S.DRAFT, S.SCHEDULED}),
+    "moving": frozenset({S.PREPARING, S.PUBLISHING, S.UNCONFIRMED}),
+    "public": frozenset({S.PUBLISHED, S.EDITED}),
+    "ended": frozenset({S.CANCELLED, S.SKIPPED, S.DELETED}),
+}
+"""How the table can be narrowed; every status is in one group besides ``all``."""
+
+UNKNOWN = (S.UNCONFIRMED, S.PARKED)
+ON_THEIR_WAY = frozenset({S.SCHEDULED, S.PREPARING, S.PUBLISHING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One delivery in the table. ``late`` is how long its time is past, if it is not out; times are the account's."""
+
+    id: str
+    article: str
+    title: str
+    text: str
+    label: str
+    account: str
+    name: str
+    rehearsal: bool
+    status: Status
+    tone: str
+    meaning: str
+    due: datetime
+    zone: str
+    late: timedelta | None
+    reason: str
+    receipt: str
+    url: str
+    attempts: int
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a delivery's history."""
+
+    at: datetime
+    status: Status
+    tone: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What a row shows when it is opened: its history and when it is looked at next, in the account's zone.
+
+    ``key`` is what the platform sees of the step to come, or of the last one.
+    """
+
+    lines: tuple[Line, ...]
+    next_look: datetime | None
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """The numbers above the table; ``paused`` is every stopped scope with the end of the stop and its reason."""
+
+    late: int
+    double: int
+    unknown: int
+    workers: int
+    groups: Mapping[str, int]
+    paused: Mapping[str, tuple[datetime | None, str]]
+
+
+def board(parts: Runtime) -> Board:
+    """How everything stands now."""
+    counts = parts.deliveries.count()
+    return Board(
+        late=parts.deliveries.late(LATE),
+        double=len(parts.deliveries.doubles()),
+        unknown=sum(counts[s] for s in UNKNOWN),
+        workers=len(parts.records.alive()),
+        groups={name: sum(counts[s] for s in statuses) for name, statuses in GROUPS.items()},
+        paused=parts.deliveries.paused(),
+    )
+
+
+def row(delivery: Delivery, account: Account | None, *, now: datetime) -> Row:
+    """One line of the table."""
+    receipt = delivery.receipt
+    post = delivery.steps[0].post
+    url = (receipt.url or "") if receipt else ""
+    behind = now - delivery.due
+    late = delivery.status in ON_THEIR_WAY and behind > timedelta(seconds=LATE)
+    return Row(
+        id=delivery.id,
+        article=delivery.article,
+        title=post.title or post.text.partition("\n")[0],
+        text=post.text,
+        label=views.label_of(delivery.platform),
+        account=delivery.account,
+        name=account.name if account else delivery.account.partition(".")[2],
+        rehearsal=bool(account and account.rehearsal),
+        status=delivery.status,
+        tone=views.TONES[delivery.status],
+        meaning=views.meaning_of(delivery.status),
+        due=delivery.due.astimezone(ZoneInfo(delivery.zone)),
+        zone=delivery.zone,
+        late=behind if late else None,
+        reason=delivery.reason,
+        receipt=(receipt.url or receipt.id) if receipt else "",
+        url=url if views.host_of(url) else "",
+        attempts=delivery.attempts,
+        actions=tuple(name for name, origins in ORIGINS.items() if delivery.status in origins),
+    )
+
+
+def opened(parts: Runtime, delivery: Delivery) -> Opened:
+    """What is shown of a row that is open."""
+    look = parts.deliveries.next_look(delivery.id)
+    zone = ZoneInfo(delivery.zone)
+    return Opened(
+        lines=tuple(_line(event, zone) for event in parts.deliveries.history(delivery.id)),
+        next_look=look.astimezone(zone) if look else None,
+        key=delivery.current.key,
+    )
+
+
+def _line(event: Event, zone: ZoneInfo) -> Line:
+    return Line(at=event.at.astimezone(zone), status=event.status, tone=views.TONES[event.status], note=event.note)
+
+
+def fingerprint(parts: Runtime) -> str:
+    """Changes whenever a page would show something else; asked every second, so it reads the newest rows only."""
+    now = board(parts)
+    newest = parts.deliveries.several(parts.deliveries.ids(most=ROWS))
+    rows = [(d.id, d.status, d.updated_at, d.reason) for d in newest]
+    return digest(now, rows)
