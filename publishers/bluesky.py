@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized
+from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.post import Commit, Facet, Media, Post, Prepared, Receipt
@@ -35,6 +35,7 @@ class Bluesky(Publisher):
         media_bytes=1_000_000,
         media_types=("image/jpeg", "image/png", "image/webp"),
         alt=2000,  # what Bluesky's own app writes; the lexicon sets no limit
+        thread=True,
     )
     fields: ClassVar = (
         Setting(name="identifier", label="Handle, such as you.bsky.social, or e-mail address"),
@@ -133,6 +134,8 @@ class Bluesky(Publisher):
             return Unauthorized("Bluesky does not accept the session", status=status, words=words)
         if 400 <= status < 500 and name in CLOSED:
             return Unauthorized("Bluesky has closed this account", status=status, words=words)
+        if status == 400 and name == "BlobNotFound":  # what no post names is kept for some hours only
+            return Unavailable("Bluesky has forgotten the picture", stale=True, status=400, words=words)
         return judge(answer)
 
     def _open(self) -> Answer:

@@ -44,6 +44,8 @@ class Mastodon(Publisher):
         media_bytes=16_000_000,
         media_types=("image/jpeg", "image/png", "image/webp", "image/gif"),
         alt=1500,
+        thread=True,
+        warning=True,
     )
     fields: ClassVar = (
         Setting(name="server", label="Server, such as https://mastodon.social"),
@@ -137,6 +139,8 @@ class Mastodon(Publisher):
             return Unauthorized("the server does not understand who we are", status=400, words=words)
         if status == 422 and "finished processing" in words:
             return Unavailable("the server is still working on the picture", status=422, words=words)
+        if status == 422 and "not found or already attached" in words:  # what no post names is kept for a day only
+            return Unavailable("the server has forgotten the picture", stale=True, status=422, words=words)
         return judge(answer)
 
     def _upload(self, media: Media) -> Answer:

@@ -349,6 +349,19 @@ def test_a_refused_token_is_renewed_once_and_else_pauses_the_account(house):
     assert house.deliveries.get(first).attempts == 0
 
 
+def test_what_the_platform_has_forgotten_is_prepared_anew(house):
+    delivery = house.plan()
+    house.world.script = [Unavailable("busy"), Unavailable("no such picture", stale=True)]
+
+    house.engine.publish(delivery)
+    assert house.deliveries.get(delivery).current.prepared == {}
+    house.soon(delivery)
+    assert house.engine.publish(delivery) == Status.SCHEDULED
+    assert house.deliveries.get(delivery).current.prepared is None
+    house.soon(delivery)
+    assert house.engine.publish(delivery) == Status.PUBLISHED
+
+
 def test_a_thread_is_sent_in_order_and_goes_on_where_it_was_cut_off(house):
     delivery = house.plan(steps=3)
     house.world.script = ["ok", Unavailable("no connection"), "ok", "ok"]

@@ -37,11 +37,13 @@ from rehearsal.world import Faults, World, inspect, seen
 AT = datetime.now(UTC)
 GIVEN = {  # what a person would type to connect an account, beside the server
     "bluesky": {"identifier": "me.test", "handle": "me.test", "password": "word", "app_password": "word"},
+    "discord": {"token": "token"},
     "linkedin": {"access_token": "token", "author": "urn:li:organization:77"},
     "mastodon": {"access_token": "token"},
     "telegram": {"bot_token": "12:token", "chat_id": "@me"},
     "x": {"access_token": "token"},
 }
+TAGLESS = {"discord"}  # where a hashtag is a word like others
 HERE = sorted(set(GIVEN) & set(publishers.names()))
 
 
@@ -151,7 +153,8 @@ def test_a_post_arrives_as_its_reader_should_see_it(platform, account, world, pi
     (got,) = world.seen()
     assert (got["platform"], got["account"], got["text"]) == (platform, "me", post.text)
     live = {(f["type"], f["start"], f["end"], f["value"]) for f in got["facets"]}
-    assert live == {(f.type, f.start, f.end, f.value) for f in post.facets}
+    told = [f for f in post.facets if f.type != "tag" or platform not in TAGLESS]
+    assert live == {(f.type, f.start, f.end, f.value) for f in told}
     (shown,) = got["pictures"]
     assert Path(shown["path"]).read_bytes() == picture.read()
     assert shown["alt"] == (picture.alt if adapter.limits.alt else "")
@@ -274,7 +277,7 @@ def test_an_expired_token_asks_for_a_person(platform, account):
 def test_an_unknown_picture_is_refused(platform, account, world):
     adapter = account(platform)
     prepared = {"media": [{"id": "urn:li:image:0", "altText": ""} if platform == "linkedin" else "1"]}
-    with pytest.raises(Rejected):
+    with pytest.raises(Unavailable if platform == "mastodon" else Rejected):  # it says that it may be given again
         adapter.create(article_post(), Commit(key=key(1), at=AT, prepared=prepared))
     assert world.seen() == []
 

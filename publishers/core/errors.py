@@ -29,7 +29,14 @@ class PublishError(Exception):
 
 
 class Unavailable(PublishError):
-    """Certainly not public (no connection, no address, refused before the commit); worth another try."""
+    """Certainly not public (no connection, no address, refused before the commit); worth another try.
+
+    ``stale``: the platform has forgotten what was prepared, so the next try prepares anew.
+    """
+
+    def __init__(self, what: str, *, stale: bool = False, status: int | None = None, words: str = "") -> None:
+        super().__init__(what, status=status, words=words)
+        self.stale = stale
 
 
 class RateLimited(PublishError):

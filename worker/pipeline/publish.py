@@ -256,7 +256,12 @@ class Engine:
         if outcome.status is Status.UNCONFIRMED and self._class_now(turn.delivery.current, proof) is ProofClass.C:
             wait = 0.0
         note = f"{type(error).__name__}: {error}"
-        self._deliveries.finish(turn, outcome.status, note=note, wait=wait, costs=outcome.costs, fields=fields)
+        steps = None
+        if isinstance(error, Unavailable) and error.stale and outcome.status is Status.SCHEDULED:
+            steps = _with(turn.delivery, dataclasses.replace(turn.delivery.current, prepared=None, at=None))
+        self._deliveries.finish(
+            turn, outcome.status, note=note, wait=wait, steps=steps, costs=outcome.costs, fields=fields
+        )
         log.warning("not published", status=str(outcome.status), error=type(error).__name__, reason=str(error))
         return outcome.status
 
