@@ -155,4 +155,5 @@ def fingerprint(parts: Runtime) -> str:
     now = board(parts)
     newest = parts.deliveries.several(parts.deliveries.ids(most=ROWS))
     rows = [(d.id, d.status, d.updated_at, d.reason) for d in newest]
-    return digest(now, rows)
+    minute = parts.now().minute if now.late else None  # rows say by how many
+    return digest(now, rows, minute)
