@@ -8,10 +8,11 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from worker import paths
 from worker.errors import HandbillError
 
-ROOT = Path(__file__).resolve().parent.parent
-TEMPLATES = ROOT / "templates"
+ROOT = paths.ROOT
+TEMPLATES = paths.TEMPLATES
 
 
 class Settings(BaseSettings):

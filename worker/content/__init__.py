@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import regex
 
-from worker.content import hashtags, summary
-from worker.model import Article, Content
+if TYPE_CHECKING:
+    from worker.model import Article, Content
 
 ALT_LENGTH = 400
 PICTURE_OF = regex.compile(
@@ -18,6 +20,10 @@ PICTURE_OF = regex.compile(
 
 def write(article: Article) -> Content:
     """The content of an article: pure, offline, the same for the same article."""
+    # Imported when first used: who only draws cards holds neither word lists nor stemmers.
+    from worker.content import hashtags, summary  # noqa: PLC0415
+    from worker.model import Content  # noqa: PLC0415
+
     candidates = summary.scored(article)
     return Content(
         short=summary.short(candidates),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from worker.content.cards.layout import Sheet
 from worker.content.cards.paint import paint
 from worker.content.cards.photo import LARGEST_SCALE, Photo, probe
 from worker.errors import HandbillError
-from worker.model import digest
 
 _SMALLEST, _LARGEST = 200, 4096  # pixels a side
 _KICKER, _POINT, _POINTS = 60, 140, 4
@@ -137,7 +137,7 @@ def _weight(match: regex.Match[str]) -> tuple[bool, bool, int]:
 def _scheme(site: str) -> Scheme:
     """The colours of a site: the same for ever, different from most others'."""
     schemes = designs.colours().schemes
-    return schemes[int(digest("colours", site.casefold()), 16) % len(schemes)]
+    return schemes[int(hashlib.sha256(f"colours\x1f{site.casefold()}".encode()).hexdigest()[:20], 16) % len(schemes)]
 
 
 def _large_enough(chosen: Design, picture: Photo, sheet: Sheet) -> bool:

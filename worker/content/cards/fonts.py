@@ -14,7 +14,7 @@ import regex
 from PIL import Image, ImageFont, features
 
 from worker.errors import HandbillError
-from worker.settings import TEMPLATES
+from worker.paths import TEMPLATES
 
 Family = Literal["sans", "serif", "text"]
 

@@ -151,7 +151,7 @@ class Sheet:
         least = min((row.block.size for row in points.values() if row.block), default=0)
         for i, row in points.items():
             if row.block and row.block.size > least and isinstance(row.item, Words):
-                same = row.item.model_copy(update={"size": (least / self.unit, least / self.unit)})
+                same = replace(row.item, size=(least / self.unit, least / self.unit))
                 rows[i] = self._fixed(same, asked[i][1], row.mark, width)
 
     def _growing(

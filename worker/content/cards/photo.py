@@ -1,43 +1,50 @@
-"""Pictures from strangers: opened safely, turned upright, in sRGB, and cropped around what matters."""
+"""Pictures and fonts from strangers, opened by a child process with limits: at most it dies, and says why."""
 
 from __future__ import annotations
 
-import functools
-import io
-import itertools
-import warnings
+import atexit
+import contextlib
+import fcntl
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import dataclass
-from typing import cast
+from pathlib import Path
+from typing import Any
 
-from PIL import Image, ImageChops, ImageCms, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from worker.errors import HandbillError
 
-Box = tuple[float, float, float, float]
-
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
-MOST_PIXELS = 40_000_000
 MOST_BYTES = 60_000_000
+SECONDS = 10.0  # for one request; a picture of 40 megapixels takes one or two
 LARGEST_SCALE = 1.2  # a photo stretched further than this looks like mush
 
-Image.MAX_IMAGE_PIXELS = MOST_PIXELS
-warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SKIN_CB = [255 if 77 <= v <= 127 else 0 for v in range(256)]
-_SKIN_CR = [255 if 136 <= v <= 173 else 0 for v in range(256)]
+_CHILD = Path(__file__).with_name("decode.py")
+_PIPE = 1 << 20  # bytes a pipe holds, where the system lets us say so: fewer turns between the two processes
 
 
 class BadPicture(HandbillError):
     """The picture is broken, of a kind not accepted, or too large; what it is says the message."""
+
+
+class BadFont(HandbillError):
+    """The font is broken or of a kind not accepted; what it is says the message."""
+
+
+class _Refused(Exception):
+    """What the child said, or how it ended."""
+
+
+class _Ended(_Refused):
+    """The child is gone."""
+
+    def __init__(self) -> None:
+        super().__init__("opening it ended the process")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +54,123 @@ class Photo:
     data: bytes
     width: int
     height: int
-    orientation: int
 
     def scale(self, size: tuple[int, int]) -> float:
         """How much the picture must be enlarged to cover ``size``; below 1 it has pixels to spare."""
         return max(size[0] / self.width, size[1] / self.height)
 
 
+@dataclass(frozen=True, slots=True)
+class FontFacts:
+    """A font that was opened: its own name, and the ranges of characters it draws."""
+
+    name: str
+    ranges: tuple[tuple[int, int], ...]
+
+
+class _Child:
+    """One warm process that decodes; started when first needed, and again after it had to be killed."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+        self._held: bytes | None = None
+        atexit.register(self.end)
+
+    def ask(self, data: bytes, **asked: object) -> tuple[dict[str, Any], bytes]:
+        """What the child answers to a request about ``data``, which is sent only if it does not hold it yet."""
+        with self._turn:
+            try:
+                said, payload = self._told(data, asked)
+            except _Ended:  # perhaps before it saw this picture: a new one says whether the picture is the reason
+                said, payload = self._told(data, asked)
+        if "refused" in said:
+            raise _Refused(str(said["refused"]))
+        return said, payload
+
+    def _told(self, data: bytes, asked: dict[str, object]) -> tuple[dict[str, Any], bytes]:
+        process = self._started()
+        fresh = self._held is not data
+        line = json.dumps(asked | {"bytes": len(data) if fresh else None}).encode() + b"\n"
+        try:
+            answer = _exchange(process, line + data if fresh else line, time.monotonic() + SECONDS)
+        except (_Refused, OSError, ValueError) as error:
+            self._kill()
+            raise error if isinstance(error, _Refused) else _Ended from None
+        self._held = data
+        return answer
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._owner != os.getpid():  # a fork shares its parent's pipes: that child is not ours
+            self._process = None
+        if self._process is None or self._process.poll() is not None:
+            self._kill()
+            self._process = subprocess.Popen(  # noqa: S603 - our own file, by its path
+                [sys.executable, "-P", "-B", str(_CHILD)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+            )
+            self._owner = os.getpid()
+            for pipe in (self._process.stdin, self._process.stdout):
+                assert pipe is not None
+                os.set_blocking(pipe.fileno(), False)
+                with contextlib.suppress(OSError, AttributeError):
+                    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+        return self._process
+
+    def _kill(self) -> None:
+        process, self._process, self._held = self._process, None, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def end(self) -> None:
+        """End the process, if it is ours."""
+        if self._owner == os.getpid():
+            self._kill()
+
+
+def _exchange(process: subprocess.Popen[bytes], request: bytes, until: float) -> tuple[dict[str, Any], bytes]:
+    """Send a request and read its answer; raises _Refused when the time is over or the process ends."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    out, back = process.stdin.fileno(), process.stdout.fileno()
+    unsent, got, size, said = memoryview(request), bytearray(), -1, {}
+    poll = select.poll()
+    poll.register(back, select.POLLIN)
+    poll.register(out, select.POLLOUT)
+    while size < 0 or len(got) < size:
+        left = until - time.monotonic()
+        events = dict(poll.poll(max(0, left * 1000)))
+        if left <= 0 or not events:
+            raise _Refused(f"opening it takes longer than {SECONDS:g} seconds")
+        if out in events and unsent:
+            unsent = unsent[os.write(out, unsent) :]
+            if not unsent:
+                poll.unregister(out)
+        if back in events:
+            part = os.read(back, _PIPE)
+            if not part:
+                raise _Ended
+            got += part
+            if size < 0 and (end := got.find(b"\n")) >= 0:
+                said = json.loads(got[:end])
+                size = said["bytes"]
+                del got[: end + 1]
+    return said, bytes(got)
+
+
+_child = _Child()
+
+
 def probe(data: bytes) -> Photo:
     """Read the head of a picture. Raises BadPicture."""
-    if len(data) > MOST_BYTES:
-        raise _refused(f"it has {len(data):,} bytes; {MOST_BYTES:,} is the most")
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            width, height = picture.size
-            _check_size(width, height)
-            orientation = _orientation(picture)
-    except BadPicture:
-        raise
-    except Exception as error:
-        raise _refused(_reason(error)) from error
-    if orientation in (5, 6, 7, 8):
-        width, height = height, width
-    return Photo(data, width, height, orientation if orientation in _UPRIGHT else 1)
+    said, _ = _picture(data, do="probe")
+    return Photo(data, said["width"], said["height"])
 
 
 def cropped(photo: Photo, size: tuple[int, int], seen: tuple[float, float] = (0.0, 1.0)) -> Image.Image:
@@ -77,146 +178,30 @@ def cropped(photo: Photo, size: tuple[int, int], seen: tuple[float, float] = (0.
 
     ``seen`` is the part of the height, from top to bottom, that no words will cover. Raises BadPicture.
     """
+    _, pixels = _picture(photo.data, do="crop", size=size, seen=seen)
+    return Image.frombytes("RGB", size, pixels)
+
+
+def logo(data: bytes) -> Image.Image:
+    """A logo as RGBA without empty edges. Raises BadPicture."""
+    said, pixels = _picture(data, do="logo")
+    return Image.frombytes("RGBA", (said["width"], said["height"]), pixels)
+
+
+def _picture(data: bytes, **asked: object) -> tuple[dict[str, Any], bytes]:
+    what, do = "The picture cannot be used", "Give a JPEG, PNG, WebP, GIF or AVIF of at most 40 megapixels"
+    if len(data) > MOST_BYTES:
+        raise BadPicture(what, why=f"it has {len(data):,} bytes; {MOST_BYTES:,} is the most", do=do)
     try:
-        return _cropped(photo, size, seen)
-    except BadPicture:
-        raise
-    except Exception as error:  # decoders raise whatever they like: python-pillow/Pillow#9814
-        raise _refused(_reason(error)) from error
+        return _child.ask(data, **asked)
+    except _Refused as error:
+        raise BadPicture(what, why=str(error), do=do) from None
 
 
-def _cropped(photo: Photo, size: tuple[int, int], seen: tuple[float, float]) -> Image.Image:
-    sideways = photo.orientation in (5, 6, 7, 8)
-    with Image.open(io.BytesIO(photo.data), formats=FORMATS) as opened:
-        profile = opened.info.get("icc_profile")
-        scale = photo.scale(size)
-        wanted = (int(photo.width * scale) + 1, int(photo.height * scale) + 1)
-        if opened.format in ("JPEG", "MPO"):  # telephones add a second picture and call it MPO
-            opened.draft(None, (wanted[1], wanted[0]) if sideways else wanted)
-        opened.load()
-        _check_size(*opened.size)
-        picture: Image.Image = opened
-        if picture.mode not in ("RGB", "CMYK"):
-            picture = _flat(picture)
-        if photo.orientation != 1:
-            picture = picture.transpose(_UPRIGHT[photo.orientation])
-        resized = picture.resize(size, Image.Resampling.BILINEAR, box=_window(picture, size, seen))
-    resized = _srgb(resized, profile)
-    resized.info = {}  # the encoders would write its comment and profile again
-    return resized
-
-
-def _orientation(picture: Image.Image) -> int:
-    """The EXIF orientation, 1 where there is none or it cannot be read: broken EXIF spoils no photo."""
+def try_font(data: bytes) -> FontFacts:
+    """Open a TrueType or OpenType font and draw with it. Raises BadFont."""
     try:
-        return int(picture.getexif().get(0x0112, 1))
-    except Exception:  # noqa: BLE001 - the parser raises whatever it likes, and nothing else depends on it
-        return 1
-
-
-def _check_size(width: int, height: int) -> None:
-    if width * height > MOST_PIXELS:
-        raise _refused(f"it has {width} × {height} pixels; {MOST_PIXELS // 1_000_000} million is the most")
-    if min(width, height) < 1:
-        raise _refused("it has no pixels")
-
-
-def _refused(why: str) -> BadPicture:
-    kinds = "JPEG, PNG, WebP, GIF or AVIF"
-    return BadPicture("The picture cannot be used", why=why, do=f"Give a {kinds} of at most 40 megapixels")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "it is none of the kinds that are accepted"
-    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
-        return f"it has more than {MOST_PIXELS // 1_000_000} million pixels"
-    return f"it is damaged ({str(error).strip().rstrip('.') or type(error).__name__})"
-
-
-def _flat(picture: Image.Image) -> Image.Image:
-    """Any other mode as RGB: 16 bits brought to 8, transparency laid on white."""
-    if picture.mode.startswith("I"):
-        high = picture.convert("I")
-        return high.point(lambda value: value / 257).convert("L").convert("RGB")
-    if picture.mode == "P" or "A" in picture.mode or "transparency" in picture.info:
-        layered = picture.convert("RGBA")
-        sheet = Image.new("RGB", picture.size, "white")
-        sheet.paste(layered, mask=layered.getchannel("A"))
-        return sheet
-    return picture.convert("RGB")
-
-
-@functools.lru_cache(maxsize=16)
-def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """What brings ``mode`` pixels of a profile to sRGB, or None if they already are, or the profile is nonsense."""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in (ImageCms.getProfileDescription(source) or ""):
-            return None
-        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return None
-
-
-def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    transform = _transform(profile, picture.mode) if profile else None
-    if transform is not None:
-        return cast("Image.Image", ImageCms.applyTransform(picture, transform))
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
-
-
-# -- what matters ----------------------------------------------------------------------------------------------------
-
-
-def _window(picture: Image.Image, size: tuple[int, int], seen: tuple[float, float]) -> Box:
-    """The part of ``picture``, of the shape of ``size``, that holds most of what the eye looks for."""
-    width, height = picture.size
-    scale = max(size[0] / width, size[1] / height)
-    part = (min(width, size[0] / scale), min(height, size[1] / scale))
-    spare = (width - part[0], height - part[1])
-    if max(spare) < 2:
-        return (spare[0] / 2, spare[1] / 2, spare[0] / 2 + part[0], spare[1] / 2 + part[1])
-    along = 0 if spare[0] > spare[1] else 1
-    weights = _profile(picture, along)
-    cells = len(weights)
-    length = part[along] / (width, height)[along] * cells
-    span = (0.0, 1.0) if along == 0 else seen
-    start = _best(weights, length, span) / cells * (width, height)[along]
-    left, top = (min(start, spare[0]), spare[1] / 2) if along == 0 else (spare[0] / 2, min(start, spare[1]))
-    return (left, top, left + part[0], top + part[1])
-
-
-def _profile(picture: Image.Image, along: int) -> list[float]:
-    """Salience along the width (0) or height (1): edges, skin and strong colour, on a thumbnail of 64 pixels."""
-    width, height = picture.size
-    factor = 64 / max(width, height)
-    small = (max(8, round(width * factor)), max(8, round(height * factor)))
-    thumb = picture.resize((small[0] * 4, small[1] * 4), Image.Resampling.NEAREST).reduce(4).convert("RGB")
-    edges = thumb.convert("L").filter(ImageFilter.FIND_EDGES)
-    edges = ImageOps.expand(edges.crop((1, 1, small[0] - 1, small[1] - 1)), 1, 0)
-    _, cb, cr = thumb.convert("YCbCr").split()
-    skin = ImageChops.multiply(cb.point(_SKIN_CB), cr.point(_SKIN_CR))
-    colour = thumb.convert("HSV").getchannel("S")
-    salience = Image.merge("RGB", (edges, skin, colour)).convert("L", (1.0, 0.35, 0.35, -30))
-    line = salience.resize((small[0], 1) if along == 0 else (1, small[1]), Image.Resampling.BOX)
-    return [float(value) + 0.5 for value in line.tobytes()]
-
-
-def _best(weights: list[float], length: float, seen: tuple[float, float]) -> float:
-    """Where a window of ``length`` cells should start: most weight inside, where it is seen, away from its edges."""
-    steps = max(1, round(len(weights) - length))
-    sums = [0.0, *itertools.accumulate(weights)]
-
-    def inside(start: float, end: float) -> float:
-        low, high = round(start), min(len(weights), round(end))
-        return sums[high] - sums[low]
-
-    def score(start: int) -> float:
-        low, high = start + seen[0] * length, start + seen[1] * length
-        heart = (high - low) * 0.2  # what matters should not touch the edge
-        off = abs(start - steps / 2) / steps
-        whole, bare = inside(start, start + length), inside(low, high)
-        return whole + bare + inside(low + heart, high - heart) - 0.03 * sums[-1] * off
-
-    return float(max(range(steps + 1), key=score))
+        said, _ = _child.ask(data, do="font")
+    except _Refused as error:
+        raise BadFont("The font cannot be used", why=str(error), do="Give a whole .ttf or .otf file") from None
+    return FontFacts(said["name"], tuple((a, b) for a, b in said["ranges"]))

@@ -1,0 +1,351 @@
+"""A process of its own that opens what strangers sent: pictures and fonts, within limits, and hands back plain pixels.
+
+Run by its path (``photo.py`` does): it imports Pillow and nothing of Handbill, so that it starts quickly and
+stays small. It answers requests on stdin until that ends: a line of JSON, then the bytes that it counts.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import itertools
+import json
+import resource
+import struct
+import sys
+import warnings
+from typing import Any, cast
+
+from PIL import (  # the kinds that are accepted are loaded now: a plugin found later would count as memory
+    AvifImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageChops,
+    ImageCms,
+    ImageFilter,
+    ImageFont,
+    ImageOps,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+Box = tuple[float, float, float, float]
+
+KINDS = (JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin, GifImagePlugin, AvifImagePlugin)
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+MOST_PIXELS = 40_000_000
+MOST_MEMORY = 1_000_000_000  # bytes of address space: 40 megapixels with transparency take 700 MB
+MOST_LOGO = 800  # pixels a side of a logo handed back
+LARGEST_FONT_SIZE = 200
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
+_SKIN_CB = [255 if 77 <= v <= 127 else 0 for v in range(256)]
+_SKIN_CR = [255 if 136 <= v <= 173 else 0 for v in range(256)]
+
+
+class Refused(Exception):
+    """The picture or font cannot be used; the message is the reason in words for people."""
+
+
+def serve() -> None:
+    """Answer until stdin ends; every limit is set before the first stranger's byte is read."""
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+    # No file may be written, no core dumped, no process started; memory has an end.
+    for limit, most in (
+        (resource.RLIMIT_AS, MOST_MEMORY),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(limit, (most, most))
+    data = b""
+    asks, answers = sys.stdin.buffer, sys.stdout.buffer
+    while line := asks.readline():
+        asked: dict[str, Any] = json.loads(line)
+        if asked["bytes"] is not None:  # else it is about the one before
+            data = asks.read(asked["bytes"])
+        said, payload = answer(asked, data)
+        answers.write(json.dumps(said | {"bytes": len(payload)}).encode() + b"\n")
+        answers.write(payload)
+        answers.flush()
+
+
+def answer(asked: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    """What a request for ``data`` comes to: facts and pixels, or ``refused`` with the reason."""
+    try:
+        match asked["do"]:
+            case "probe":
+                return probe(data), b""
+            case "crop":
+                picture = crop(data, tuple(asked["size"]), tuple(asked["seen"]))
+                return {"width": picture.width, "height": picture.height}, picture.tobytes()
+            case "logo":
+                picture = logo(data)
+                return {"width": picture.width, "height": picture.height}, picture.tobytes()
+            case _:
+                return try_font(data), b""
+    except Exception as error:  # noqa: BLE001 - decoders raise whatever they like: python-pillow/Pillow#9814
+        return {"refused": _reason(error)}, b""
+
+
+def probe(data: bytes) -> dict[str, Any]:
+    """The size of the upright picture, from its head alone."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        width, height = picture.size
+        _check_size(width, height)
+        orientation = _orientation(picture)
+    if orientation in _SIDEWAYS:
+        width, height = height, width
+    return {"width": width, "height": height}
+
+
+def crop(data: bytes, size: tuple[int, int], seen: tuple[float, float]) -> Image.Image:
+    """The picture upright, in sRGB, covering ``size`` exactly, its salient part within ``seen`` of the height."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        _check_size(*opened.size)
+        profile = opened.info.get("icc_profile")
+        orientation = _orientation(opened)
+        width, height = opened.size[::-1] if orientation in _SIDEWAYS else opened.size
+        scale = max(size[0] / width, size[1] / height)
+        wanted = (int(width * scale) + 1, int(height * scale) + 1)
+        if opened.format in ("JPEG", "MPO"):  # telephones add a second picture and call it MPO
+            opened.draft(None, wanted[::-1] if orientation in _SIDEWAYS else wanted)
+        opened.load()
+        _check_size(*opened.size)
+        picture: Image.Image = opened
+        if picture.mode not in ("RGB", "CMYK"):
+            picture = _flat(picture)
+        if orientation in _UPRIGHT:
+            picture = picture.transpose(_UPRIGHT[orientation])
+        resized = picture.resize(size, Image.Resampling.BILINEAR, box=window(picture, size, seen))
+    return _srgb(resized, profile)
+
+
+def logo(data: bytes) -> Image.Image:
+    """A logo as RGBA with its empty edges cut off, no larger than cards need."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        _check_size(*opened.size)
+        picture = opened.convert("RGBA")
+    edges = picture.getchannel("A").getbbox()
+    if edges is None:
+        raise Refused("it is transparent all over")
+    picture = picture.crop(edges)
+    picture.thumbnail((MOST_LOGO, MOST_LOGO), Image.Resampling.LANCZOS)
+    return picture
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 where there is none or it cannot be read: broken EXIF spoils no photo."""
+    try:
+        return int(picture.getexif().get(0x0112, 1))
+    except Exception:  # noqa: BLE001 - the parser raises whatever it likes, and nothing else depends on it
+        return 1
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise Refused(f"it has {width} × {height} pixels; {MOST_PIXELS // 1_000_000} million is the most")
+    if min(width, height) < 1:
+        raise Refused("it has no pixels")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Refused):
+        return str(error)
+    if isinstance(error, UnidentifiedImageError):
+        return "it is none of the kinds that are accepted"
+    if isinstance(error, MemoryError):
+        return f"opening it takes more than {MOST_MEMORY // 1_000_000:,} MB of memory"
+    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+        return f"it has more than {MOST_PIXELS // 1_000_000} million pixels"
+    words = " ".join(str(error).split()).rstrip(".")
+    return f"it is damaged ({words[:200] or type(error).__name__})"
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    """Any other mode as RGB: 16 bits brought to 8, transparency laid on white."""
+    if picture.mode.startswith("I"):
+        high = picture.convert("I")
+        return high.point(lambda value: value / 257).convert("L").convert("RGB")
+    if picture.mode == "P" or "A" in picture.mode or "transparency" in picture.info:
+        layered = picture.convert("RGBA")
+        sheet = Image.new("RGB", picture.size, "white")
+        sheet.paste(layered, mask=layered.getchannel("A"))
+        return sheet
+    return picture.convert("RGB")
+
+
+@functools.lru_cache(maxsize=16)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """What brings ``mode`` pixels of a profile to sRGB, or None if they already are, or the profile is nonsense."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in (ImageCms.getProfileDescription(source) or ""):
+            return None
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+
+
+def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    transform = _transform(profile, picture.mode) if profile else None
+    if transform is not None:
+        return cast("Image.Image", ImageCms.applyTransform(picture, transform))
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+# -- what matters ----------------------------------------------------------------------------------------------------
+
+
+def window(picture: Image.Image, size: tuple[int, int], seen: tuple[float, float]) -> Box:
+    """The part of ``picture``, of the shape of ``size``, that holds most of what the eye looks for."""
+    width, height = picture.size
+    scale = max(size[0] / width, size[1] / height)
+    part = (min(width, size[0] / scale), min(height, size[1] / scale))
+    spare = (width - part[0], height - part[1])
+    if max(spare) < 2:
+        return (spare[0] / 2, spare[1] / 2, spare[0] / 2 + part[0], spare[1] / 2 + part[1])
+    along = 0 if spare[0] > spare[1] else 1
+    weights = _profile(picture, along)
+    cells = len(weights)
+    length = part[along] / (width, height)[along] * cells
+    span = (0.0, 1.0) if along == 0 else seen
+    start = _best(weights, length, span) / cells * (width, height)[along]
+    left, top = (min(start, spare[0]), spare[1] / 2) if along == 0 else (spare[0] / 2, min(start, spare[1]))
+    return (left, top, left + part[0], top + part[1])
+
+
+def _profile(picture: Image.Image, along: int) -> list[float]:
+    """Salience along the width (0) or height (1): edges, skin and strong colour, on a thumbnail of 64 pixels."""
+    width, height = picture.size
+    factor = 64 / max(width, height)
+    small = (max(8, round(width * factor)), max(8, round(height * factor)))
+    thumb = picture.resize((small[0] * 4, small[1] * 4), Image.Resampling.NEAREST).reduce(4).convert("RGB")
+    edges = thumb.convert("L").filter(ImageFilter.FIND_EDGES)
+    edges = ImageOps.expand(edges.crop((1, 1, small[0] - 1, small[1] - 1)), 1, 0)
+    _, cb, cr = thumb.convert("YCbCr").split()
+    skin = ImageChops.multiply(cb.point(_SKIN_CB), cr.point(_SKIN_CR))
+    colour = thumb.convert("HSV").getchannel("S")
+    salience = Image.merge("RGB", (edges, skin, colour)).convert("L", (1.0, 0.35, 0.35, -30))
+    line = salience.resize((small[0], 1) if along == 0 else (1, small[1]), Image.Resampling.BOX)
+    return [float(value) + 0.5 for value in line.tobytes()]
+
+
+def _best(weights: list[float], length: float, seen: tuple[float, float]) -> float:
+    """Where a window of ``length`` cells should start: most weight inside, where it is seen, away from its edges."""
+    steps = max(1, round(len(weights) - length))
+    sums = [0.0, *itertools.accumulate(weights)]
+
+    def inside(start: float, end: float) -> float:
+        low, high = round(start), min(len(weights), round(end))
+        return sums[high] - sums[low]
+
+    def score(start: int) -> float:
+        low, high = start + seen[0] * length, start + seen[1] * length
+        heart = (high - low) * 0.2  # what matters should not touch the edge
+        off = abs(start - steps / 2) / steps
+        whole, bare = inside(start, start + length), inside(low, high)
+        return whole + bare + inside(low + heart, high - heart) - 0.03 * sums[-1] * off
+
+    return float(max(range(steps + 1), key=score))
+
+
+# -- fonts -----------------------------------------------------------------------------------------------------------
+
+
+def try_font(data: bytes) -> dict[str, Any]:
+    """Which characters a TrueType or OpenType font draws, as ranges, after its tables were checked and glyphs drawn."""
+    ranges = characters(_tables(data))
+    codes = [code for start, end in ranges for code in range(start, end + 1)]
+    if not codes:
+        raise Refused("it draws no characters")
+    font = ImageFont.truetype(io.BytesIO(data), 64, layout_engine=ImageFont.Layout.RAQM)
+    for code in codes[:: max(1, len(codes) // 400)]:
+        font.getmask(chr(code))
+    for size in (12, LARGEST_FONT_SIZE):
+        ImageFont.truetype(io.BytesIO(data), size, layout_engine=ImageFont.Layout.RAQM).getmask("Handbill")
+    return {"ranges": ranges, "name": " ".join(part for part in font.getname() if part)}
+
+
+def _tables(data: bytes) -> dict[str, bytes]:
+    """The tables of a font file by their tag, each of them whole.
+
+    https://learn.microsoft.com/typography/opentype/spec/otff
+    """
+    if data[:4] not in (b"\x00\x01\x00\x00", b"OTTO", b"true"):
+        raise Refused("it is no TrueType or OpenType font (.ttf or .otf)")
+    count = struct.unpack_from(">H", data, 4)[0]
+    tables = {}
+    for at in range(12, 12 + 16 * count, 16):
+        tag, _, offset, length = struct.unpack_from(">4sLLL", data, at)
+        if offset + length > len(data):
+            raise Refused(f"its table {tag.decode('latin-1')} ends after the file does")
+        tables[tag.decode("latin-1")] = data[offset : offset + length]
+    outlines = {"glyf", "loca"} if "glyf" in tables else {"CFF "} if "CFF " in tables else {"CFF2"}
+    missing = ({"cmap", "head", "hhea", "hmtx", "maxp", "name"} | outlines) - tables.keys()
+    if missing:
+        raise Refused(f"it lacks the tables {', '.join(sorted(missing))}")
+    return tables
+
+
+def characters(tables: dict[str, bytes]) -> list[tuple[int, int]]:
+    """The ranges of characters that the table ``cmap`` gives a glyph.
+
+    https://learn.microsoft.com/typography/opentype/spec/cmap: formats 4 and 12 are all that is in use for Unicode.
+    """
+    cmap = tables["cmap"]
+    glyphs = struct.unpack_from(">H", tables["maxp"], 4)[0]
+    found: set[int] = set()
+    for n in range(struct.unpack_from(">H", cmap, 2)[0]):
+        platform, _, offset = struct.unpack_from(">HHL", cmap, 4 + 8 * n)
+        if platform not in (0, 3):
+            continue
+        kind = struct.unpack_from(">H", cmap, offset)[0]
+        if kind == 12:
+            for group in range(min(struct.unpack_from(">L", cmap, offset + 12)[0], 0x10000)):
+                start, end, first = struct.unpack_from(">LLL", cmap, offset + 16 + 12 * group)
+                found.update(c for c in range(start, min(end, 0x10FFFF) + 1) if 0 < first + c - start < glyphs)
+        elif kind == 4:
+            found.update(_segments(cmap, offset, glyphs))
+    found -= set(range(0x20)) | set(range(0xD800, 0xE000))
+    codes = sorted(found)
+    starts = [c for c in codes if c - 1 not in found]
+    ends = [c for c in codes if c + 1 not in found]
+    return list(zip(starts, ends, strict=True))
+
+
+def _segments(cmap: bytes, offset: int, glyphs: int) -> list[int]:
+    count = struct.unpack_from(">H", cmap, offset + 6)[0] // 2
+    at = offset + 14
+    ends = struct.unpack_from(f">{count}H", cmap, at)
+    starts = struct.unpack_from(f">{count}H", cmap, at + 2 * count + 2)
+    deltas = struct.unpack_from(f">{count}H", cmap, at + 4 * count + 2)
+    places = struct.unpack_from(f">{count}H", cmap, at + 6 * count + 2)
+    found = []
+    for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        for code in range(start, end + 1):
+            glyph = code
+            if places[i]:
+                glyph = struct.unpack_from(">H", cmap, at + 6 * count + 2 + 2 * i + places[i] + 2 * (code - start))[0]
+                if glyph == 0:
+                    continue
+            if 0 < (glyph + deltas[i]) % 0x10000 < glyphs:
+                found.append(code)
+    return found
+
+
+if __name__ == "__main__":
+    serve()
