@@ -88,14 +88,56 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
 @pytest.mark.parametrize(
     ("text", "lengths"),
     [
-        ("", {"codepoints": 0, "graphemes": 0, "utf16": 0, "utf8": 0, "x": 0, "mastodon": 0, "threads": 0}),
-        ("abc", {"codepoints": 3, "graphemes": 3, "utf16": 3, "utf8": 3, "x": 3, "mastodon": 3, "threads": 3}),
-        ("a\r\nb", {"codepoints": 4, "graphemes": 3, "utf16": 4, "utf8": 4, "x": 4, "mastodon": 3, "threads": 4}),
-        (FAMILY, {"codepoints": 7, "graphemes": 1, "utf16": 11, "utf8": 25, "x": 2, "mastodon": 1, "threads": 25}),
-        ("🇦🇹", {"codepoints": 2, "graphemes": 1, "utf16": 4, "utf8": 8, "x": 2, "mastodon": 1, "threads": 8}),
-        ("漢字", {"codepoints": 2, "graphemes": 2, "utf16": 2, "utf8": 6, "x": 4, "mastodon": 2, "threads": 2}),
-        ("क्षि", {"codepoints": 4, "graphemes": 1, "utf16": 4, "utf8": 12, "x": 4, "mastodon": 1, "threads": 4}),
-        ("e\u0301", {"codepoints": 2, "graphemes": 1, "utf16": 2, "utf8": 3, "x": 1, "mastodon": 1, "threads": 2}),
+        (
+            "",
+            {"codepoints": 0, "graphemes": 0, "utf16": 0, "utf8": 0, "x": 0, "mastodon": 0, "threads": 0, "discord": 0},
+        ),
+        (
+            "abc",
+            {"codepoints": 3, "graphemes": 3, "utf16": 3, "utf8": 3, "x": 3, "mastodon": 3, "threads": 3, "discord": 3},
+        ),
+        (
+            "a\r\nb",
+            {"codepoints": 4, "graphemes": 3, "utf16": 4, "utf8": 4, "x": 4, "mastodon": 3, "threads": 4, "discord": 4},
+        ),
+        (
+            FAMILY,
+            {
+                "codepoints": 7,
+                "graphemes": 1,
+                "utf16": 11,
+                "utf8": 25,
+                "x": 2,
+                "mastodon": 1,
+                "threads": 25,
+                "discord": 7,
+            },
+        ),
+        (
+            "🇦🇹",
+            {"codepoints": 2, "graphemes": 1, "utf16": 4, "utf8": 8, "x": 2, "mastodon": 1, "threads": 8, "discord": 2},
+        ),
+        (
+            "漢字",
+            {"codepoints": 2, "graphemes": 2, "utf16": 2, "utf8": 6, "x": 4, "mastodon": 2, "threads": 2, "discord": 2},
+        ),
+        (
+            "क्षि",
+            {
+                "codepoints": 4,
+                "graphemes": 1,
+                "utf16": 4,
+                "utf8": 12,
+                "x": 4,
+                "mastodon": 1,
+                "threads": 4,
+                "discord": 4,
+            },
+        ),
+        (
+            "e\u0301",
+            {"codepoints": 2, "graphemes": 1, "utf16": 2, "utf8": 3, "x": 1, "mastodon": 1, "threads": 2, "discord": 2},
+        ),
     ],
     ids=["empty", "letters", "line break", "family", "flag", "kanji", "conjunct", "accent"],
 )
@@ -191,3 +233,19 @@ def test_any_text_has_a_length_in_every_unit(text):
     for spans in (counting.urls(text), counting.hashtags(text), counting.mentions(text)):
         assert all(0 <= start < end <= len(text) for start, end in spans)
         assert spans == sorted(spans)
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("*one* _two_ ~~three~~ `four` ||five||", 37 + 2 + 2 + 4 + 2 + 4),
+        ("# heading\n## heading\n-# small\n> quote\n- item\n12. item", 53 + 6),
+        ("#Tag, 3 > 2, a-b, 1.5", 21),
+        ("@everyone and @here, not @ines or a@b.example", 45 + 2),
+        ("<@1> <#2> <t:3> [words](there)", 30 + 4),
+        (":smile: at 10:30:45", 19 + 1),
+        ("https://paper.org/a_b_c and a_b", 31 + 1),
+    ],
+)
+def test_discord_counts_the_backslash_before_a_sign_of_markup(text, length):
+    assert counting.discord(text) == length

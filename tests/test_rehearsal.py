@@ -1,5 +1,6 @@
 """The adapters against the stand-ins, over real sockets: what goes out, what comes back, and what a lost answer leaves."""
 
+import dataclasses
 import hashlib
 import json
 import socket
@@ -31,6 +32,7 @@ from publishers.core.publisher import ProofClass
 from rehearsal import text as reading
 from rehearsal import x as rehearsed_x
 from rehearsal.app import build, stand_ins
+from rehearsal.discord import read_markdown
 from rehearsal.linkedin import read_little
 from rehearsal.world import Faults, World, inspect, seen
 
@@ -181,7 +183,7 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world):
     assert len(world.seen(deleted=True)) == 3
 
 
-@pytest.mark.parametrize("platform", sorted({"linkedin", "telegram", "x"} & set(HERE)))
+@pytest.mark.parametrize("platform", sorted({"discord", "linkedin", "telegram", "x"} & set(HERE)))
 def test_what_the_platform_cannot_express_is_never_sent(platform, account, world):
     adapter = account(platform)
     for post in (Post(text="a", warning="Storm"), Post(text="b", visibility="unlisted")):
@@ -371,7 +373,7 @@ def test_linkedin_shows_a_link_as_a_card_of_its_own(account, world):
     }
 
 
-@pytest.mark.parametrize("platform", ["linkedin", "telegram"])
+@pytest.mark.parametrize("platform", ["discord", "linkedin", "telegram"])
 def test_a_post_can_be_corrected(platform, account, world, picture):
     adapter = account(platform)
     for number, media in enumerate([(), (picture,)], 1):
@@ -407,6 +409,78 @@ def test_telegram_s_token_stays_out_of_every_error(account):
     with pytest.raises(Unavailable) as caught:
         send(adapter, article_post(), 1)
     assert "very-secret" not in str(caught.value)
+
+
+HOOK = "https://discord.com/api/webhooks/31/hook-token"
+
+
+def test_discord_turns_no_text_into_markup_and_calls_nobody(account, world):
+    text = "# @everyone <@42> **no** _no_ [no](https://a.example) :smile:\n- 1. > ||no|| read more"
+    start = text.index("read")
+    facet = Facet(type="link", start=start, end=len(text), value="https://example.org/a_(b)")
+    send(account("discord"), Post(text=text, facets=(facet,)), 1)
+    (got,) = world.seen()
+    assert got["text"] == text
+    assert [(f["start"], f["value"]) for f in got["facets"]] == [
+        (text.index("https"), "https://a.example"),  # an address is live wherever it stands
+        (start, "https://example.org/a_%28b%29"),
+    ]
+    assert read_markdown("**a** <@4> @here") == (
+        "a @4 @here",
+        [
+            {"type": "mention", "start": 2, "end": 4, "value": "4"},
+            {"type": "mention", "start": 5, "end": 10, "value": "here"},
+        ],
+    )
+
+
+def test_discord_forgets_a_nonce_and_then_the_look_up_settles_it(account, world):
+    adapter = account("discord")
+    first = send(adapter, article_post(), 1)
+    assert send(adapter, article_post(), 1) == first
+    proof = adapter.connect().proof
+    assert (proof.window, proof.then) == (timedelta(minutes=2), ProofClass.B)
+    world.now = lambda: datetime.now(UTC) + timedelta(minutes=4)
+    assert send(adapter, article_post(), 1).id != first.id
+    assert len(adapter.find(article_post(), Commit(key=key(1), at=AT))) == 2
+
+
+def test_discord_looks_further_than_one_page(account):
+    adapter = account("discord")
+    for number in range(105):
+        adapter.create(Post(text=f"Note {number}"), Commit(key=key(number + 2), at=AT))
+    receipt = send(adapter, article_post(), 1)
+    assert adapter.find(article_post(), Commit(key=key(1), at=AT)) == (receipt,)
+
+
+def test_a_discord_webhook_writes_corrects_and_deletes_but_neither_reads_nor_replies(account, world, picture):
+    adapter = account("discord", token=HOOK)
+    assert adapter.connect().proof.kind is ProofClass.C
+    receipt = send(adapter, article_post(picture), 1)
+    assert send(adapter, article_post(picture), 1).id != receipt.id, "a webhook has no nonce"
+    better = dataclasses.replace(article_post(picture, text="Better"), media=(dataclasses.replace(picture, alt="New"),))
+    adapter.edit(receipt, better, Commit(key=key(2), at=AT))
+    got = next(p for p in world.seen() if p["id"] == receipt.id)
+    assert (got["text"], got["pictures"][0]["alt"]) == ("Better", "New")
+    assert adapter.metrics(receipt) == {"likes": 0}
+    for reply in (Commit(key=key(3), at=AT, reply_to=receipt, root=receipt),):
+        with pytest.raises(Unsupported, match="reply"):
+            adapter.create(Post(text="More"), reply)
+    with pytest.raises(Unsupported, match="read"):
+        adapter.find(article_post(), Commit(key=key(1), at=AT))
+    adapter.delete(receipt)
+    assert len(world.seen()) == 1
+
+
+def test_discord_says_what_is_wrong_with_a_token_or_channel(account):
+    for settings, words in (
+        ({"token": "expired"}, "401"),
+        ({"token": "https://example.org/hook"}, "not the address of a Discord webhook"),
+        ({"token": HOOK.replace("hook-token", "expired")}, "Unknown Webhook"),
+        ({"channel_id": "1"}, "Unknown Channel"),
+    ):
+        with pytest.raises(Unauthorized, match=words):
+            account("discord", **settings)
 
 
 @pytest.mark.parametrize("platform", sorted({"x"} & set(HERE)))

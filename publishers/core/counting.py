@@ -112,6 +112,15 @@ MASTODON_MENTION = regex.compile(
     rf"(?:@{MASTODON_WORD}+(?:[.-]+{MASTODON_WORD}+)*)?)(?![@＠{LATIN}]|://)"
 )
 
+# What Discord reads as markup, and takes as itself behind a backslash: emphasis, code, spoilers, link texts, mentions,
+# custom emoji and dates in angle brackets, :names: of emoji; at the beginning of a line headings, quotes and lists.
+# https://support.discord.com/hc/articles/210298617, https://discord.com/developers/docs/reference#message-formatting
+MARKDOWN = regex.compile(
+    r"[\\*_~`|<\[]|@(?=everyone|here)|:(?=[\w+-]*[A-Za-z][\w+-]*:)"
+    r"|(?<=^[ \t]*)(?:#(?=#{0,2}\s)|>|[-+](?=#?\s))|(?<=^[ \t]*\d{1,9})[.)](?=\s)",
+    regex.MULTILINE,
+)
+
 
 def codepoints(text: str) -> int:
     """Unicode code points."""
@@ -167,6 +176,16 @@ def threads(text: str) -> int:
     return len(text) + sum(utf8(m[0]) - len(m[0]) for m in PICTURES.finditer(text))
 
 
+def discord(text: str) -> int:
+    """Code points, with the backslash before every sign of markup outside links, which is sent and counted too."""
+    length = len(text)
+    done = 0
+    for start, end in [*urls(text), (len(text), len(text))]:
+        length += len(MARKDOWN.findall(text, done, start))
+        done = end
+    return length
+
+
 COUNTERS: dict[str, Callable[[str], int]] = {
     "codepoints": codepoints,
     "graphemes": graphemes,
@@ -175,6 +194,7 @@ COUNTERS: dict[str, Callable[[str], int]] = {
     "x": x,
     "mastodon": mastodon,
     "threads": threads,
+    "discord": discord,
 }
 
 
