@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable
+from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.post import Commit, Facet, Media, Post, Prepared, Receipt
@@ -31,7 +31,7 @@ class Bluesky(Publisher):
         counting="graphemes",
         text_bytes=3000,
         media=4,
-        # The lexicon has allowed 2,000,000 since 2026, but a server refuses what its own older copy does not allow.
+        # Today's lexicon allows 2,000,000, but a server refuses what its own older copy of it does not allow.
         media_bytes=1_000_000,
         media_types=("image/jpeg", "image/png", "image/webp"),
         alt=2000,  # what Bluesky's own app writes; the lexicon sets no limit
@@ -45,6 +45,7 @@ class Bluesky(Publisher):
         Setting(name="refresh_jwt", label="Session's renewal, kept by Handbill", secret=True, required=False),
     )
     proof: ClassVar = Proof(kind=ProofClass.A, settle=timedelta(seconds=5))
+    unverified: ClassVar = "run against Bluesky's own server on one machine, never against bsky.social"
     # A record costs 3 of 5,000 points an hour and 35,000 a day: https://docs.bsky.app/docs/advanced-guides/rate-limits
     budgets: ClassVar = (Budget(posts=1666, seconds=3600), Budget(posts=11_666, seconds=86_400))
 
@@ -84,6 +85,8 @@ class Bluesky(Publisher):
         return {"blob": answer.json()["blob"], "alt": media.alt, "width": media.width, "height": media.height}
 
     def create(self, post: Post, commit: Commit) -> Receipt:
+        if post.warning or post.visibility != "public":
+            raise Unsupported("a Bluesky post is public and carries no warning")
         record: dict[str, Any] = {"$type": COLLECTION, "text": post.text, "createdAt": _moment(commit.at)}
         if post.language:
             record["langs"] = [post.language]

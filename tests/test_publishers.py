@@ -17,7 +17,7 @@ import pytest
 
 import publishers
 from publishers.core import counting, errors
-from publishers.core.errors import PublishError, RateLimited, Unauthorized, Unavailable, Unconfirmed
+from publishers.core.errors import PublishError, RateLimited, Unauthorized, Unavailable, Unconfirmed, Unsupported
 from publishers.core.http import Http
 from publishers.core.post import Commit, Facet, Media, Post, Receipt
 from publishers.core.publisher import ProofClass, Publisher
@@ -438,6 +438,17 @@ def test_the_same_commit_again_is_the_same_to_the_byte(case, stage):
             again = stage.adapter(wire).create(stage.post, stage.commit(stage.prepared))
         assert [raw(r) for r in wire.sent] == [raw(r) for r in first.sent[done:]]
         assert again == receipt
+
+
+@pytest.mark.parametrize("name", [n for n in over("http") if not publishers.load(n).limits.warning])
+def test_a_warning_that_the_platform_cannot_show_is_never_left_out(name, tmp_path):
+    case = Case(name, "create", fixture(name)["create"][0])
+    stage = Stage(case, tmp_path)
+    stage.post = dataclasses.replace(stage.post, warning="Flood")
+    wire = Wire(case.exchange)
+    with pytest.raises(Unsupported):
+        stage.play(wire)
+    assert True not in wire.commits
 
 
 @pytest.mark.parametrize("case", cases("create"))

@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -97,7 +98,11 @@ def running():
 
 
 def _await(server, log):
-    if server.stdout.readline().strip() != b"ready":
+    late = threading.Timer(START_SECONDS, server.kill)
+    late.start()
+    said = server.stdout.readline().strip()
+    late.cancel()
+    if said != b"ready":
         log.seek(0)
         raise RuntimeError(f"the Bluesky server did not start: {log.read()[-2000:]}")
 
