@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from publishers.core.counting import urls
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unconfirmed, Unsupported
 from publishers.core.http import DAY, Answer, judge
 from publishers.core.limits import Limits
@@ -33,6 +34,7 @@ class X(Publisher):
         media_types=("image/jpeg", "image/png", "image/webp"),
         alt=1000,
         cards=((1200, 675),),
+        thread=True,
     )
     fields: ClassVar = (
         Setting(name="access_token", label="OAuth 2 user access token", secret=True),
@@ -43,7 +45,10 @@ class X(Publisher):
     proof: ClassVar = Proof(kind=ProofClass.B)
     # https://docs.x.com/x-api/fundamentals/rate-limits
     budgets: ClassVar = (Budget(posts=100, seconds=900), Budget(posts=10_000, seconds=86_400, app=True))
-    unverified: ClassVar = "never run against the real platform; whether tweet.fields will be renamed post.fields"
+    unverified: ClassVar = (
+        "never run against the real platform; whether an app may answer its own posts, as a thread does; whether "
+        "tweet.fields will be renamed post.fields"
+    )
 
     def connect(self) -> Profile:
         data = self._me()
@@ -136,6 +141,11 @@ class X(Publisher):
         kept = {"access_token": answer.pick("access_token"), "refresh_token": answer.pick("refresh_token")}
         self.http.hide(*kept.values())
         return kept
+
+    @classmethod
+    def price(cls, post: Post) -> float:
+        # https://docs.x.com/x-api/getting-started/pricing, read in August 2026
+        return 0.20 if urls(post.text) else 0.015
 
     def classify(self, answer: Answer) -> PublishError | None:
         words, body = answer.words(), answer.body.decode("utf-8", "replace")

@@ -124,7 +124,20 @@ def test_preview_prints_the_promised_json_and_nothing_else(handbill, tmp_path):
     for sentence in found["content"]["sentences"]:
         assert text[sentence["source_offset"] :][: len(sentence["text"])] == sentence["text"]
     for post in found["posts"]:
-        assert set(post) == {"platform", "text", "length", "limit", "hashtags", "link", "media", "facets", "parts"}
+        assert set(post) == {
+            "platform",
+            "text",
+            "length",
+            "limit",
+            "hashtags",
+            "link",
+            "media",
+            "facets",
+            "parts",
+            "warning",
+            "warnings",
+            "cost",
+        }
         assert post["length"] <= post["limit"]
         for media in post["media"]:
             assert set(media) == {"path", "width", "height", "bytes", "alt"}
@@ -139,6 +152,33 @@ def test_preview_of_one_platform_shows_only_that(handbill):
     _, out, _ = handbill("preview", SAMPLE, "--platform", "mastodon", "--json")
 
     assert [p["platform"] for p in json.loads(out)["posts"]] == ["mastodon"]
+
+
+def test_preview_shows_a_thread_where_the_platform_has_one(handbill):
+    _, out, _ = handbill("preview", SAMPLE, "--platform", "x", "--platform", "telegram", "--thread", "--json")
+    x, telegram = json.loads(out)["posts"]
+
+    assert len(x["parts"]) > 2
+    assert x["text"] == x["parts"][0]
+    assert x["cost"] == pytest.approx(0.2 + 0.015 * (len(x["parts"]) - 1))
+    assert telegram["parts"] == []
+
+
+def test_preview_shows_variants_of_other_sentences(handbill):
+    _, out, _ = handbill("preview", SAMPLE, "--platform", "x", "--variants", "3", "--json")
+    posts = json.loads(out)["posts"]
+
+    assert [p["platform"] for p in posts] == ["x"] * 3
+    assert len({p["text"] for p in posts}) == 3
+
+
+def test_preview_says_on_stderr_what_a_reader_would_stumble_over(handbill, tmp_path):
+    (tmp_path / "loud.txt").write_text(f"THE OLD BRIDGE OPENS\n\n{PROSE}\n")
+    code, out, err = handbill("preview", "loud.txt", "--platform", "x", "--json")
+
+    assert code == 0
+    assert err == "The title is all in capitals: THE OLD BRIDGE OPENS\n"
+    assert json.loads(out)["posts"][0]["warnings"] == [err.strip()]
 
 
 def test_preview_reads_standard_input(handbill, tmp_path):
@@ -223,6 +263,31 @@ def test_an_outbox_takes_an_article_by_slot_once_and_shows_it(handbill):
     assert [e["status"] for e in shown["history"]] == ["scheduled"]
     assert handbill("delivery", "cancel", identity)[0] == 0
     assert "it is cancelled" in refused(handbill("delivery", "cancel", identity))
+
+
+def test_an_account_speaks_as_it_was_told_to(handbill, tmp_path):
+    (tmp_path / "own.txt").write_text("# hashtags: 2\nRead: {title}\n{link}\n{hashtags}\n")
+    assert handbill("accounts", "add", "outbox")[0] == 0
+    words = [
+        "--template",
+        "own.txt",
+        "--always-tag",
+        "#CityNews",
+        "--utm",
+        "utm_source={platform}",
+        "--disclaimer",
+        "Ours.",
+    ]
+    assert handbill("accounts", "set", "outbox", *words)[0] == 0
+    text = json.loads(handbill("preview", SAMPLE, "--account", "outbox", "--json")[1])["posts"][0]["text"]
+    lines = text.splitlines()
+
+    assert lines[0].startswith("Read: ")
+    assert lines[1].endswith("?utm_source=outbox")
+    assert lines[2].startswith("#CityNews #")
+    assert lines[-1] == "Ours."
+    assert "there is no {nobody}" in refused(handbill("accounts", "set", "outbox", "--disclaimer", "{nobody}"))
+    assert "own2.txt" in refused(handbill("accounts", "set", "outbox", "--template", "own2.txt"))
 
 
 def test_a_token_is_shown_once_as_json(handbill):

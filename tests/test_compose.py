@@ -12,11 +12,25 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import publishers
 from publishers.core import counting
 from publishers.core.limits import Limits
 from publishers.core.post import Facet, Media
 from worker import content as writing
-from worker.content.compose import ELLIPSIS, JOINER, Composed, clean, compose, load_template, plain, shorten, tag_link
+from worker.content.compose import (
+    ELLIPSIS,
+    JOINER,
+    PARTS,
+    Composed,
+    clean,
+    compose,
+    load_template,
+    parameters,
+    plain,
+    shorten,
+    tag_link,
+    thread,
+)
 from worker.errors import HandbillError
 from worker.model import Article, Content, Sentence
 from worker.settings import TEMPLATES
@@ -365,15 +379,16 @@ def test_a_link_is_spelled_so_that_every_platform_links_all_of_it(link, spelled)
 
 
 def test_every_platforms_template_can_be_used():
-    names = {p.stem for p in POSTS.glob("*.txt")}
-    assert names == {"default", *PLATFORMS}
-    for name, limits in PLATFORMS.items():
+    names = {p.stem for p in POSTS.glob("*.txt")} - {"default"}
+    assert names <= set(publishers.names())
+    for name in names:
+        limits = publishers.load(name).limits
         composed = posted(platform=name, limits=limits, template=load_template(name, POSTS))
         assert composed.length <= composed.limit
-        assert TITLE in composed.post.text
-        assert LINK in composed.post.text
+        assert TITLE in composed.post.text or limits.title
+        assert LINK in composed.post.text or not limits.link_in_text
         assert composed.sentences
-        assert composed.hashtags
+        assert bool(composed.hashtags) == bool(limits.hashtags)
 
 
 def test_a_platform_without_a_template_has_the_default_one(tmp_path):
@@ -597,3 +612,106 @@ def test_a_real_article_makes_a_post_for_every_platform():
             assert LINK in composed.post.text
             assert all(article.text[s.source_offset :].startswith(s.text) for s in composed.sentences)
             assert all(s.text in composed.post.text for s in composed.sentences)
+
+
+# Threads
+
+
+def a_long_story(count: int = 60) -> tuple[Article, Content]:
+    """An article whose every sentence says something else, ranked from its end to its beginning."""
+    words = (
+        "river",
+        "bridge",
+        "council",
+        "mayor",
+        "winter",
+        "harbour",
+        "library",
+        "tunnel",
+        "market",
+        "school",
+        "garden",
+        "museum",
+    )
+    sentences = [
+        f"The {words[i % 12]} {i} was {words[(i * 5 + 1) % 12]}{i} for {words[(i * 7 + 2) % 12]}{i} and {'so ' * (i % 9)}on."
+        for i in range(count)
+    ]
+    text = " ".join(sentences)
+    return an_article(text=text), some_content(*reversed(sentences), text=text)
+
+
+def threaded(article: Article, content: Content, **changes: object) -> tuple[Composed, ...]:
+    told: dict[str, object] = {"platform": "outbox", "limits": Limits(text=300), "template": "# sentences: 1\n" + PLAIN}
+    return thread(article, content, **{**told, "link": LINK, "media": (), **changes})
+
+
+@pytest.mark.parametrize("platform", ["mastodon", "bluesky", "x"])
+def test_a_thread_is_numbered_in_the_articles_order_and_every_part_fits(platform):
+    article, content = a_long_story()
+    parts = threaded(article, content, platform=platform, limits=PLATFORMS[platform], media=(a_picture("A bee"),))
+    count = len(parts)
+    assert 2 < count <= PARTS
+    for number, part in enumerate(parts, 1):
+        assert part.post.text.endswith(f"\n\n{number}/{count}")
+        assert part.length == PLATFORMS[platform].length(part.post.text) <= part.limit
+    told = [s for part in parts[1:] for s in part.sentences]
+    assert told == sorted(told, key=lambda s: s.source_offset)
+    assert len(set(told)) == len(told)
+    assert not set(told) & set(parts[0].sentences)
+    assert all(article.text[s.source_offset :].startswith(s.text) for s in told)
+
+
+def test_the_first_part_alone_has_link_picture_and_hashtags():
+    article, content = a_long_story()
+    first, *rest = threaded(article, content, media=(a_picture("A bee"),))
+    assert TITLE in first.post.text
+    assert (first.post.link, len(first.post.media), len(first.hashtags)) == (LINK, 1, 3)
+    assert {f.type for f in first.post.facets} == {"link", "tag"}
+    for part in rest:
+        assert part.post == dataclasses.replace(part.post, link=None, media=(), facets=(), title="", description="")
+        assert "http" not in part.post.text
+        assert "#" not in part.post.text
+
+
+def test_what_does_not_fit_into_a_thread_is_what_matters_least():
+    article, content = a_long_story()
+    kept = {s.text for part in threaded(article, content) for s in part.sentences}
+    left_out = [s.text for s in content.sentences if s.text not in kept]
+    assert kept.isdisjoint(left_out)
+    assert [s.text for s in content.sentences[: len(kept)]] == [s.text for s in content.sentences if s.text in kept]
+
+
+def test_a_thread_with_nothing_more_to_say_is_one_post_without_a_number():
+    article = an_article(text=SENTENCES[0])
+    (only,) = threaded(article, some_content(SENTENCES[0]))
+    assert only.post.text == posted(article, some_content(SENTENCES[0]), limits=Limits(text=300)).post.text
+
+
+def test_a_sentence_too_long_for_a_part_is_left_out_and_not_cut():
+    long = "The river " + "and the bridge " * 30 + "stayed."
+    text = f"{SENTENCES[0]} {long} {SENTENCES[2]}"
+    parts = threaded(an_article(text=text), some_content(SENTENCES[0], long, SENTENCES[2], text=text))
+    assert [s.text for p in parts for s in p.sentences] == [SENTENCES[0], SENTENCES[2]]
+    assert not any(ELLIPSIS in p.post.text for p in parts)
+
+
+# Parameters of a link
+
+
+def test_parameters_of_a_link_name_the_platform_and_the_account():
+    given = parameters(
+        "utm_source={platform}&utm_medium=social&utm_content={account}", {"platform": "p&q", "account": "a b"}
+    )
+    assert given == {"utm_source": "p&q", "utm_medium": "social", "utm_content": "a b"}
+    assert tag_link("https://e.org/?utm_source=old#top", given) == (
+        "https://e.org/?utm_source=p%26q&utm_medium=social&utm_content=a%20b#top"
+    )
+
+
+@pytest.mark.parametrize(
+    "query", ["utm_source", "utm_source={nobody}", "a={platform", "a={platform.__class__}", "a=b c", "=&="]
+)
+def test_parameters_that_cannot_be_read_are_refused(query):
+    with pytest.raises(HandbillError, match="cannot be used"):
+        parameters(query, {"platform": "p"})

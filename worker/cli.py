@@ -40,6 +40,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Source = Annotated[str, typer.Argument(help="A URL, a path to .html, .md or .txt, or - for standard input.")]
 AccountName = Annotated[str, typer.Argument(help="An account's id, with or without its workspace.")]
 DeliveryName = Annotated[str, typer.Argument(help="A delivery's id.")]
+Thread = Annotated[bool, typer.Option("--thread", help="Say more in replies, where the platform has them.")]
 Workspace = Annotated[str, typer.Option("--workspace", help="Workspace; HANDBILL_WORKSPACE if left out.")]
 
 
@@ -123,12 +124,14 @@ def preview(
     platform: Annotated[list[str] | None, typer.Option("--platform", help="Only these; repeat for more.")] = None,
     account: Annotated[list[str] | None, typer.Option("--account", help="As this account would send it.")] = None,
     folder: Annotated[Path | None, typer.Option("--out", help="Folder for the pictures.")] = None,
+    thread: Thread = False,
+    variants: Annotated[int, typer.Option(min=1, max=9, help="Show so many posts each, of other sentences.")] = 1,
     workspace: Workspace = "",
     as_json: AsJson = False,
 ) -> None:
     """Show what would be posted. Sends nothing; needs no Redis unless an account is named."""
     import publishers  # noqa: PLC0415
-    from worker.pipeline.plan import Studio, composed_json, platform_post  # noqa: PLC0415
+    from worker.pipeline.plan import Studio, composed_json, platform_account  # noqa: PLC0415
     from worker.show import article_json, content_json  # noqa: PLC0415
 
     config = settings()
@@ -137,12 +140,16 @@ def preview(
         with _parts() as parts:
             chosen = [parts.accounts.find(name, _workspace(workspace)) for name in account]
     else:
-        chosen = []
+        chosen = [platform_account(name, _workspace(workspace)) for name in platform or publishers.names()]
     article, content = studio.read(source, workspace=_workspace(workspace))
-    posts = [composed_json(a.platform, studio.post_for(article, content, a)) | {"account": a.id} for a in chosen]
-    if not chosen:
-        names = platform or publishers.names()
-        posts = [composed_json(name, platform_post(studio, article, content, name)) for name in names]
+    posts = []
+    for one in chosen:
+        own = {"account": one.id} if account else {}
+        if thread:
+            shown = [studio.thread_for(article, content, one)]
+        else:
+            shown = [(post,) for post in studio.variants(article, content, one, variants)]
+        posts += [composed_json(one, post) | own for post in shown]
     for warning in studio.warnings:
         err.print(warning, markup=False)
     if as_json:
@@ -150,8 +157,9 @@ def preview(
         return
     out.print(f"[bold]{article.title}[/bold]")
     for post in posts:
-        out.rule(f"{post.get('account', post['platform'])}  {post['length']}/{post['limit']}", align="left")
-        out.print(str(post["text"]), markup=False, soft_wrap=True)
+        cost = f"  ${post['cost']:.3f}" if post["cost"] else ""
+        out.rule(f"{post.get('account', post['platform'])}  {post['length']}/{post['limit']}{cost}", align="left")
+        out.print("\n\n".join(post["parts"] or [post["text"]]), markup=False, soft_wrap=True)
         for media in post["media"]:
             out.print(f"[{media['width']}×{media['height']} {media['path']}]\nAlt: {media['alt']}", markup=False)
 
@@ -165,6 +173,7 @@ def share(
     stagger: Annotated[float, typer.Option(help="Minutes between one account and the next.")] = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until everything is public or has failed.")] = False,
     approve: Annotated[bool, typer.Option("--approve", help="Hold the posts until somebody approves them.")] = False,
+    thread: Thread = False,
     workspace: Workspace = "",
     as_json: AsJson = False,
 ) -> None:
@@ -183,6 +192,7 @@ def share(
             at=at,
             approve=approve,
             stagger=stagger,
+            thread=thread,
         )
         for warning in parts.planner.studio.warnings:
             err.print(warning, markup=False)
@@ -198,6 +208,7 @@ def share(
             {
                 "article": {"id": article.id, "url": article.url, "title": article.title},
                 "deliveries": [delivery_json(d) for d in planned],
+                "warnings": parts.planner.studio.warnings,
             }
         )
     else:
@@ -399,19 +410,53 @@ def accounts_set(
     calendar: Annotated[
         str, typer.Option(help="Such as: mon-fri 09:00 12:30; gap 45; quiet 22:00-07:00; not 2027-01-01.")
     ] = "",
+    template: Annotated[str | None, typer.Option(help="A file in place of the platform's post template.")] = None,
+    always_tag: Annotated[list[str] | None, typer.Option(help="A hashtag that stands first; repeat for more.")] = None,
+    never_tag: Annotated[list[str] | None, typer.Option(help="A hashtag never used; repeat for more.")] = None,
+    tags: Annotated[int | None, typer.Option(min=-1, max=30, help="Hashtags at most; -1 is the template's.")] = None,
+    utm: Annotated[
+        str | None, typer.Option(help="For the link, such as utm_source={platform}&utm_medium=social.")
+    ] = None,
+    disclaimer: Annotated[str | None, typer.Option(help="A last line for every post.")] = None,
+    warning: Annotated[str | None, typer.Option(help="Content warning, where the platform has one.")] = None,
+    sensitive: Annotated[
+        list[str] | None, typer.Option(help="A topic that calls for the content warning; repeat for more.")
+    ] = None,
+    source: Annotated[
+        str, typer.Option(help="The words are for articles of this host only, such as example.org.")
+    ] = "",
     workspace: Workspace = "",
 ) -> None:
-    """Set an account's time zone, or when it posts by slot."""
+    """Set an account's time zone, when it posts by slot, or how it speaks; an empty value takes a setting away."""
     from worker import schedule  # noqa: PLC0415
+    from worker.pipeline.plan import speaking  # noqa: PLC0415
 
+    said: dict[str, Any] = {
+        "template": template and _text_of(template),
+        "always": always_tag,
+        "never": never_tag,
+        "hashtags": tags,
+        "utm": utm,
+        "disclaimer": disclaimer,
+        "warning": warning,
+        "sensitive": sensitive,
+    }
     with _parts() as parts:
         found = parts.accounts.find(account, _workspace(workspace))
         if zone:
             found = dataclasses.replace(found, zone=schedule.zone_of(zone).key)
         if calendar:
             found = dataclasses.replace(found, calendar=schedule.read_calendar(calendar))
+        found = speaking(found, source, {k: v for k, v in said.items() if v is not None})
         parts.records.save_account(found)
     out.print(f"{found.id} posts in {found.zone}", markup=False)
+
+
+def _text_of(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise HandbillError(f"{path} cannot be read", why=str(getattr(error, "strerror", "") or error)) from None
 
 
 @accounts_cli.command("remove")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
 
@@ -119,6 +120,29 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """How posts differ from their platform's template: ``template`` in its place, hashtags (without ``#``) that stand
+    first or never, and how many at most; ``utm`` query parameters for the link, in which ``{platform}`` and
+    ``{account}`` may stand; a ``disclaimer`` line; a content ``warning`` where the platform has one, for articles that
+    name one of ``sensitive`` (any article if there are none).
+    """
+
+    template: str = ""
+    always: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    hashtags: int | None = None
+    utm: str = ""
+    disclaimer: str = ""
+    warning: str = ""
+    sensitive: tuple[str, ...] = ()
+
+    def over(self, other: Voice) -> Voice:
+        """This voice, and ``other`` where this one says nothing."""
+        said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        return replace(other, **said)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """When an account posts: wall times by weekday (0 = Monday), minutes between posts, quiet hours, dates to skip."""
 
@@ -136,7 +160,8 @@ class Calendar:
 class Account:
     """One account on one platform. ``settings`` are public values; secrets live encrypted in the store.
 
-    ``limits`` and ``proof`` are what the instance said of itself, over what the adapter declares.
+    ``limits`` and ``proof`` are what the instance said of itself, over what the adapter declares. ``voices`` are by
+    the articles' host, such as ``example.org``; "" is for all.
     """
 
     id: str
@@ -149,8 +174,14 @@ class Account:
     proof: Proof | None = None
     zone: str = "UTC"
     calendar: Calendar = Calendar()
+    voices: dict[str, Voice] = field(default_factory=dict)
     rehearsal: bool = False
     active: bool = True
+
+    def voice(self, article: Article) -> Voice:
+        """How this account speaks of ``article``."""
+        host = (urlsplit(article.url).hostname or "").removeprefix("www.") if article.linkable else ""
+        return self.voices.get(host, Voice()).over(self.voices.get("", Voice()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 from rich.text import Text
 
-from worker.model import Account, Article, Content, Delivery, Event, Status
+from worker.model import Account, Article, Content, Delivery, Event, Status, StepKind
 
 COLOURS: Mapping[Status, str] = {
     Status.PUBLISHED: "green",
@@ -49,6 +49,7 @@ def delivery_json(delivery: Delivery) -> dict[str, Any]:
     """One delivery for machines; times in UTC, ISO 8601."""
     receipt = delivery.receipt
     step = delivery.steps[0] if delivery.steps else None
+    thread = [s.post.text for s in delivery.steps if s.kind in {StepKind.POST, StepKind.REPLY}]
     return {
         "id": delivery.id,
         "article": delivery.article,
@@ -63,6 +64,7 @@ def delivery_json(delivery: Delivery) -> dict[str, Any]:
         "version": delivery.version,
         "reason": delivery.reason,
         "text": step.post.text if step else "",
+        "parts": thread if len(thread) > 1 else [],
         "link": step.post.link if step else None,
         "media": [{"path": m.path, "width": m.width, "height": m.height, "alt": m.alt} for m in step.post.media]
         if step

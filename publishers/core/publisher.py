@@ -91,6 +91,8 @@ class Publisher(ABC):
     """The platform's own address, where it has one for everybody; the setting ``server`` replaces it."""
     networked: ClassVar[bool] = True
     """Whether it speaks to a platform over the network; what does not needs no rehearsal."""
+    pulls: ClassVar[bool] = False
+    """Whether it fetches pictures itself, from ``Media.url``."""
     unverified: ClassVar[str] = ""
     """What nobody has checked against the real platform yet, for the capability table."""
 
@@ -109,6 +111,11 @@ class Publisher(ABC):
         """Everything that may be repeated: uploads, a draft. The result is stored before the commit."""
         del key
         return {"media": [self.upload(m) for m in post.media]} if post.media else {}
+
+    def draft(self, post: Post, key: str, reply_to: Receipt | None) -> Prepared:
+        """``prepare``, for a platform where what is prepared must know which message it answers."""
+        del reply_to
+        return self.prepare(post, key)
 
     def upload(self, media: Media) -> Any:
         """Give the platform one picture; returns its id there as JSON."""
@@ -140,6 +147,12 @@ class Publisher(ABC):
     def refresh(self) -> Mapping[str, str]:
         """Get a new token; returns the settings to keep. Raises Unauthorized if only a person can help."""
         raise Unauthorized(f"{self.label} does not accept the token; connect the account again")
+
+    @classmethod
+    def price(cls, post: Post) -> float:
+        """What the platform takes for sending this message, in US dollars; 0 where it takes nothing."""
+        del post
+        return 0.0
 
     def classify(self, answer: Answer) -> PublishError | None:
         """What this platform's answer means; override to read the platform's own codes. None = success."""

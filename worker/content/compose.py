@@ -8,8 +8,8 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
+from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, unquote_plus, urlsplit, urlunsplit
 
 import regex
 
@@ -33,6 +33,7 @@ FADE = 0.9  # how much of the worth of a ranked sentence the next one has
 TAG = 0.05  # what a hashtag is worth when the best sentence is worth 1
 READABLE = 40  # a title cut shorter than this (code points) says too little to save a hashtag
 LONGEST_TITLE = 1_000  # code points; what is longer is no title but text in its place
+PARTS = 9  # of a thread at most: one digit, and as much as anybody reads
 SAME = 0.7  # two texts with this share of content words in common say the same thing
 UNJOINED = frozenset({"zh", "ja", "th"})  # sentences follow each other without a space
 
@@ -63,7 +64,7 @@ POINTS = regex.compile(r"(?<=\.)(?=[\p{L}\p{M}\p{N}])|(?<=:)(?=//)")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
     """One finished post: ``length`` of ``limit`` in the platform's own counting, ``hashtags`` without ``#``, and the
-    article's sentences it uses, as they stand in the article.
+    article's sentences it uses, as they stand in the article; ``warnings`` are lines for who reads it before it goes.
     """
 
     post: Post
@@ -71,6 +72,7 @@ class Composed:
     limit: int
     hashtags: tuple[str, ...]
     sentences: tuple[Sentence, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def compose(
@@ -92,22 +94,17 @@ def compose(
     (without ``#``) and sentences not to use; ``variant`` counts the different posts the article gives, best first.
     Raises HandbillError if the template cannot be used.
     """
-    parsed = parse(template, f"The post template for {platform}")
     media = tuple(_with_alt(m, limits.alt) for m in media[: limits.media])
-    writer = _Writer(
-        template=parsed,
+    writer = _writer(
+        article,
+        content,
+        platform=platform,
         limits=limits,
+        template=template,
+        link=link,
+        hashtags=hashtags,
+        avoid=avoid,
         media=bool(media),
-        language=words.base(article.language),
-        title=_shown(article.title),
-        sentences=tuple(s for s in content.sentences if s.text not in avoid and _shown(s.text)),
-        tags=_usable(content.hashtags, avoid, parsed, limits, hashtags),
-        link=_whole(link) if link and limits.link_in_text else "",
-        fields={
-            "author": _shown(article.author),
-            "site": _shown(article.site),
-            "tags": ", ".join(_shown(t) for t in article.tags),
-        },
     )
     draft = writer.variant(variant)
     text, facets = writer.render(draft)
@@ -129,6 +126,72 @@ def compose(
         limit=limits.room(media=bool(media)),
         hashtags=draft.tags,
         sentences=draft.sentences,
+    )
+
+
+def thread(
+    article: Article,
+    content: Content,
+    *,
+    platform: str,
+    limits: Limits,
+    template: str,
+    link: str | None,
+    media: tuple[Media, ...],
+    hashtags: int | None = None,
+    avoid: frozenset[str] = frozenset(),
+) -> tuple[Composed, ...]:
+    """What ``compose`` makes, and after it the article's next best sentences in its order, each part with its number.
+
+    The first part alone has link, pictures and hashtags. One post without a number if there is nothing more to say.
+    """
+    told: dict[str, Any] = {"platform": platform, "limits": limits, "link": link, "hashtags": hashtags, "avoid": avoid}
+    first = compose(article, content, **told, template=template + _mark(1, PARTS), media=media)
+    writer = _writer(article, content, **told, template=template, media=False)
+    rest = writer.rest(first.sentences)
+    if not rest:
+        return (compose(article, content, **told, template=template, media=media),)
+    count = len(rest) + 1
+    parts = [compose(article, content, **told, template=template + _mark(1, count), media=media)]
+    for number, sentences in enumerate(rest, 2):
+        text = writer.summary(sentences) + _mark(number, count)
+        post = Post(text=text, language=words.base(article.language) or None)
+        room = limits.room(media=False)
+        parts.append(Composed(post=post, length=limits.length(text), limit=room, hashtags=(), sentences=sentences))
+    return tuple(parts)
+
+
+def _mark(number: int, count: int) -> str:
+    return f"\n\n{number}/{count}"
+
+
+def _writer(
+    article: Article,
+    content: Content,
+    *,
+    platform: str,
+    limits: Limits,
+    template: str,
+    link: str | None,
+    hashtags: int | None,
+    avoid: frozenset[str],
+    media: bool,
+) -> _Writer:
+    parsed = parse(template, f"The post template for {platform}")
+    return _Writer(
+        template=parsed,
+        limits=limits,
+        media=media,
+        language=words.base(article.language),
+        title=_shown(article.title),
+        sentences=tuple(s for s in content.sentences if s.text not in avoid and _shown(s.text)),
+        tags=_usable(content.hashtags, avoid, parsed, limits, hashtags),
+        link=_whole(link) if link and limits.link_in_text else "",
+        fields={
+            "author": _shown(article.author),
+            "site": _shown(article.site),
+            "tags": ", ".join(_shown(t) for t in article.tags),
+        },
     )
 
 
@@ -321,13 +384,38 @@ class _Writer:
                 break
             if any(self._same(sentence.text, t.text) for t in taken):
                 continue
-            tried = sorted([*taken, sentence], key=lambda s: (s.source_offset is None, s.source_offset or 0))
+            tried = sorted([*taken, sentence], key=_place)
             most = self.template.summary
-            if most is not None and self.limits.length(self._summary(tried)) > most:
+            if most is not None and self.limits.length(self.summary(tried)) > most:
                 continue
             if self._fits(Draft(title, tuple(tried), tags, self.link)):
                 taken = tried
         return tuple(taken)
+
+    def rest(self, said: Sequence[Sentence]) -> list[tuple[Sentence, ...]]:
+        """What the best sentences after those ``said`` fill, in the article's order: fewer parts than ``PARTS``."""
+        fresh: list[Sentence] = []
+        for sentence in self.sentences:
+            if len(fresh) == PARTS * REACH:
+                break
+            known = (self.title, *(s.text for s in (*said, *fresh)))
+            if not any(self._same(sentence.text, text) for text in known) and self._part_fits([sentence]):
+                fresh.append(sentence)
+        while len(parts := self._packed(sorted(fresh, key=_place))) >= PARTS:
+            fresh.pop()
+        return parts
+
+    def _packed(self, sentences: Sequence[Sentence]) -> list[tuple[Sentence, ...]]:
+        parts: list[tuple[Sentence, ...]] = []
+        for sentence in sentences:
+            if parts and self._part_fits([*parts[-1], sentence]):
+                parts[-1] = (*parts[-1], sentence)
+            else:
+                parts.append((sentence,))
+        return parts
+
+    def _part_fits(self, sentences: Sequence[Sentence]) -> bool:
+        return self.limits.fits(self.summary(sentences) + _mark(PARTS, PARTS), media=False)
 
     def _last_resort(self) -> Draft:
         """The title (where there is none, the best sentence) cut to what is left; a hashtag only if that is much."""
@@ -343,7 +431,7 @@ class _Writer:
     def _fits(self, draft: Draft) -> bool:
         return self.limits.fits(self.render(draft)[0], media=self.media)
 
-    def _summary(self, sentences: Sequence[Sentence]) -> str:
+    def summary(self, sentences: Sequence[Sentence]) -> str:
         between = "\n\n" if self.template.paragraphs else "" if self.language in UNJOINED else " "
         return between.join(_shown(s.text) for s in sentences)
 
@@ -351,7 +439,7 @@ class _Writer:
         """The text of a draft and what in it is a link or a hashtag."""
         values: dict[str, list[Piece]] = {name: [Piece(text)] for name, text in self.fields.items()}
         values["title"] = [Piece(draft.title)]
-        values["summary"] = [Piece(self._summary(draft.sentences))]
+        values["summary"] = [Piece(self.summary(draft.sentences))]
         values["link"] = [Piece(draft.link, "link", draft.link)]
         values["hashtags"] = [p for tag in draft.tags for p in (Piece(" "), Piece(f"#{tag}", "tag", tag))][1:]
         text = ""
@@ -382,6 +470,11 @@ class _Writer:
         if text not in self._terms:
             self._terms[text] = frozenset(words.terms(text, words.language(self.language)))
         return self._terms[text]
+
+
+def _place(sentence: Sentence) -> tuple[bool, int]:
+    """Where a sentence stands in the article; those that a model wrote come last, as they come."""
+    return sentence.source_offset is None, sentence.source_offset or 0
 
 
 def _fill(line: tuple[Piece, ...], values: Mapping[str, list[Piece]]) -> list[Piece]:
@@ -502,3 +595,19 @@ def tag_link(url: str, params: Mapping[str, str]) -> str:
     added = [f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in params.items()]
     query = "&".join(kept + added)
     return address + (f"?{query}" if query else "") + mark + fragment
+
+
+def parameters(query: str, names: Mapping[str, str]) -> dict[str, str]:
+    """The query parameters that ``query`` writes, ``{platform}`` and the like replaced by what ``names`` says.
+
+    Raises HandbillError if it cannot be read so.
+    """
+    filled = regex.sub(r"\{(\w+)\}", lambda m: quote(names[m[1]], safe="") if m[1] in names else m[0], query)
+    try:
+        given = dict(parse_qsl(filled, keep_blank_values=True, strict_parsing=True))
+    except ValueError:
+        given = {}
+    if not all(given) or not given or regex.search(r"[{}\s]", filled):
+        do = f"Write them like utm_source={{platform}}&utm_medium=social, with {', '.join(f'{{{n}}}' for n in names)}"
+        raise HandbillError(f"The parameters {query!r} cannot be used", do=do)
+    return given

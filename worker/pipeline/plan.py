@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -13,12 +14,13 @@ from urllib.parse import unquote, urlsplit
 import structlog
 
 import publishers
+from publishers.core import counting
 from publishers.core.limits import Limits
 from publishers.core.post import Media
 from worker import content as writing
-from worker.content import cards
+from worker.content import cards, checks
 from worker.content.article import extract
-from worker.content.compose import Composed, compose, load_template
+from worker.content.compose import Composed, compose, load_template, parameters, parse, tag_link, thread
 from worker.errors import BadSource, HandbillError, NotFound
 from worker.intake.fetch import fetch_bytes, read_source
 from worker.model import (
@@ -26,9 +28,11 @@ from worker.model import (
     Article,
     Content,
     Delivery,
+    Sentence,
     Status,
     Step,
     StepKind,
+    Voice,
     delivery_id,
     step_key,
 )
@@ -70,23 +74,60 @@ class Studio:
             self._warn("text", note)
         return article, content
 
-    def post(self, article: Article, content: Content, platform: str, limits: Limits, *, variant: int = 0) -> Composed:
-        """The finished post for one account: text that fits, facets, and pictures within the platform's limits."""
-        media = (self._card(article, limits),) if limits.media else ()
-        return compose(
-            article,
-            content,
-            platform=platform,
-            limits=limits,
-            template=load_template(platform, TEMPLATES / "posts"),
-            link=article.url if article.linkable else None,
-            media=media,
-            variant=variant,
-        )
-
     def post_for(self, article: Article, content: Content, account: Account, *, variant: int = 0) -> Composed:
-        """Exactly what ``account`` would send."""
-        return self.post(article, content, account.platform, limits_of(account), variant=variant)
+        """Exactly what ``account`` would send: text that fits, facets, and pictures within the platform's limits."""
+        asked = self._asked(article, content, account)
+        return self._checked(article, account, compose(article, **asked, variant=variant))
+
+    def thread_for(self, article: Article, content: Content, account: Account) -> tuple[Composed, ...]:
+        """Exactly what ``account`` would send as a thread; one post where the platform has none."""
+        if not limits_of(account).thread:
+            return (self.post_for(article, content, account),)
+        parts = thread(article, **self._asked(article, content, account))
+        return tuple(self._checked(article, account, part) for part in parts)
+
+    def variants(self, article: Article, content: Content, account: Account, most: int) -> tuple[Composed, ...]:
+        """At most so many different posts, best first, each with other sentences than those before it."""
+        asked = self._asked(article, content, account)
+        found: dict[tuple[Sentence, ...], Composed] = {}
+        texts: set[str] = set()
+        for number in itertools.count():
+            composed = compose(article, **asked, variant=number)
+            if len(found) == most or composed.post.text in texts:
+                break
+            texts.add(composed.post.text)
+            found.setdefault(composed.sentences, composed)
+        return tuple(self._checked(article, account, c) for c in found.values())
+
+    def _asked(self, article: Article, content: Content, account: Account) -> dict[str, Any]:
+        """What ``compose`` is told of an account, its voice included."""
+        limits, voice = limits_of(account), account.voice(article)
+        template = voice.template or load_template(account.platform, TEMPLATES / "posts")
+        if warning := _warning(article, voice, limits):
+            limits = dataclasses.replace(limits, text=max(1, limits.text - limits.length(warning)))
+        return {
+            "content": dataclasses.replace(content, hashtags=(*voice.always, *content.hashtags)),
+            "platform": account.platform,
+            "limits": limits,
+            "template": _disclaimed(template, voice),
+            "link": _link(article, account, voice),
+            "media": (self._card(article, limits),) if limits.media else (),
+            "hashtags": voice.hashtags,
+            "avoid": frozenset(voice.never),
+        }
+
+    def _checked(self, article: Article, account: Account, composed: Composed) -> Composed:
+        """``composed`` with its content warning, and with what a reader would stumble over."""
+        limits, voice = limits_of(account), account.voice(article)
+        post = dataclasses.replace(composed.post, warning=_warning(article, voice, limits))
+        found = checks.article_warnings(article, [s.text for s in composed.sentences])
+        for line in found:
+            self._warn("words", line)
+        sensitive = voice.sensitive if limits.warning and not post.warning else ()
+        own = checks.post_warnings(article, post.text, sensitive=sensitive)
+        for line in own:
+            self._warn("words", f"{account.id}: {line}")
+        return dataclasses.replace(composed, post=post, warnings=(*found, *own))
 
     def _card(self, article: Article, limits: Limits) -> Media:
         mime = "image/jpeg" if "image/jpeg" in limits.media_types else limits.media_types[0]
@@ -159,8 +200,11 @@ class Planner:
         due: Callable[[Account, str], When],
         share: int = 0,
         approve: bool = False,
+        thread: bool = False,
     ) -> list[Delivery]:
         """One delivery per account, due when ``due(account, delivery)`` says; those that exist are left alone.
+
+        With ``thread`` it is a message and its replies, where the platform has them.
 
         Returns all of the article's deliveries on these accounts, whether they are new or were there.
         """
@@ -174,13 +218,10 @@ class Planner:
             except NotFound:
                 self._records.link_delivery(article.id, identity)
             when = due(account, identity)
-            composed = self.studio.post_for(article, content, account, variant=share)
-            step = Step(
-                kind=StepKind.POST,
-                ordinal=0,
-                key=step_key(identity, StepKind.POST, 0, 1),
-                post=composed.post,
-            )
+            if thread:
+                parts = self.studio.thread_for(article, content, account)
+            else:
+                parts = (self.studio.post_for(article, content, account, variant=share),)
             delivery = Delivery(
                 id=identity,
                 article=article.id,
@@ -192,7 +233,7 @@ class Planner:
                 wall=when.wall,
                 zone=when.zone,
                 share=share,
-                steps=(step,),
+                steps=_steps(identity, parts),
             )
             moved = " (moved by a clock change)" if when.shifted else ""
             self._deliveries.create(delivery, note=f"planned for {when.wall or 'now'} {when.zone}{moved}")
@@ -200,14 +241,70 @@ class Planner:
         return planned
 
 
-def platform_post(studio: Studio, article: Article, content: Content, platform: str) -> Composed:
-    """The post for a platform with the limits its adapter declares; raises HandbillError for an unknown name."""
-    try:
-        limits = publishers.load(platform).limits
-    except KeyError:
+def _steps(delivery: str, parts: Sequence[Composed]) -> tuple[Step, ...]:
+    """The message, then each part of its thread as an answer to the one before."""
+    kinds = [StepKind.POST] + [StepKind.REPLY] * (len(parts) - 1)
+    return tuple(
+        Step(kind=kind, ordinal=number, key=step_key(delivery, kind, number, 1), post=part.post)
+        for number, (kind, part) in enumerate(zip(kinds, parts, strict=True))
+    )
+
+
+def platform_account(platform: str, workspace: str) -> Account:
+    """An account as the platform's adapter declares it, for a preview; raises HandbillError for an unknown name."""
+    if platform not in publishers.names():
         do = f"Use one of: {', '.join(publishers.names())}"
-        raise HandbillError(f"There is no platform {platform}", do=do) from None
-    return studio.post(article, content, platform, limits)
+        raise HandbillError(f"There is no platform {platform}", do=do)
+    return Account(id=f"{workspace}.{platform}", platform=platform, name=platform, workspace=workspace, rehearsal=True)
+
+
+def speaking(account: Account, host: str, said: Mapping[str, Any]) -> Account:
+    """``account`` with fields of its voice changed, for articles of ``host`` or all ("").
+
+    Empty values (of ``hashtags``, -1) take back what was said. Raises HandbillError if a value cannot be used.
+    """
+    changes: dict[str, Any] = {}
+    for name, value in said.items():
+        if name == "hashtags":
+            changes[name] = None if value < 0 else value
+        elif isinstance(value, str):
+            changes[name] = value.strip()
+        else:
+            words = (v.strip() for v in value)
+            changes[name] = tuple(v.lstrip("#") if name in {"always", "never"} else v for v in words if v)
+    host = host.lower().removeprefix("www.")
+    voice = dataclasses.replace(account.voices.get(host, Voice()), **changes)
+    for tag in voice.always:
+        if counting.hashtags(f"#{tag}") != [(0, len(tag) + 1)]:
+            raise HandbillError(f"#{tag} is no hashtag", do="Write it without spaces and signs, such as CityNews")
+    template = voice.template or load_template(account.platform, TEMPLATES / "posts")
+    parse(_disclaimed(template, voice), "The account's template or disclaimer")
+    if voice.utm:
+        parameters(voice.utm, _names(account))
+    voices = {**account.voices, host: voice}
+    return dataclasses.replace(account, voices={h: v for h, v in voices.items() if v != Voice()})
+
+
+def _disclaimed(template: str, voice: Voice) -> str:
+    return template + (f"\n\n{voice.disclaimer}" if voice.disclaimer else "")
+
+
+def _names(account: Account) -> dict[str, str]:
+    """What a link's parameters may speak of."""
+    return {"platform": account.platform, "account": account.id.partition(".")[2]}
+
+
+def _warning(article: Article, voice: Voice, limits: Limits) -> str:
+    """The content warning of a post about ``article``, if it has one."""
+    wanted = limits.warning and (not voice.sensitive or checks.mentioned(article, voice.sensitive))
+    return voice.warning if wanted else ""
+
+
+def _link(article: Article, account: Account, voice: Voice) -> str | None:
+    """The address that readers open: the article's, with the account's parameters."""
+    if not article.linkable:
+        return None
+    return tag_link(article.url, parameters(voice.utm, _names(account))) if voice.utm else article.url
 
 
 def _draw(article: Article, size: tuple[int, int], most: int, mime: str, photo: bytes | None) -> cards.Card:
@@ -233,19 +330,22 @@ def _write_once(path: Path, content: bytes) -> None:
     part.replace(path)
 
 
-def composed_json(platform: str, composed: Composed) -> dict[str, Any]:
-    """One entry of ``posts`` in the JSON that ``preview`` prints."""
-    post = composed.post
+def composed_json(account: Account, parts: Sequence[Composed]) -> dict[str, Any]:
+    """One entry of ``posts`` in the JSON that ``preview`` prints; ``parts`` are a post, or a thread's."""
+    first, post = parts[0], parts[0].post
     return {
-        "platform": platform,
+        "platform": account.platform,
         "text": post.text,
-        "length": composed.length,
-        "limit": composed.limit,
-        "hashtags": [f"#{t}" for t in composed.hashtags],
+        "length": first.length,
+        "limit": first.limit,
+        "hashtags": [f"#{t}" for t in first.hashtags],
         "link": post.link,
         "media": [
             {k: getattr(m, k) for k in ("path", "width", "height", "alt")} | {"bytes": m.size} for m in post.media
         ],
         "facets": [dataclasses.asdict(f) for f in post.facets],
-        "parts": [],
+        "parts": [p.post.text for p in parts] if len(parts) > 1 else [],
+        "warning": post.warning,
+        "warnings": list(dict.fromkeys(w for p in parts for w in p.warnings)),
+        "cost": round(sum(publishers.load(account.platform).price(p.post) for p in parts), 4),
     }

@@ -26,11 +26,13 @@ def share(
     at: str = "now",
     approve: bool = False,
     stagger: float = 0,
+    thread: bool = False,
     stdin: BinaryIO | None = None,
 ) -> tuple[Article, list[Delivery]]:
     """Read ``source``, plan it on the named accounts (none = every active one) for ``at``; raises HandbillError.
 
     ``at`` is ``now``, an ISO time, or ``slot``: each account's next free one. ``stagger`` minutes lie between accounts.
+    ``thread`` says more in replies of its own, where the platform has them.
 
     Everything is checked before anything is stored, so a refused share leaves nothing behind.
     """
@@ -56,7 +58,7 @@ def share(
         parts.records.reserve(account, delivery, when.instant, gap=0)
         return when
 
-    return article, parts.planner.plan(article.id, chosen, due=due, approve=approve)
+    return article, parts.planner.plan(article.id, chosen, due=due, approve=approve, thread=thread)
 
 
 def _slot(records: Records, account: Account, delivery: str, after: datetime) -> schedule.When:
