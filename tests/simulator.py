@@ -76,6 +76,7 @@ class SeamedStore(Store):
 
     seam = staticmethod(lambda name: None)
     accident = staticmethod(lambda name: None)
+    seen = staticmethod(lambda name, answer: None)
 
     def _pipe(self, calls, *commands):
         name = calls[0][0]
@@ -84,6 +85,7 @@ class SeamedStore(Store):
         if fault == "down":
             raise redis.ConnectionError("down")
         answer = super()._pipe(calls, *commands)
+        self.seen(name, answer)
         if fault == "answer lost":
             raise redis.ConnectionError("answer lost")
         if fault == "asked again":
@@ -223,7 +225,7 @@ class Simulation:
         self.clock = Clock()
         self.store = store
         store.client.flushdb()
-        store.seam, store.accident = self.seam, self.accident
+        store.seam, store.accident, store.seen = self.seam, self.accident, self.seen
         self.settings = Settings(
             request_seconds=5, spare_seconds=15, settle_seconds=SETTLE, wake_seconds=20, attempts=6, stale_hours=10_000
         )
@@ -332,6 +334,11 @@ class Simulation:
 
     # Who runs when
 
+    def seen(self, name, answer):
+        """Remember what a worker took up of its own accord, even if it never learned of it."""
+        if name == "take" and answer[0] and getcurrent().parent is not None:
+            getcurrent().delivery = answer[0][0].decode()
+
     def disturb(self, actor):
         """From here on nobody can say whether what this worker was about to send was sent."""
         if actor.delivery in self.plans:
@@ -344,7 +351,7 @@ class Simulation:
 
         actor = greenlet(life)
         actor.name = f"{name} {len(self.trace)}"
-        actor.delivery, actor.where = args[0] if args else "", ""
+        actor.delivery, actor.where = "", ""
         self.actors.append(actor)
         self.resume(actor)
 
@@ -409,7 +416,14 @@ class Simulation:
         if fate > 0.1:
             self.broker.remove(delivery)
         if fate < 0.95:
-            self.start("look", self.engine.publish, delivery)
+            self.start("look", self.look, delivery)
+
+    def look(self, delivery):
+        """What the task does: one delivery it was woken for, then whatever else is due."""
+        getcurrent().delivery = delivery
+        self.engine.publish(delivery)
+        while self.dice.random() < 0.5 and self.engine.publish_next():
+            pass
 
     def leap(self):
         """To an instant at which something is due."""
@@ -499,6 +513,7 @@ class Simulation:
             for actor in list(self.actors):
                 self.kill(actor)
             self.store.seam = self.store.accident = lambda name: None
+            self.store.seen = lambda name, answer: None
 
     def calm(self):
         """No more faults and kills: everything must come to its end."""
@@ -508,7 +523,7 @@ class Simulation:
             self.start("tick", self.engine.tick)
             while self.actors or self.broker:
                 if self.broker:
-                    self.start("look", self.engine.publish, self.broker.pop())
+                    self.start("look", self.look, self.broker.pop())
                 if self.actors:
                     self.resume(self.dice.choice(self.actors))
             for scope in self.deliveries.paused():

@@ -20,7 +20,7 @@ FATES = (
     "unauthorized",
 )
 STEPS = {
-    *(f"{when} {trip}" for trip in ("claim", "wake", "begin", "keep", "intent", "finish", "pause") for when in ("before", "after")),
+    *(f"{when} {trip}" for trip in ("claim", "wake", "begin", "take", "keep", "intent", "finish", "pause") for when in ("before", "after")),
     "before send",
     "hanging",
     "answering",
@@ -56,6 +56,7 @@ class Lives(Simulation):
                 self.engine.tick()
                 while self.broker:
                     self.engine.publish(self.broker.pop())
+                    self.engine.publish_next()
                 for scope in self.deliveries.paused():
                     self.deliveries.resume(scope)
         except Killed:
@@ -86,7 +87,7 @@ def test_a_process_may_end_at_any_step(store, kind):
         for step in range(1, steps + 1):
             world, _ = lives(store, kind, fate, step)
             ended |= world.ended_at
-    assert ended == STEPS
+    assert ended == (STEPS if kind == "A2" else STEPS - {"before keep", "after keep"}), "only drafts are kept"
 
 
 @pytest.mark.nightly

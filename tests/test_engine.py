@@ -572,3 +572,34 @@ def test_a_connection_that_came_too_late_has_sent_nothing():
 
     with pytest.raises(httpcore.ConnectTimeout):
         stream.write(b"POST / HTTP/1.1\r\n")
+
+
+def test_a_worker_with_nothing_to_do_takes_up_what_is_due_without_a_message(house):
+    delivery = house.plan()
+    house.plan("Later", due=datetime.now(UTC) + timedelta(minutes=5))
+
+    assert house.engine.publish_next() == Status.PUBLISHED
+    assert house.engine.publish_next() == ""
+    assert house.status(delivery) == Status.PUBLISHED
+
+
+def test_what_is_stopped_does_not_stand_in_the_way_of_what_is_due_after_it(house):
+    other = Account(id="main.other", platform="fake", name="Other", proof=Proof(kind=ProofClass.A))
+    house.records.save_account(other)
+    for number in range(60):
+        house.plan(f"Stopped {number}", due=datetime.now(UTC) - timedelta(hours=1))
+    house.deliveries.pause("account:main.fake", until=None, why="stopped")
+    house.account = other
+    delivery = house.plan()
+
+    while house.engine.publish_next() != Status.PUBLISHED:
+        pass
+    assert house.status(delivery) == Status.PUBLISHED
+    assert len(house.world.sent) == 1
+
+
+def test_a_worker_whose_hands_are_full_wakes_nobody(house):
+    house.plan()
+
+    assert house.engine.tick(0) == 0
+    assert house.engine.tick(1) == 1

@@ -8,7 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from publishers.core.post import Post
 from tests.simulator import Clock, seamed_store
@@ -123,6 +131,27 @@ class Machine(RuleBasedStateMachine):
             assert (turn.fence, turn.uncertain) == (model.fence, model.uncertain)
             return turn
         return Turn(self.deliveries.get(name), model.fence - 1, uncertain=False, looks=0)
+
+    @rule(target=turns, shard=st.integers(0, keys.SHARDS - 1))
+    def take(self, shard):
+        """Whoever has nothing to do takes what is due; what is stopped is put off on the way."""
+        now = self.clock.ms
+        ready = {n for n, m in self.models.items() if m.look is not None and m.look <= now}
+        turn = self.deliveries.take(lease=LEASE, stale=10_000_000, shard=shard)
+        free = {n for n in ready if not self.stopped(self.models[n])}
+        assert (turn.delivery.id in free) if turn else not free
+        for name in ready - free:
+            score = self.store.client.zscore(f"{keys.root(keys.shard(name))}due", name)
+            assert score in {self.models[name].look, now + 30_000}
+            self.models[name].look = int(score)
+        if not turn:
+            return multiple()
+        model = self.models[turn.delivery.id]
+        model.fence += 1
+        model.look, model.lease = None, now + int(LEASE * 1000)
+        model.status = S.PREPARING if model.status is S.SCHEDULED else model.status
+        assert (turn.fence, turn.uncertain) == (model.fence, model.uncertain)
+        return turn
 
     def stopped(self, model):
         return bool(self.paused & {"all", f"account:{model.account}"})

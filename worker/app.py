@@ -93,10 +93,14 @@ class Pulse:
             self.running -= 1
             self.last = time.monotonic()
 
+    def beat(self) -> None:
+        """One more sign."""
+        self.last = time.monotonic()
+
 
 pulse = Pulse()
 nudge = threading.Event()
-_stop = threading.Event()
+stopping = threading.Event()
 
 
 def _wake(delivery: str) -> None:
@@ -117,14 +121,14 @@ def _depth() -> int:
 
 def tick_loop(every: float) -> None:
     """Tick until the worker stops: at once when a task starts, at the latest after ``every`` seconds."""
-    while not _stop.is_set():
+    while not stopping.is_set():
         nudge.wait(every)
         nudge.clear()
         try:
-            engine().tick()
+            engine().tick(settings().publish_threads - pulse.running)
         except Exception as error:  # noqa: BLE001 - Redis or the broker is away; the next tick tries again
             log.warning("tick failed", error=type(error).__name__, reason=str(error)[:200])
-            _stop.wait(1.0)
+            stopping.wait(1.0)
 
 
 def canary_loop(name: str, deaf: Callable[[], bool]) -> None:
@@ -132,7 +136,7 @@ def canary_loop(name: str, deaf: Callable[[], bool]) -> None:
 
     A worker may answer `inspect ping` and still consume nothing (celery#10302, kombu#2492).
     """
-    while not _stop.wait(CANARY_EVERY):
+    while not stopping.wait(CANARY_EVERY):
         if deaf():
             log.error("nothing consumed, leaving to be restarted", worker=name)
             os._exit(EXIT_DEAF)
@@ -181,7 +185,7 @@ def _ready(sender: Any, **_: Any) -> None:
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]  # Celery publishes no types
 def _stopping(**_: Any) -> None:
-    _stop.set()
+    stopping.set()
 
 
 def run_worker(queue: str, name: str) -> int:

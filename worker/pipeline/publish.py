@@ -18,6 +18,7 @@ from worker.model import Account, Delivery, Status, Step, StepKind
 from worker.pipeline.accounts import Accounts, proof_of
 from worker.settings import Settings
 from worker.store.deliveries import WAITING_MOST, Deliveries, Turn
+from worker.store.keys import SHARDS
 from worker.store.records import Records
 
 log = structlog.get_logger()
@@ -64,10 +65,13 @@ class Engine:
         self._now = now
         self._rng = rng
 
-    def tick(self) -> int:
-        """Wake what is due and mend what lost workers left; any number of callers do no harm. Returns how many."""
+    def tick(self, free: int = WAITING_MOST) -> int:
+        """Wake what is due and mend what lost workers left; any number of callers do no harm. Returns how many.
+
+        ``free`` is how many more posts this worker could take up at once: with none, nothing is woken.
+        """
         ids = self._deliveries.claim(
-            most=max(0, WAITING_MOST - self._depth()),
+            most=min(free, WAITING_MOST - self._depth()) if free > 0 else 0,
             settle=self._settings.settle_seconds or Proof(kind=ProofClass.C).settle.total_seconds(),
             wake=self._settings.wake_seconds,
         )
@@ -80,13 +84,23 @@ class Engine:
 
         Safe to call any number of times, at any time, from any number of workers.
         """
-        turn = self._deliveries.begin(
-            delivery, lease=self._settings.lease_seconds, stale=self._settings.stale_hours * 3600
-        )
-        if isinstance(turn, str):
-            return turn
+        turn = self._deliveries.begin(delivery, lease=self._settings.lease_seconds, stale=self._stale)
+        return turn if isinstance(turn, str) else self._work(turn)
+
+    def publish_next(self) -> str:
+        """Take up whatever is due next, without a wake-up; empty if nothing is."""
+        shard = self._rng.randrange(SHARDS)
+        turn = self._deliveries.take(lease=self._settings.lease_seconds, stale=self._stale, shard=shard)
+        return self._work(turn) if turn else ""
+
+    @property
+    def _stale(self) -> float:
+        return self._settings.stale_hours * 3600
+
+    def _work(self, turn: Turn) -> str:
+        """Do what the status of a delivery asks for; returns the one it has then."""
         with structlog.contextvars.bound_contextvars(
-            delivery=delivery,
+            delivery=turn.delivery.id,
             article=turn.delivery.article,
             account=turn.delivery.account,
             attempt=turn.delivery.attempts + 1,
@@ -129,7 +143,8 @@ class Engine:
     def _prepare(self, turn: Turn, step: Step, publisher: Publisher) -> Step:
         if step.prepared is None and step.kind not in {StepKind.EDIT, StepKind.DELETE}:
             step = dataclasses.replace(step, prepared=dict(publisher.prepare(step.post, step.key)))
-            self._deliveries.keep(turn, _with(turn.delivery, step))
+            if step.prepared:
+                self._deliveries.keep(turn, _with(turn.delivery, step))
         return step if step.at else dataclasses.replace(step, at=self._now())
 
     def _spend(self, account: Account, publisher: Publisher) -> None:

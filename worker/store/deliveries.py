@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 from pydantic import TypeAdapter
 
@@ -207,17 +207,18 @@ class Deliveries:
 
     def begin(self, delivery: str, *, lease: float, stale: float) -> Turn | str:
         """Start working on a delivery that is due; a word says why it is not our turn. Seconds."""
-        held = self._line(Status.HELD, "too late to send unasked; review it")
-        answer = self._store.run(
-            "begin", keys.shard(delivery), delivery, self._at(), int(lease * 1000), int(stale * 1000), PAUSED_MS, held
-        )
-        word = answer[0].decode()
-        if word != "ok":
-            return cast("str", word)
-        pairs = iter(answer[2])
-        fields = dict(zip(pairs, pairs, strict=True))
-        found = _delivery(delivery, fields, answer[3])
-        return Turn(found, int(answer[1]), fields.get(b"uncertain") == b"1", int(fields.get(b"looks", b"0")))
+        answer = self._store.run("begin", keys.shard(delivery), delivery, self._at(), *self._terms(lease, stale))
+        return _turn(delivery, answer)
+
+    def take(self, *, lease: float, stale: float, shard: int) -> Turn | None:
+        """Start working on whatever is due next, looking in ``shard`` first; None if nothing is. Seconds."""
+        for number in range(shard, shard + keys.SHARDS):
+            answer = self._store.run("take", number % keys.SHARDS, self._at(), *self._terms(lease, stale))
+            if answer:
+                turn = _turn(answer[0].decode(), answer[1])
+                assert isinstance(turn, Turn)
+                return turn
+        return None
 
     def keep(self, turn: Turn, steps: tuple[Step, ...]) -> bool:
         """Store what must not be lost before the next request; False if the lease is somebody else's now."""
@@ -344,9 +345,24 @@ class Deliveries:
     def _now_ms(self) -> int:
         return self._store.now_ms() if self._clock is None else self._clock()
 
+    def _terms(self, lease: float, stale: float) -> tuple[object, ...]:
+        held = self._line(Status.HELD, "too late to send unasked; review it")
+        return int(lease * 1000), int(stale * 1000), PAUSED_MS, held
+
     def _line(self, status: Status, note: str, attempt: int = 0) -> str:
         # The script puts the instant in front, by the server's clock.
         return json.dumps([status, note, attempt], ensure_ascii=False)
+
+
+def _turn(delivery: str, answer: list[Any]) -> Turn | str:
+    """What the script ``begin`` answered."""
+    word = cast("bytes", answer[0]).decode()
+    if word != "ok":
+        return word
+    pairs = iter(answer[2])
+    fields = dict(zip(pairs, pairs, strict=True))
+    found = _delivery(delivery, fields, answer[3])
+    return Turn(found, int(answer[1]), fields.get(b"uncertain") == b"1", int(fields.get(b"looks", b"0")))
 
 
 def _advice(status: str) -> str:
