@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     broker_url: str = Field("", description="Celery's broker; empty uses the same server as the truth.")
     host: str = Field("127.0.0.1", description="Address the web page listens on.")
     port: int = Field(8484, ge=1, le=65535, description="Port the web page listens on.")
+    public_url: str = Field(
+        "", description="Where the internet reaches the web page; platforms that fetch pictures themselves need it."
+    )
     rehearsal_port: int = Field(0, ge=0, le=65535, description="Port of the rehearsal platforms; 0 is `port` + 1.")
     rehearsal_url: str = Field("", description="Where the rehearsal platforms answer; empty is this machine.")
     secret_key: SecretStr = Field(
@@ -63,6 +66,14 @@ class Settings(BaseSettings):
     model_name: str = Field("", description="The model's name there.")
     model_key: SecretStr = Field(SecretStr(""), description="The endpoint's key, if it wants one.")
     model_seconds: float = Field(30.0, gt=0, le=300, description="Total deadline of one question to the model.")
+    shortener: str = Field(
+        "",
+        pattern="^(|dub|shortio|yourls|kutt)$",
+        description="Makes links short: `dub`, `shortio`, `yourls` or `kutt`.",
+    )
+    shortener_url: str = Field("", description="Your own server of it, if you have one.")
+    shortener_key: SecretStr = Field(SecretStr(""), description="Its key (YOURLS: the signature).")
+    shortener_domain: str = Field("", description="The short links' domain, if it has several (Short.io: always).")
     trial: bool = Field(False, description="Accept a Redis whose persistence or eviction settings can lose posts.")
     log: str = Field("info", pattern="^(debug|info|warning|error)$", description="Log level.")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -91,9 +90,9 @@ class Studio:
         asked = self._asked(article, content, account)
         found: dict[tuple[Sentence, ...], Composed] = {}
         texts: set[str] = set()
-        for number in itertools.count():
-            composed = compose(article, **asked, variant=number)
-            if len(found) == most or composed.post.text in texts:
+        while len(found) < most:
+            composed = compose(article, **asked, variant=len(texts))
+            if composed.post.text in texts:
                 break
             texts.add(composed.post.text)
             found.setdefault(composed.sentences, composed)
@@ -110,11 +109,23 @@ class Studio:
             "platform": account.platform,
             "limits": limits,
             "template": _disclaimed(template, voice),
-            "link": _link(article, account, voice),
+            "link": self._link(article, account, voice),
             "media": (self._card(article, limits),) if limits.media else (),
             "hashtags": voice.hashtags,
             "avoid": frozenset(voice.never),
         }
+
+    def _link(self, article: Article, account: Account, voice: Voice) -> str | None:
+        """The address that readers open: the article's with the account's parameters, made short for real readers."""
+        if not article.linkable:
+            return None
+        link = tag_link(article.url, parameters(voice.utm, _names(account))) if voice.utm else article.url
+        if account.rehearsal or not publishers.load(account.platform).networked:
+            return link
+        link, why = self._services.short(link, account.id)
+        if why:
+            self._warn("link", why)
+        return link
 
     def _checked(self, article: Article, account: Account, composed: Composed) -> Composed:
         """``composed`` with its content warning, and with what a reader would stumble over."""
@@ -298,13 +309,6 @@ def _warning(article: Article, voice: Voice, limits: Limits) -> str:
     """The content warning of a post about ``article``, if it has one."""
     wanted = limits.warning and (not voice.sensitive or checks.mentioned(article, voice.sensitive))
     return voice.warning if wanted else ""
-
-
-def _link(article: Article, account: Account, voice: Voice) -> str | None:
-    """The address that readers open: the article's, with the account's parameters."""
-    if not article.linkable:
-        return None
-    return tag_link(article.url, parameters(voice.utm, _names(account))) if voice.utm else article.url
 
 
 def _draw(article: Article, size: tuple[int, int], most: int, mime: str, photo: bytes | None) -> cards.Card:

@@ -6,16 +6,20 @@ import json
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from publishers.core.errors import PublishError
 from publishers.core.http import Http
 from worker.content import writer
 from worker.errors import HandbillError
 from worker.kept import Kept
 from worker.model import Article, Content
 from worker.settings import Settings
+from worker.shortener import SHORTENERS, shorten
+
+SHORTENER_SECONDS = 5.0  # a post does not wait long for a shorter link
 
 
 class Services:
-    """Asks a language model; ``http`` makes the client and is replaced in tests."""
+    """Asks a language model and a shortener of links; ``http`` makes the client and is replaced in tests."""
 
     def __init__(self, settings: Settings, *, http: Callable[..., Http] = Http) -> None:
         self._settings = settings
@@ -44,6 +48,27 @@ class Services:
             return self._answers.put(answer, *question)
 
         return writer.rewrite(article, content, ask)
+
+    def short(self, link: str, account: str) -> tuple[str, str]:
+        """The short link for ``link`` on ``account``, the same for ever, and ""; without one ``link``, and why."""
+        config = self._settings
+        if not config.shortener:
+            return link, ""
+        server = config.shortener_url or SHORTENERS[config.shortener].home
+        if not server:
+            raise HandbillError("HANDBILL_SHORTENER is set alone", do="Set HANDBILL_SHORTENER_URL too")
+        question = ("short", config.shortener, server, config.shortener_domain, account, link)
+        if (kept := self._answers.get(*question)) is not None:
+            return kept, ""
+        key = config.shortener_key.get_secret_value()
+        try:
+            with self._client(server, key, seconds=SHORTENER_SECONDS) as http:
+                found = shorten(
+                    http, config.shortener, server=server, key=key, domain=config.shortener_domain, link=link
+                )
+        except PublishError as error:
+            return link, f"The link was not shortened: {str(error).rstrip('.')}."
+        return self._answers.put(found, *question), ""
 
     def _client(self, url: str, key: str, *, seconds: float) -> Http:
         """A client for the service at ``url``, which whoever set it may have put on this machine."""
