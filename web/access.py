@@ -17,7 +17,8 @@ SCOPES = ("read", "write", "admin")
 """Each may do what those before it may."""
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-"""What a proxy adds: behind one, everybody's address is the proxy's own."""
+"""What a proxy adds: behind one, everybody's address is the proxy's own. No browser speaks HTTP/1.0; nginx, left to
+itself, adds none of these and does (https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_http_version)."""
 
 bearer = HTTPBearer(auto_error=False, description="A token made with `handbill tokens create`.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
@@ -105,7 +106,8 @@ def _is_here(request: Request) -> bool:
         name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     except ValueError:
         return False
-    return _loopback(peer) and _loopback(name) and not any(h in request.headers for h in FORWARDED)
+    forwarded = any(h in request.headers for h in FORWARDED) or request.scope["http_version"] == "1.0"
+    return _loopback(peer) and _loopback(name) and not forwarded
 
 
 def _loopback(host: str) -> bool:

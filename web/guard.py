@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 import structlog
+from fastapi import HTTPException
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,10 +18,6 @@ log = structlog.get_logger()
 
 BODY_MOST = 64_000
 """Bytes; the longest thing anyone has to say here is an address and a list of accounts."""
-
-
-class TooLarge(Exception):
-    """More was sent than anything here needs."""
 
 
 class Guard:
@@ -62,15 +59,13 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         size += len(message.get("body", b""))
         if size > BODY_MOST:
-            raise TooLarge
+            raise HTTPException(413, f"At most {BODY_MOST:,} bytes are taken here.")
         return message
 
     return bounded
 
 
 def _sorry(request: Request, error: Exception) -> Response:
-    if isinstance(error, TooLarge):
-        return problems.answer(request, 413, f"At most {BODY_MOST:,} bytes are taken here.")
     if line := lost(error):
         return problems.answer(request, 503, line, headers={"Retry-After": "5"})
     log.error("the web failed", path=request.url.path, exc_info=error)

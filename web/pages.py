@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
@@ -81,11 +82,8 @@ def show_queue(request: Request, parts: Parts, part: Annotated[Part, Query()]) -
 @router.post("/queue/{delivery}/{decision}")
 def decide(request: Request, parts: Parts, sent: Form, delivery: str, decision: str) -> Response:
     """What a person decides about a post; the queue is shown again with what came of it."""
-    there = sent.get("there", "").strip()
-    if decision == "resolve" and sent.get("answer") == "there" and not there:
-        raise HandbillError("Where is it?", do="Give the address or id of the post you found")
     if decision == "resolve":
-        decisions.resolve(parts.deliveries, delivery, there=there if sent.get("answer") == "there" else "")
+        decisions.resolve(parts.deliveries, delivery, there=_found(sent))
     elif decision in decisions.ORIGINS:
         getattr(decisions, decision)(parts.deliveries, delivery)
     else:
@@ -94,6 +92,14 @@ def decide(request: Request, parts: Parts, sent: Form, delivery: str, decision: 
     back = request.url_for("show_queue").path
     kept = show if show in status.GROUPS else "all"
     return RedirectResponse(f"{back}?show={kept}&open={delivery}&said={decision}#d-{render.anchor(delivery)}", 303)
+
+
+def _found(sent: Mapping[str, str]) -> str:
+    """Where a person found a parked post; empty if they said that it is not there, and only then."""
+    there = sent.get("there", "").strip()
+    if sent.get("answer") not in {"there", "again"} or (sent["answer"] == "there" and not there):
+        raise HandbillError("Where is it?", do="Give the address or id of the post you found")
+    return there if sent["answer"] == "there" else ""
 
 
 @router.get("/live", dependencies=local)
