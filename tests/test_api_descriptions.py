@@ -56,6 +56,29 @@ def test_discord_is_asked_what_its_openapi_description_allows():
         assert set(body) <= properties(told, schema), name
 
 
+def test_slack_is_asked_what_its_description_allows():
+    told = description("slack_web_openapi_v2.json")
+    # The description is of 2021 and knows neither of these: https://docs.slack.dev/reference/methods/chat.postMessage
+    # and https://docs.slack.dev/reference/methods/conversations.history do.
+    since = {"metadata", "include_all_metadata"}
+    undescribed = {"/files.getUploadURLExternal", "/files.completeUploadExternal"}
+    seen = set()
+    for name, step in steps("slack"):
+        request = step["request"]
+        if not request["url"].startswith("https://slack.com/api"):
+            continue  # the bytes of a picture, sent to the address that Slack names
+        path, _, query = request["url"].removeprefix("https://slack.com/api").partition("?")
+        seen.add(path)
+        if path in undescribed:
+            continue
+        parameters = told["paths"][path][request["method"].lower()]["parameters"]
+        known = {p["name"] for p in parameters} | since
+        needed = {p["name"] for p in parameters if p.get("required")} - {"token"}
+        sent = set(request.get("json", {})) | {pair.partition("=")[0] for pair in query.split("&") if pair}
+        assert needed <= sent <= known, name
+    assert seen > undescribed
+
+
 def properties(told, schema):
     """The names that a schema knows, wherever in it."""
     if "$ref" in schema:
@@ -71,3 +94,4 @@ def properties(told, schema):
 
 def test_a_description_that_is_there_belongs_to_a_platform_that_is_there():
     assert fixture("discord")
+    assert fixture("slack")

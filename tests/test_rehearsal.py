@@ -42,10 +42,12 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "discord": {"token": "token"},
     "linkedin": {"access_token": "token", "author": "urn:li:organization:77"},
     "mastodon": {"access_token": "token"},
+    "slack": {"bot_token": "token", "channel": "C0123"},
     "telegram": {"bot_token": "12:token", "chat_id": "@me"},
     "x": {"access_token": "token"},
 }
-TAGLESS = {"discord"}  # where a hashtag is a word like others
+TAGLESS = {"discord", "slack"}  # where a hashtag is a word like others
+FLAT = {"linkedin", "slack"}  # where every answer stands under the first post
 HERE = sorted(set(GIVEN) & set(publishers.names()))
 
 
@@ -176,14 +178,14 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world):
     third = send(adapter, Post(text="That is all."), 3, reply_to=second, root=first)
     one, two, three = world.seen()
     assert (one["reply_to"], two["reply_to"]) == (None, one["id"])
-    assert three["reply_to"] == (one["id"] if platform == "linkedin" else two["id"])  # its comments are flat
+    assert three["reply_to"] == (one["id"] if platform in FLAT else two["id"])
     for receipt in (third, second, first, first):  # the last one is gone already, which is as good
         adapter.delete(receipt)
     assert world.seen() == []
     assert len(world.seen(deleted=True)) == 3
 
 
-@pytest.mark.parametrize("platform", sorted({"discord", "linkedin", "telegram", "x"} & set(HERE)))
+@pytest.mark.parametrize("platform", sorted({"discord", "linkedin", "slack", "telegram", "x"} & set(HERE)))
 def test_what_the_platform_cannot_express_is_never_sent(platform, account, world):
     adapter = account(platform)
     for post in (Post(text="a", warning="Storm"), Post(text="b", visibility="unlisted")):
@@ -373,7 +375,7 @@ def test_linkedin_shows_a_link_as_a_card_of_its_own(account, world):
     }
 
 
-@pytest.mark.parametrize("platform", ["discord", "linkedin", "telegram"])
+@pytest.mark.parametrize("platform", ["discord", "linkedin", "slack", "telegram"])
 def test_a_post_can_be_corrected(platform, account, world, picture):
     adapter = account(platform)
     for number, media in enumerate([(), (picture,)], 1):
@@ -409,6 +411,49 @@ def test_telegram_s_token_stays_out_of_every_error(account):
     with pytest.raises(Unavailable) as caught:
         send(adapter, article_post(), 1)
     assert "very-secret" not in str(caught.value)
+
+
+def test_slack_turns_no_text_into_markup_and_calls_nobody(account, world):
+    text = "<!channel> <@U1> @here *no* _no_ `no` & <https://a.example|no> :smile: read more"
+    start = text.index("read")
+    facet = Facet(type="link", start=start, end=len(text), value="https://example.org/a")
+    send(account("slack"), Post(text=text, facets=(facet,)), 1)
+    (got,) = world.seen()
+    assert got["text"] == text
+    assert got["facets"] == [{"type": "link", "start": start, "end": len(text), "value": "https://example.org/a"}]
+
+
+def test_slack_is_looked_through_where_the_app_may_read_and_not_where_it_may_not(account):
+    assert account("slack").connect().proof.kind is ProofClass.B
+    blind = account("slack", bot_token="blind")
+    assert blind.connect().proof.kind is ProofClass.C
+    send(blind, article_post(), 1)
+    with pytest.raises(Unauthorized, match="missing_scope"):
+        blind.find(article_post(), Commit(key=key(1), at=AT))
+
+
+def test_slack_finds_its_mark_among_messages_that_say_the_same_on_any_page(account):
+    adapter = account("slack")
+    receipts = [send(adapter, article_post(), number) for number in range(105)]
+    for number in (0, 104):
+        assert adapter.find(article_post(), Commit(key=key(number), at=AT)) == (receipts[number],)
+    assert adapter.find(article_post(), Commit(key=key(105), at=AT)) == ()
+
+
+def test_slack_shows_a_link_by_itself_only_without_a_picture(account, world, picture):
+    adapter = account("slack")
+    send(adapter, article_post(), 1)
+    send(adapter, article_post(picture), 2)
+    assert [bool(p["card"]) for p in world.seen()] == [True, False]
+
+
+def test_slack_counts_what_readers_did_and_says_when_a_token_is_dead(account):
+    adapter = account("slack")
+    first = send(adapter, article_post(), 1)
+    send(adapter, Post(text="More"), 2, reply_to=first, root=first)
+    assert adapter.metrics(first) == {"likes": 0, "replies": 1}
+    with pytest.raises(Unauthorized, match="invalid_auth"):
+        account("slack", bot_token="expired")
 
 
 HOOK = "https://discord.com/api/webhooks/31/hook-token"
