@@ -319,10 +319,29 @@ def test_an_article_cannot_mention_tag_or_link(hostile):
 
 @pytest.mark.parametrize(
     "harmless",
-    ["The #1 reason", "C# and F#", "a@", "Is it 5 # 6?", "press #️⃣ now", "3.5 per cent", "U.S. and e.g. this"],
+    [
+        "The #1 reason",
+        "C# and F#",
+        "a@",
+        "Is it 5 # 6?",
+        "press #️⃣ now",
+        "3.5 per cent",
+        "U.S. and e.g. this",
+        "and/or",
+        "$5 a share",
+        "1/2 /",
+        "US$",
+    ],
 )
 def test_text_that_is_neither_is_left_alone(harmless):
     assert plain(harmless) == harmless
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("/start now", "/{}start now"), ("Buy $TSLA", "Buy ${}TSLA"), ("(/ban)", "(/{}ban)")]
+)
+def test_commands_and_names_of_stocks_are_only_words(text, shown):
+    assert plain(text) == shown.format(JOINER)
 
 
 @pytest.mark.parametrize(

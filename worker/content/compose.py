@@ -57,6 +57,8 @@ JOINER = "\u2060"
 SIGNS = regex.compile(
     r"[@＠](?=[\p{L}\p{M}\p{N}_!&])"
     r"|[#＃](?!\ufe0f?\u20e3)(?=[\p{M}\p{N}_\u200c\u200d\u00b7\u30fb]*\p{L}|[\p{M}_\u200c\u200d\u00b7\u30fb])"
+    # Commands and stocks: https://core.telegram.org/bots/api#messageentity, and "cashtags" in twitter-text
+    r"|(?<![\p{L}\p{M}\p{N}_/<>])/(?=[A-Za-z0-9_])|(?<![\p{L}\p{M}\p{N}_$])\$(?=[A-Za-z])"
 )
 POINTS = regex.compile(r"(?<=\.)(?=[\p{L}\p{M}\p{N}])|(?<=:)(?=//)")
 
@@ -503,7 +505,7 @@ def clean(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """``text`` in which no platform finds a mention, a hashtag or a link: only those a post marks itself count."""
+    """``text`` in which no platform finds a mention, hashtag, link or command: only what a post marks itself counts."""
     text = SIGNS.sub(lambda m: m[0] + JOINER, text)
     for start, end in reversed(counting.urls(text)):
         text = text[:start] + POINTS.sub(JOINER, text[start:end]) + text[end:]

@@ -1,0 +1,200 @@
+"""Whatever an article says, the request that an adapter sends holds no mention, hashtag, link, command or markup of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import publishers
+from publishers.core import counting
+from publishers.core.errors import PublishError
+from publishers.core.http import Http
+from publishers.core.post import Commit
+from worker.content.compose import compose, load_template, thread
+from worker.model import Article, Content, Sentence
+from worker.settings import TEMPLATES
+
+FIXTURES = Path(__file__).parent / "fixtures" / "publishers"
+LINK = "https://example.org/bees"
+HOSTILE = (
+    "@everyone", "@here", "＠ada", "@ada@evil.example", "<@123>", "<@!123>", "<@&45>", "<#67>", "<!channel>", "<!here>",
+    "<t:0:R>", "<:e:1>", "@[Ada](urn:li:person:1)", "{hashtag|\\#|Evil}", "{mention|Ada|1}", "#evil", "＃evil", "\\#evil",
+    "/start", "/ban@bot", "!kick", "$TSLA", "https://evil.com/x", "evil.com/login", "www.evil.com", "mailto:a@evil.com",
+    "tg://user?id=1", "<https://evil.com|here>", "[here](https://evil.com)", "<a href='https://evil.com'>x</a>",
+    "<b>bold</b>", "**bold**", "__under__", "*it*", "_it_", "~~no~~", "||spoiler||", "`code`", "```", "> quote", "# Head",
+    "- item", "\\", "\\\\", "\u202e", "\u200b@ada", "@\u200bada", "\ufeff#evil", "&#64;ada", "&lt;b&gt;", "\r\n/start",
+    "|", "{", "}", "(", "](", "👩🏽‍🚀@ada", "é#evil",
+)  # fmt: skip
+WORDS = st.sampled_from(HOSTILE) | st.sampled_from(["bees", "the hill", "1/2", "Straße", "蜂"]) | st.text(max_size=12)
+TEXTS = st.lists(WORDS, min_size=1, max_size=8).map(" ".join) | st.lists(WORDS, min_size=1, max_size=8).map("".join)
+
+
+class Body(httpx.SyncByteStream):
+    """An answer's bytes, as they come from a socket."""
+
+    def __iter__(self):
+        yield b"{}"
+
+
+def sent(platform, post):
+    """The JSON of the request with which the adapter makes ``post`` public."""
+    requests = []
+
+    def answer(request):
+        requests.append(request)
+        return httpx.Response(500, stream=Body())
+
+    told = json.loads((FIXTURES / f"{platform}.json").read_text())["settings"]
+    with Http(transport=httpx.MockTransport(answer)) as http:
+        adapter = publishers.load(platform)(told, http)
+        with pytest.raises(PublishError):
+            adapter.create(post, Commit(key="5e1fc0de" * 5, at=datetime(2026, 11, 24, tzinfo=UTC)))
+    (request,) = requests
+    return json.loads(request.content)
+
+
+def written(platform, title, sentences, *, template):
+    text = "\n\n".join(sentences)
+    article = Article(
+        id="main.1",
+        url=LINK,
+        title=title,
+        text=text,
+        author=title[:20],
+        site=title[:20],
+        tags=(title[:20],),
+        language="en",
+    )
+    content = Content(
+        short=text,
+        medium=text,
+        long=text,
+        sentences=tuple(Sentence(text=s, source_offset=text.find(s)) for s in sentences),
+        hashtags=("Bees", "NoTag"),
+        alt=title,
+    )
+    told = {"platform": platform, "limits": publishers.load(platform).limits, "link": LINK, "media": ()}
+    if publishers.load(platform).limits.thread:
+        return [c.post for c in thread(article, content, template=template, **told)]
+    return [compose(article, content, template=template, **told).post]
+
+
+def allowed(post):
+    """What the post itself marks: its one link and its own hashtags."""
+    assert {(f.type, f.value) for f in post.facets} <= {("link", LINK), ("tag", "Bees"), ("tag", "NoTag")}
+    return [post.text[f.start : f.end] for f in post.facets]
+
+
+def nothing_is_live(text, post):
+    """No link, hashtag or mention but the post's own, by the rules of those platforms that look for them themselves."""
+    known = allowed(post)
+    assert [text[a:b] for a, b in counting.urls(text)] == [k for k in known if k == LINK]
+    assert [text[a:b] for a, b in counting.hashtags(text)] == [k for k in known if k != LINK]
+    assert counting.mentions(text) == []
+    assert not counting.MASTODON_MENTION.search(text)
+    bare = text.replace(LINK, "")
+    assert not re.search(r"[@＠]\w", bare)
+    assert not re.search(r"(?<![\w/<>])/[A-Za-z0-9_]", bare)
+    assert not re.search(r"(?<![\w$])\$[A-Za-z]", bare)
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\u200b\ufeff\r]", text)
+
+
+def plain(platform, key):
+    def check(post):
+        body = sent(platform, post)
+        assert body[key] == post.text
+        nothing_is_live(body[key], post)
+        return body
+
+    return check
+
+
+def mastodon(post):
+    body = plain("mastodon", "status")(post)
+    assert "content_type" not in body  # some servers would read Markdown
+
+
+def bluesky(post):
+    record = sent("bluesky", post)["record"]
+    assert record["text"] == post.text
+    nothing_is_live(record["text"], post)
+    raw = record["text"].encode()
+    marked = [raw[f["index"]["byteStart"] : f["index"]["byteEnd"]].decode() for f in record.get("facets", [])]
+    assert marked == allowed(post)
+    kinds = {feature["$type"].partition("#")[2] for f in record.get("facets", []) for feature in f["features"]}
+    assert kinds <= {"link", "tag"}
+
+
+def telegram(post):
+    body = sent("telegram", post)
+    assert body["text"] == post.text
+    assert "parse_mode" not in body
+    nothing_is_live(body["text"], post)
+    raw = body["text"].encode("utf-16-le")
+    marked = [raw[2 * e["offset"] : 2 * (e["offset"] + e["length"])].decode("utf-16-le") for e in body["entities"]]
+    assert marked == allowed(post)
+    assert {e["type"] for e in body["entities"]} <= {"url", "hashtag"}
+
+
+def linkedin(post):
+    commentary = sent("linkedin", post)["commentary"]
+    # Every escape is two characters; what is left may be live.
+    rest = re.sub(r"\\.", "", commentary, flags=re.DOTALL)
+    templates = re.findall(r"\{hashtag\|[#＃]?\|[^{}|]*\}", rest)
+    assert len(templates) == sum(f.type == "tag" for f in post.facets)
+    for template in templates:
+        rest = rest.replace(template, "", 1)
+    assert not re.search(r"[|{}@\[\]()<>#*_~\\]", rest)
+    shown = re.sub(r"\{hashtag\|\\?([#＃])\|((?:\\.|[^\\}])*)\}", r"\1\2", commentary)
+    assert re.sub(r"\\(.)", r"\1", shown, flags=re.DOTALL) == post.text
+    nothing_is_live(post.text, post)
+
+
+def discord(post):
+    body = sent("discord", post)
+    assert body["allowed_mentions"]["parse"] == []
+    text = re.sub(r"\A\*\*(.*)\*\*$", r"\1", body["content"], count=1, flags=re.MULTILINE)
+    rest = re.sub(r"\\[!-/:-@\[-`{-~]", "", text.replace(LINK, ""))
+    assert not re.search(r"[\\*_~`|<\[]|@(?:everyone|here)", rest)
+    assert not re.search(r"^[ \t]*(?:#{1,3}\s|>|[-+]\s|\d+[.)]\s)", rest, re.MULTILINE)
+    assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text.replace(LINK, "\0")) == post.text.replace(LINK, "\0")
+
+
+CHECKS = {
+    "mastodon": mastodon,
+    "bluesky": bluesky,
+    "x": plain("x", "text"),
+    "telegram": telegram,
+    "linkedin": linkedin,
+    "discord": discord,
+}
+
+
+@pytest.mark.parametrize("platform", CHECKS)
+@given(title=TEXTS, sentences=st.lists(TEXTS, min_size=1, max_size=4), own=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_no_article_can_say_more_than_words(platform, title, sentences, own):
+    template = (
+        "{title}\n{summary}\n{author} · {site}\n{tags}\n{link}\n{hashtags}"
+        if own
+        else load_template(platform, TEMPLATES / "posts")
+    )
+    for post in written(platform, title, sentences, template=template):
+        CHECKS[platform](post)
+
+
+@pytest.mark.parametrize("platform", CHECKS)
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_each_known_trick_is_only_words(platform, hostile):
+    sentence = f"They wrote {hostile} on the wall {hostile}."
+    for post in written(
+        platform, f"{hostile} stays", [sentence], template="{title}\n{summary}\n{author}\n{link}\n{hashtags}"
+    ):
+        CHECKS[platform](post)
