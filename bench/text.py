@@ -11,6 +11,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +87,14 @@ def measure_summaries(path: Path) -> dict[str, dict[str, float]]:
 def summarisers() -> dict[str, Choose]:
     """Every summariser that is installed, ours first."""
     found: dict[str, Choose] = {"handbill": _handbill_summary, "lead": _lead}
-    try:
-        found |= _sumy()
-    except ImportError:
-        pass
-    try:
-        from summa.summarizer import summarize  # noqa: PLC0415 - optional peer
-    except ImportError:
-        return found
+    for optional in (_sumy, _summa):
+        with suppress(ImportError):
+            found |= optional()
+    return found
+
+
+def _summa() -> dict[str, Choose]:
+    from summa.summarizer import summarize  # noqa: PLC0415 - optional peer
 
     def textrank(text: str, language: str, size: int) -> Sequence[str]:
         lines = "\n".join(_sentences(text, language))
@@ -101,7 +102,7 @@ def summarisers() -> dict[str, Choose]:
         best = sorted(scored, key=lambda s: -s[1])[:size]
         return [s for s, _ in scored if s in {b for b, _ in best}]
 
-    return found | {"summa-textrank": textrank}
+    return {"summa-textrank": textrank}
 
 
 def _handbill_summary(text: str, language: str, size: int) -> Sequence[str]:
@@ -115,7 +116,7 @@ def _lead(text: str, language: str, size: int) -> Sequence[str]:
 
 
 def _sumy() -> dict[str, Choose]:
-    """sumy's methods with our sentences in place of its tokenizer, whose data would have to be downloaded."""
+    """The methods of sumy with our sentences in place of its tokenizer, whose data would have to be downloaded."""
     from sumy.models.dom import ObjectDocumentModel, Paragraph, Sentence  # noqa: PLC0415 - optional peer
     from sumy.nlp.stemmers import Stemmer  # noqa: PLC0415 - optional peer
     from sumy.summarizers import kl, lex_rank, lsa, luhn, reduction, sum_basic, text_rank  # noqa: PLC0415
@@ -181,10 +182,8 @@ def extractors() -> dict[str, Choose]:
     """Every key phrase method that is installed, ours first."""
     found: dict[str, Choose] = {"handbill": _handbill_keyphrases, "first-ngrams": _first_ngrams}
     for optional in (_yake, _rake, _summa_keywords):
-        try:
+        with suppress(ImportError):
             found |= optional()
-        except ImportError:
-            continue
     return found
 
 
@@ -225,7 +224,6 @@ def _rake() -> dict[str, Choose]:
             stopwords=set(words.language(language).stop),
             sentence_tokenizer=lambda t: _sentences(t, language),
             word_tokenizer=lambda t: regex.findall(r"[\p{L}\p{M}\p{N}'’-]+|[^\p{L}\p{M}\p{N}\s]", t),
-            max_length=3,
             include_repeated_phrases=False,
         )
         rake.extract_keywords_from_text(text)

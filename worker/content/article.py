@@ -22,7 +22,7 @@ TRACKING = regex.compile(
 )
 HASHTAG = regex.compile(r"(?<![\p{L}\p{N}&/])[#＃]([\p{L}\p{M}\p{N}_\u200c]*[\p{L}\p{M}][\p{L}\p{M}\p{N}_\u200c]*)")
 FOOTNOTE = regex.compile(
-    r"[ \u00a0]?\[(?:\d{1,3}|[a-z]|(?:note|nb|n) ?\d+|citation needed|edit|sic|\*|[†‡])\]"
+    r"[ \u00a0]?\[(?:\d{1,3}|(?<!\p{L}\[)[a-z]|(?:note|nb|n) ?\d+|citation needed|edit|sic|\*|[†‡])\]"
     r"|(?<=\p{L}|[.,;:!?”\"’)])[¹²³⁰⁴-⁹]+",
     regex.I,
 )
@@ -34,9 +34,11 @@ GAP = regex.compile(  # a word that was lost on the way: "In , the drug", "( )",
 FILE_NAME = regex.compile(
     r"^\S*\.(?:jpe?g|png|gif|webp|avif|svg|bmp|tiff?)$|^(?:img|dsc|dscn|image|photo|screenshot)[\W_\d]*$", regex.I
 )
+BULLET = regex.compile(r"^[*•·▪►▶→✓✔■●◦]+\s*(?=[\p{L}\p{N}“\"'¿¡«])")
+BY = regex.compile(r"^(?:by|von|par|por|di|door|av|text|текст)\s*:?\s+(?=\p{Lu})", regex.I)
 META_LINE = regex.compile(  # a date, a reading time or a count alone on a line
-    r"(?:[\p{L}.]{2,12}\s+)?\d{1,4}[.,/-]?\s*(?:de\s+)?[\p{L}\d./-]{1,12}[.,]?\s*(?:de\s+)?\d{0,4}(?:[\s,|·•-]+[\d:]{3,8}.{0,12})?"
-    r"|\d+ ?(?:min(?:ute)?s?)\b.{0,20}|\d[\d.,k]* (?:comments?|shares?|views?|likes?)",
+    r"(?=\P{L}*(?:\p{L}+\P{L}+){0,5}\p{L}*$)(?=.*\b(?:19|20)\d\d\b)(?=.*\d\D+\d|.*\p{L})[\p{L}\p{M}\d\s.,/:|·•@+年月日-]{6,60}"
+    r"|\d+ ?(?:-| )?min(?:ute)?s?\b.{0,20}|\d[\d.,k]* (?:comments?|shares?|views?|likes?)",
     regex.I,
 )
 
@@ -44,9 +46,10 @@ META_LINE = regex.compile(  # a date, a reading time or a count alone on a line
 def extract(page: Page, *, workspace: str = DEFAULT_WORKSPACE) -> Article:
     """The article on ``page``. Raises BadSource if there is none: too little prose, a list of links, a log-in page."""
     draft = READERS[page.kind](page)
-    language = _language(draft)
-    title, paragraphs, headings, tags = _clean(draft, words.language(language))
-    text = "\n\n".join(paragraphs)
+    language = language_of(draft)
+    lang = words.language(language)
+    title, body, tags = clean(draft, lang)
+    text = "\n\n".join(_whole_sentences([b.text for b in body if b.kind != "head"], lang))
     found = words.count(text)
     if found < LEAST_WORDS:
         why = f"only {found} words of prose were found, {LEAST_WORDS} are needed"
@@ -58,7 +61,7 @@ def extract(page: Page, *, workspace: str = DEFAULT_WORKSPACE) -> Article:
         url=url,
         title=title,
         text=text,
-        author=words.line(draft.author)[:200],
+        author=BY.sub("", words.line(draft.author))[:200],
         site=words.line(draft.site)[:200],
         language=language,
         published_at=draft.published,
@@ -66,17 +69,17 @@ def extract(page: Page, *, workspace: str = DEFAULT_WORKSPACE) -> Article:
         image_alt=alt,
         description=words.line(draft.description)[:1000],
         tags=tuple(tags),
-        headings=tuple(headings),
+        headings=tuple(b.text.rstrip(":：") for b in body if b.kind == "head"),
         workspace=workspace,
     )
 
 
-def _clean(draft: Draft, lang: words.Language) -> tuple[str, list[str], list[str], list[str]]:
-    """Title, paragraphs, headings and tags of a draft."""
+def clean(draft: Draft, lang: words.Language) -> tuple[str, list[Block], list[str]]:
+    """Title, body (prose and the headings in it, in order) and tags of a draft."""
     tags = list(draft.tags)
     blocks: list[Block] = []
     for block in draft.blocks:
-        text, found = _without_hashtags(words.line(FOOTNOTE.sub("", block.text)))
+        text, found = _without_hashtags(BULLET.sub("", words.line(FOOTNOTE.sub("", block.text))))
         tags += found
         if text:
             blocks.append(dataclasses.replace(block, text=text))
@@ -84,7 +87,7 @@ def _clean(draft: Draft, lang: words.Language) -> tuple[str, list[str], list[str
     seen = {words.key(title)}
     kept: list[Block] = []
     for block in blocks:
-        kind = "head" if block.kind == "p" and not _is_prose(block.text) else block.kind
+        kind = "head" if block.kind == "p" and not draft.marked and not _is_prose(block.text) else block.kind
         if _is_boilerplate(block, lang) or _repeats(block.text, title, lang):
             continue
         key = words.key(block.text)
@@ -92,25 +95,25 @@ def _clean(draft: Draft, lang: words.Language) -> tuple[str, list[str], list[str
             continue
         seen.add(key)
         kept.append(dataclasses.replace(block, kind=kind))
-    paragraphs, headings = _body(kept)
-    return title, _whole_sentences(paragraphs, lang), headings, _unique_tags(tags)
+    return title, _body(kept), _unique_tags(tags)
 
 
-def _body(blocks: list[Block]) -> tuple[list[str], list[str]]:
-    """Paragraphs and headings: a line without an end is a heading only if prose follows it at once.
+def _body(blocks: list[Block]) -> list[Block]:
+    """The blocks from the first prose to the last and the list that ends it, with the headings that have a text.
 
-    What stands after the last prose, and all but the last of several such lines, are other posts' titles and captions.
+    Several lines in a row that are no prose are other posts' titles; what stands around it all is by-lines and links.
     """
-    last = max((i for i, b in enumerate(blocks) if b.kind == "p"), default=-1)
-    paragraphs: list[str] = []
-    headings: list[str] = []
-    for i, block in enumerate(blocks[: last + 1] if any(b.kind == "p" for b in blocks) else blocks):
-        if block.kind in {"p", "item"}:
-            paragraphs.append(block.text)
-        elif i + 1 < len(blocks) and blocks[i + 1].kind != "head":
-            headings.append(block.text.rstrip(":："))
-    tail = [b for b in blocks[last + 1 :] if b.kind == "item" and _is_prose(b.text)] if last >= 0 else []
-    return paragraphs + [b.text for b in tail], headings
+    prose = [i for i, b in enumerate(blocks) if b.kind != "head" and _is_prose(b.text)]
+    if not prose:
+        return []
+    last = prose[-1] + 1
+    while last < len(blocks) and blocks[last].kind == "item":
+        last += 1
+    return [
+        block
+        for i, block in enumerate(blocks[:last])
+        if (blocks[i + 1].kind != "head" if block.kind == "head" else i >= prose[0])
+    ]
 
 
 def _whole_sentences(paragraphs: list[str], lang: words.Language) -> list[str]:
@@ -130,26 +133,26 @@ def _whole_sentences(paragraphs: list[str], lang: words.Language) -> list[str]:
 
 def _is_prose(text: str) -> bool:
     """Whether a block is sentences: it ends like one, or is too long for a heading."""
-    if words.ENDING.search(text):
+    if words.ENDING.search(regex.sub(r"[\s\p{So}\p{Sk}\ufe0f]+$", "", text)):
         return words.count(text) > 3 or len(text) > 25
-    return (text.endswith((":", "：", ";")) and words.count(text) > 8) or words.count(text) > 30
+    return (text.endswith((":", "：", ";")) and words.count(text) > 8) or words.count(text) > 22
 
 
 def _is_boilerplate(block: Block, lang: words.Language) -> bool:
     """Whether a block belongs to the site: a caption, a call to subscribe, a by-line, a list of links."""
     text = words.OPENING.sub("", block.text)
     size = words.count(text)
-    if not size or (block.linked > 0.8 and not (size > 12 and words.ENDING.search(text))):
+    if not size or (block.linked and not (size > 12 and words.ENDING.search(text))):
         return True
     if size > 45:
         return False
-    if META_LINE.fullmatch(text):
+    if block.kind != "head" and not words.ENDING.search(text) and META_LINE.fullmatch(text):
         return True
     low = words.plain(text)
     for language in {lang, words.language("en")}:
         if language.boilerplate is not None and (found := language.boilerplate.match(low)):
             marked = found[0][-1] in ":：=©" or low[found.end() :].lstrip()[:1] in set(":：|»›>→…–—")
-            if marked or not _is_prose(text) or size <= 25:
+            if marked or not _is_prose(text) or (size <= 25 and " " in found[0]):
                 return True
         if language.byline is not None and size <= 12 and language.byline.fullmatch(text):
             return True
@@ -233,7 +236,7 @@ def _alt(alt: str, title: str) -> str:
     return alt[:1000]
 
 
-def _language(draft: Draft) -> str:
+def language_of(draft: Draft) -> str:
     """The language the page declares if its text can be in it, else the one it looks like."""
     sample = "\n".join(b.text for b in draft.blocks if b.kind == "p")[:4000] or draft.title
     return words.base(draft.language) if words.fits(draft.language, sample) else words.detect(sample)

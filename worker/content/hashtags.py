@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import html
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import regex
@@ -22,18 +24,29 @@ STEMMERS = {
     "nl": "dutch", "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian",
     "sv": "swedish", "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
-BREAK = regex.compile(r"[^\p{L}\p{M}\p{N}\s'’\u200c.&‑-]|[.](?=\s|$)|\s[–-]\s|\n")
+BREAK = regex.compile(r"https?://\S+|\S+@\S+|[^\p{L}\p{M}\p{N}\s'’\u200c.&‑-]|[.](?=\s|$)|\s[–-]\s|\n")
+WORDY = regex.compile(r"\p{L}{2}|\p{Lo}")
+NUMBERED = regex.compile(r"\d(?!\p{Lu}$|\p{Lu}\p{Lu}?\b)")
 CASELESS = regex.compile(r"[\p{Arabic}\p{Hebrew}\p{Devanagari}\p{Bengali}\p{Tamil}\p{Telugu}]")
 CAMEL = regex.compile(r"(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})")
-UNSPACED_RUN = regex.compile(r"[\p{Han}々]{2,8}|[\p{Katakana}ー]{3,16}|[A-Za-z][A-Za-z0-9]{1,20}|[\p{Thai}]{3,20}")
+HAN = regex.compile(r"[\p{Han}々]{2,}")
+RUN = regex.compile(r"[\p{Katakana}ー]{3,16}|[A-Za-z][A-Za-z0-9]{1,20}|[\p{Thai}]{3,20}")
+TAG = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c .,&'’+/_-]*")
+
+# How key phrases are weighed; chosen on news, abstracts and three languages together (``python -m bench.text``).
+OFTEN = 0.8  # the power of how often a phrase is said
+EARLY = 20  # a phrase loses half its weight about this many content words times e from the beginning
+SHORT_TEXT = 100  # below so many content words nothing is said twice, and the length of a phrase tells instead
+INSIDE = 0.3  # the weight of a word that is only ever said inside longer phrases
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A key phrase as it is written in the text, its stems, and how much of the text it stands for."""
+    """A key phrase as it is written in the text, its stems, how often it is said, and its weight."""
 
     text: str
     stems: tuple[str, ...]
+    count: int
     weight: float
 
 
@@ -53,116 +66,161 @@ def stem(word: str, code: str) -> str:
 def choose(article: Article) -> list[str]:
     """Up to 15 hashtags without ``#``, best first; the platform decides how many are used."""
     lang = words.language(article.language)
-    body = {stem(w, lang.code) for w in words.words(f"{article.title}\n{article.text}")}
-    strong: list[Phrase] = []
-    faint: list[Phrase] = []
+    forms: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for word in words.words(article.text):
+        forms[stem(word, lang.code)][word] += 1
+    known, others = [], []
     for tag in article.tags:
-        parts = _parts(tag)
-        known = all(stem(p, lang.code) in body for p in parts) or (words.UNSPACED.search(tag) and tag in article.text)
-        (strong if known else faint).append(Phrase(tag, tuple(stem(p, lang.code) for p in parts), 1.0))
+        parts = [_as_written(p, forms, lang.code) for p in _parts(html.unescape(tag))] if TAG.fullmatch(tag) else []
+        if all(stem(p, lang.code) in forms for p in parts) or tag in article.text:
+            known.append(parts)
+        elif regex.fullmatch(r"[\p{L}\p{M} '’&-]+", tag):
+            others.append(parts)
     text = "\n".join([article.title, *article.headings, article.text])
-    own = keyphrases(text, lang, title=article.title, limit=25)
-    return list(_pick([*strong[:8], *own[:6], *faint[:4], *own[6:]], lang))
-
-
-def _pick(phrases: Iterable[Phrase], lang: words.Language) -> Iterator[str]:
-    taken: list[frozenset[str]] = []
-    joined: set[str] = set()
-    for phrase in phrases:
-        parts = _parts(phrase.text)
-        tag = _tag(parts, lang)
+    own = [_parts(p.text) for p in _sayable(keyphrases(text, lang, title=article.title, limit=40), lang)]
+    picked: dict[str, frozenset[str]] = {}
+    for parts, hinted in [
+        *((p, True) for p in known[:8]),
+        *((p, False) for p in own),
+        *((p, True) for p in others[:3]),
+    ]:
+        tag = _tag(parts, lang.code)
         stems = frozenset(stem(p, lang.code) for p in parts)
-        key = "".join(stem(p, lang.code) for p in parts)
-        general = all(words.plain(p) in lang.stop | lang.weak for p in parts)
-        covered = any(stems <= t for t in taken) or key in joined
-        if not tag or general or covered or len(tag) > LONGEST:
+        if tag and len(tag) <= LONGEST and _is_new(tag, stems, picked, lang, hinted=hinted):
+            picked[tag] = stems
+    return list(picked)[:MOST]
+
+
+def _as_written(part: str, forms: dict[str, Counter[str]], code: str) -> str:
+    """A word of a tag as the text writes it: ``NASA`` for ``nasa``."""
+    same = [f for f in forms.get(stem(part, code), ()) if words.plain(f) == words.plain(part)]
+    return max(same, key=lambda f: forms[stem(part, code)][f]) if same and part == part.lower() else part
+
+
+def _is_new(
+    tag: str, stems: frozenset[str], picked: dict[str, frozenset[str]], lang: words.Language, *, hinted: bool
+) -> bool:
+    """Whether a tag says something that those before it do not."""
+    if words.plain(tag) in {words.plain(p) for p in picked} or any(stems <= p for p in picked.values()):
+        return False
+    if all(words.plain(s) in lang.stop or words.plain(s) in lang.weak for s in (*_parts(tag), tag)[:-1] or (tag,)):
+        return False
+    covered = frozenset().union(*picked.values())
+    return hinted or 2 * len(stems & covered) <= len(stems)
+
+
+def _sayable(phrases: Sequence[Phrase], lang: words.Language) -> Iterator[Phrase]:
+    """The key phrases that make a hashtag: said twice if of several words, and no part of one said as often."""
+    english = words.language("en").stop
+    for phrase in phrases:
+        parts = [words.plain(w) for w in words.words(phrase.text)]
+        if NUMBERED.match(phrase.text) or lang.weak.intersection((parts[0], parts[-1])) or english.issuperset(parts):
             continue
-        taken.append(stems)
-        joined.add(key)
-        yield tag
-        if len(taken) == MOST:
-            return
+        if len(phrase.stems) > 1 and phrase.count < 2:
+            continue
+        inside = set(phrase.stems)
+        if any(inside < set(p.stems) and 2 * p.count > phrase.count and p.count > 1 for p in phrases):
+            continue
+        yield phrase
 
 
 def _parts(text: str) -> list[str]:
     """The words a hashtag is made of, from a phrase or from a tag already written as one word."""
-    return [p for w in words.words(regex.sub(r"[_\-‑\u200c]", " ", text)) for p in CAMEL.split(w) if p]
+    spaced = regex.sub(r"[_\-‑\u200c/]", " ", text)
+    return [p for w in words.words(spaced) for p in (CAMEL.split(w) if text.count(" ") == 0 else [w]) if p]
 
 
-def _tag(parts: Sequence[str], lang: words.Language) -> str:
+def _tag(parts: Sequence[str], code: str) -> str:
     """One hashtag of several words: capitals mark the beginnings, an underscore where a script has none."""
-    clean = [regex.sub(r"[^\p{L}\p{M}\p{N}]", "", p) for p in parts]
-    clean = [p for p in clean if p]
-    if not any(regex.search(r"\p{L}", p) for p in clean):
+    clean = [c for c in (regex.sub(r"[^\p{L}\p{M}\p{N}]", "", p) for p in parts) if c]
+    if not any(regex.search(r"\p{L}", c) for c in clean):
         return ""
-    if any(CASELESS.search(p) for p in clean):
+    if any(CASELESS.search(c) for c in clean):
         return "_".join(clean)
-    return "".join(p if p != p.lower() else _capital(p[0], lang.code) + p[1:] for p in clean)
+    shouted = len(clean) > 1 and sum(len(c) for c in clean if c.isupper()) > 8
+    return "".join(_capital(c.lower() if shouted and len(c) > 3 else c, code) for c in clean)
 
 
-def _capital(letter: str, code: str) -> str:
-    return "İ" if letter == "i" and code in {"tr", "az"} else letter.upper()[:1]
+def _capital(word: str, code: str) -> str:
+    if word != word.lower():
+        return word
+    return ("İ" if word[0] == "i" and code in {"tr", "az"} else word[0].upper()[:1]) + word[1:]
 
 
 def keyphrases(text: str, lang: words.Language, *, title: str = "", limit: int = 20) -> list[Phrase]:
-    """What ``text`` speaks of, best first: runs of up to three content words, by frequency, place and title."""
-    if words.UNSPACED.search(title or text[:400]) and lang.code in {"zh", "ja", "th", ""}:
-        return _runs(text, title, limit)
-    count: dict[tuple[str, ...], int] = {}
+    """What ``text`` speaks of, best first: names of up to four words, by how often and early they are said."""
+    if lang.code in {"zh", "ja", "th"}:
+        return _unspaced(text, lang, title, limit)
+    count: Counter[tuple[str, ...]] = Counter()
+    whole: Counter[tuple[str, ...]] = Counter()
+    said: Counter[str] = Counter()
     first: dict[tuple[str, ...], int] = {}
-    form: dict[tuple[str, ...], dict[str, int]] = {}
-    place = 0
+    forms: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    total = 0
     for chunk in _chunks(text, lang):
-        for size in (1, 2, 3):
+        stems = [stem(w, lang.code) for w in chunk]
+        said.update(stems)
+        for size in range(1, min(4, len(chunk)) + 1):
             for i in range(len(chunk) - size + 1):
-                part = chunk[i : i + size]
-                key = tuple(stem(w, lang.code) for w in part)
-                count[key] = count.get(key, 0) + 1
-                first.setdefault(key, place + i)
-                forms = form.setdefault(key, {})
-                forms[" ".join(part)] = forms.get(" ".join(part), 0) + 1
-        place += len(chunk)
+                key = tuple(stems[i : i + size])
+                count[key] += 1
+                first.setdefault(key, total + i)
+                forms[key][" ".join(chunk[i : i + size])] += 1
+        if len(chunk) <= 4:
+            whole[tuple(stems)] += 1
+        total += len(chunk)
     wanted = {stem(w, lang.code) for w in words.words(title)}
-    found: list[Phrase] = []
+    found = []
     for key, n in count.items():
-        if len(key) > 1 and n < 2 and not wanted.issuperset(key):
+        if len(key) > 1 and n < 2 and key not in whole:
             continue
-        near = 1 / (1 + math.log1p(first[key] / 20))
-        weight = n * (1 + 0.6 * (len(key) - 1)) * near * (1 + sum(s in wanted for s in key) / len(key))
-        best = max(form[key].items(), key=lambda f: (f[1], f[0]))[0]
+        best = max(forms[key], key=lambda f: forms[key][f])
         if len(key) == 1 and words.plain(best) in lang.weak:
             continue
-        found.append(Phrase(best, key, weight))
-    found.sort(key=lambda p: -p.weight)
+        weight = n**OFTEN / (1 + math.log1p(first[key] / EARLY))
+        weight *= 1 + (SHORT_TEXT / total) ** 2 * (len(key) - 1)
+        weight *= (sum(said[s] for s in key) / len(key)) ** 0.25
+        weight *= 1 + sum(s in wanted for s in key) / len(key)
+        if len(key) == 1:
+            weight *= INSIDE + (1 - INSIDE) * min(1.0, 2 * whole[key] / n)
+        found.append(Phrase(best, key, n, weight))
+    found.sort(key=lambda p: (-p.weight, first[p.stems]))
     return found[:limit]
 
 
 def _chunks(text: str, lang: words.Language) -> Iterator[list[str]]:
-    """The runs of content words between stop words and punctuation."""
+    """The runs of words that can name a thing, between stop words, verbs and punctuation."""
     for stretch in BREAK.split(text):
         run: list[str] = []
         for word in words.words(stretch):
-            if words.plain(word) in lang.stop or not regex.search(r"\p{L}{2}|\p{Lo}", word):
-                if run:
-                    yield run
-                run = []
-            else:
+            if lang.names(word) and WORDY.search(word):
                 run.append(word)
+            elif run:
+                yield run
+                run = []
         if run:
             yield run
 
 
-def _runs(text: str, title: str, limit: int) -> list[Phrase]:
-    """Key phrases of a script without spaces: repeated runs of one kind of character."""
-    count: dict[str, int] = {}
+def _unspaced(text: str, lang: words.Language, title: str, limit: int) -> list[Phrase]:
+    """Key phrases of a script without spaces: what is repeated between stop words, as long as it repeats whole."""
+    count: Counter[str] = Counter()
     first: dict[str, int] = {}
-    for match in UNSPACED_RUN.finditer(text):
-        count[match[0]] = count.get(match[0], 0) + 1
+    stops = "".join(w for w in lang.stop if len(w) == 1)
+    for match in HAN.finditer(text):
+        for piece in regex.split(f"[{regex.escape(stops)}]", match[0]) if stops else [match[0]]:
+            for size in range(2, min(8, len(piece)) + 1):
+                for i in range(len(piece) - size + 1):
+                    count[piece[i : i + size]] += 1
+                    first.setdefault(piece[i : i + size], match.start())
+    for match in RUN.finditer(text):
+        count[match[0]] += 1
         first.setdefault(match[0], match.start())
+    often = {p: n for p, n in count.items() if n > 1 and p not in lang.stop and p not in lang.weak}
     found = [
-        Phrase(run, (run,), n * (2 if run in title else 1) * math.log1p(len(run)) / (1 + math.log1p(first[run] / 60)))
-        for run, n in count.items()
-        if n > 1 or run in title
+        Phrase(p, (p,), n, n * math.log1p(len(p)) * (2 if p in title else 1) / (1 + math.log1p(first[p] / 60)))
+        for p, n in often.items()
+        if not any(p in q and p != q and 2 * m > n for q, m in often.items())
     ]
     found.sort(key=lambda p: (-p.weight, first[p.text]))
     return found[:limit]

@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 import regex
 import trafilatura
+from lxml import etree
 
 from worker.content import words
 from worker.errors import BadSource
@@ -26,18 +27,19 @@ LIST_MARK = regex.compile(r"^(?:[-*+•–‣◦▪●]|\d{1,2}[.)]|[a-z]\))\s+(
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One paragraph, heading or list item as read; ``linked`` is the share of its text that is links."""
+    """One paragraph, heading or list item as read; ``linked`` if all of it is one link."""
 
     kind: str
     text: str
-    linked: float = 0.0
+    linked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a reader of one kind of source found, before any cleaning."""
+    """What a reader of one kind of source found, before any cleaning; ``marked`` if it marks its headings as such."""
 
     blocks: list[Block]
+    marked: bool = True
     title: str = ""
     url: str = ""
     author: str = ""
@@ -51,6 +53,11 @@ class Draft:
 
 
 PUBLISHED = ("article:published_time", "og:article:published_time", "datepublished", "date", "dc.date", "pubdate")
+NOT_PROSE = [  # captions, and posts of others embedded as quotations
+    "//figcaption",
+    "//*[contains(@class, 'caption-text') or contains(@class, 'image-caption') or contains(@class, 'photo-caption')]",
+    "//blockquote[contains(@class, 'twitter-') or contains(@class, 'instagram-') or contains(@class, 'tiktok-')]",
+]
 MARKUP = {"head": "head", "item": "item", "code": "code"}
 BLOCKS = {"p", "quote", "div", "list", "table", "row", "cell", "section", "article", "main", "body", *MARKUP}
 
@@ -60,52 +67,36 @@ def _read_html(page: Page) -> Draft:
     if tree is None:
         raise BadSource(f"{page.url} is no article", why="its HTML cannot be read", do="Check the page")
     draft = _metadata(tree, page)
+    links = {words.key(a.text_content()) for a in tree.iter("a")}
     document: Any = trafilatura.bare_extraction(
-        tree, favor_precision=True, include_comments=False, include_tables=False, include_links=True
+        tree, favor_precision=True, include_comments=False, prune_xpath=NOT_PROSE
     )
     if document is None or document.body is None:
         return draft
-    return dataclasses.replace(draft, blocks=[b for b in _Blocks().read(document.body) if b.kind != "code"])
+    return dataclasses.replace(draft, blocks=list(_blocks(document.body, links)))
 
 
-class _Blocks:
-    """Reads the blocks of trafilatura's tree in order, whatever they are nested in."""
-
-    def __init__(self) -> None:
-        self._found: list[Block] = []
-        self._parts: list[str] = []
-        self._linked = 0
-
-    def read(self, body: Any) -> list[Block]:
-        self._walk(body, "p", linked=False)
-        return self._found
-
-    def _walk(self, node: Any, kind: str, *, linked: bool) -> None:
+def _blocks(body: Any, links: set[str]) -> Iterator[Block]:
+    """The blocks of trafilatura's tree in order, whatever they are nested in; code is none."""
+    parts: list[str] = []
+    kinds = ["p"]
+    for event, node in etree.iterwalk(body, events=("start", "end")):
         tag = node.tag if isinstance(node.tag, str) else ""
         if tag in BLOCKS:
-            self._end(kind)
-            kind = MARKUP.get(tag, kind if kind == "item" else "p")
-        linked = linked or tag == "ref"
-        self._add(node.text if tag else "", linked=linked)
+            text = words.line("".join(parts))
+            if text and kinds[-1] != "code":
+                yield Block(kinds[-1], text, linked=words.key(text) in links)
+            parts = []
+            if event == "start":
+                kinds.append(MARKUP.get(tag, kinds[-1] if kinds[-1] == "item" else "p"))
+            else:
+                kinds.pop()
         if tag == "lb":
-            self._add(" ", linked=False)
-        for child in node:
-            # The end of an inner block is also an end in the block around it.
-            self._walk(child, kind, linked=linked)
-            self._add(child.tail, linked=linked)
-        if tag in BLOCKS:
-            self._end(kind)
-
-    def _add(self, text: str | None, *, linked: bool) -> None:
-        if text:
-            self._parts.append(text)
-            self._linked += len(text.strip()) if linked else 0
-
-    def _end(self, kind: str) -> None:
-        text = "".join(self._parts)
-        if text.strip():
-            self._found.append(Block(kind, text, self._linked / len(text.strip())))
-        self._parts, self._linked = [], 0
+            parts.append(" ")
+        if event == "start" and tag:
+            parts.append(node.text or "")
+        elif event == "end" and node is not body:
+            parts.append(node.tail or "")
 
 
 def _metadata(tree: Any, page: Page) -> Draft:
@@ -256,7 +247,7 @@ def _read_markdown(page: Page) -> Draft:
     title = matter.get("title", [""])[0]
     for chunk in regex.split(r"\n\s*\n", content):
         for kind, text in _markdown_lines(chunk):
-            linked = sum(len(m[1]) for m in LINK.finditer(text)) / (len(text) or 1)
+            linked = LINK.fullmatch(text.strip()) is not None
             clean = EMPHASIS.sub("", regex.sub(r"<[^>]{1,200}>", "", LINK.sub(r"\1", text)))
             if kind == "title":
                 title = title or clean
@@ -350,7 +341,7 @@ def _read_text(page: Page) -> Draft:
             mark = LIST_MARK.match(line)
             if line:
                 blocks.append(Block("item" if mark else "p", line[mark.end() :] if mark else line))
-    return Draft(blocks=blocks)
+    return Draft(blocks=blocks, marked=False)
 
 
 READERS: dict[str, Callable[[Page], Draft]] = {"html": _read_html, "markdown": _read_markdown, "text": _read_text}

@@ -73,10 +73,7 @@ def scored(article: Article) -> list[Scored]:
 def weigh(found: Sequence[Counter[str]], title: set[str]) -> list[float]:
     """How much each sentence, given by its terms and in order, says of all of them: from 0 to 1."""
     spread = Counter(t for f in found for t in f)
-    central = [
-        sum(spread[t] - 1 + TITLE * (t in title) for t in f) / (1 + LEAD * i)
-        for i, f in enumerate(found)
-    ]
+    central = [sum(spread[t] - 1 + TITLE * (t in title) for t in f) / (1 + LEAD * i) for i, f in enumerate(found)]
     top = max(central, default=0.0) or 1.0
     return [c / top for c in central]
 
@@ -172,6 +169,7 @@ def whole(text: str) -> bool:
 
 LABEL = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N} .-]{0,14}[:：]\s")
 ADDRESS = regex.compile(r"https?://|www\.|\S@\S+\.|(?<!\S)@\w")
+SPOKEN = regex.compile(r"[”»」』\"],? ")
 ASKS = ("?", "？", "؟", "!", "！")
 
 
@@ -185,7 +183,7 @@ def stands(text: str, lang: words.Language, *, cased: bool = True) -> float:
     if size < 5 or leans(head, found, lang):
         return 0.0
     fit = 1.0
-    if text.rstrip("\"”»」』)").endswith(ASKS):
+    if text.rstrip('"”»」』)').endswith(ASKS):
         fit *= 0.3
     if LABEL.match(head):
         fit *= 0.4
@@ -204,5 +202,7 @@ def leans(head: str, found: Sequence[str], lang: words.Language) -> bool:
         return True
     if lang.anaphors.intersection(found[:3]) or lang.links.intersection(found[:5]):
         return True
-    spoken = regex.split(r"[”»」』\"],? ", head)
-    return len(spoken) > 1 and bool(lang.anaphors.intersection(words.plain(w) for w in list(words.words(spoken[-1]))[:3]))
+    spoken = SPOKEN.split(head)
+    return len(spoken) > 1 and bool(
+        lang.anaphors.intersection(words.plain(w) for w in list(words.words(spoken[-1]))[:3])
+    )

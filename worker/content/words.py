@@ -50,6 +50,7 @@ SCRIPTS = {
 class Language:
     """One language: ``stop`` are words without content, ``weak`` ones too general for a hashtag; all are casefolded.
 
+    ``verbs`` and words with the ending of ``adverbs``, but for ``nouns``, are never inside the name of a thing.
     ``opener`` matches the start of a sentence that leans on the one before; ``anaphors`` are its pronouns and
     ``links`` its "also" and "however", wherever they stand near the start;
     ``boilerplate`` matches the start of a line that belongs to the site and not to the article.
@@ -58,11 +59,21 @@ class Language:
     code: str
     stop: frozenset[str]
     weak: frozenset[str]
+    verbs: frozenset[str]
+    nouns: frozenset[str]
+    adverbs: tuple[str, ...]
     anaphors: frozenset[str]
     links: frozenset[str]
     opener: regex.Pattern[str] | None
     boilerplate: regex.Pattern[str] | None
     byline: regex.Pattern[str] | None
+
+    def names(self, word: str) -> bool:
+        """Whether a word may be part of the name of a thing."""
+        low = plain(word)
+        if low in self.stop or low in self.verbs:
+            return False
+        return not (self.adverbs and low.endswith(self.adverbs) and len(low) > 4 and low not in self.nouns)
 
 
 def base(tag: str) -> str:
@@ -78,11 +89,17 @@ def language(tag: str) -> Language:
     code = base(tag)
     path = DATA / f"{code}.toml"
     data = tomllib.loads(path.read_text(encoding="utf-8")) if code and path.is_file() else {}
-    words = {k: frozenset(plain(w) for w in data.get(k, "").split()) for k in ("stop", "weak", "anaphors", "links")}
+    words = {
+        k: frozenset(plain(w) for w in data.get(k, "").split())
+        for k in ("stop", "weak", "verbs", "nouns", "anaphors", "links")
+    }
     return Language(
         code=code,
         stop=words["stop"],
         weak=words["weak"],
+        verbs=words["verbs"],
+        nouns=words["nouns"],
+        adverbs=tuple(data.get("adverbs", "").split()),
         anaphors=words["anaphors"],
         links=words["links"],
         opener=_starts(data.get("openers", "")),
@@ -114,6 +131,8 @@ def _byline(words: str) -> regex.Pattern[str] | None:
 
 def plain(text: str) -> str:
     """``text`` for comparison: NFC, casefolded, one kind of apostrophe, single spaces."""
+    if text.isascii() and text.isalnum():
+        return text.lower()
     return " ".join(unicodedata.normalize("NFC", text).casefold().replace("’", "'").split())
 
 
@@ -128,11 +147,10 @@ def key(text: str) -> str:
 
 
 def words(text: str) -> Iterator[str]:
-    """The words of ``text`` as written, without elided articles, possessives and auxiliaries; unspaced scripts give runs."""
+    """The words of ``text`` as written, without elided articles, possessives and auxiliaries; unspaced ones in runs."""
     for match in WORD.finditer(text):
-        word = ELISION.sub("", CLITIC.sub("", match[0]))
-        if word:
-            yield word
+        word = match[0]
+        yield word if word.isalnum() else ELISION.sub("", CLITIC.sub("", word)) or word
 
 
 def terms(text: str, lang: Language) -> list[str]:
