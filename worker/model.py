@@ -143,6 +143,25 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Brand:
+    """How the cards of a site or an account look: colours as ``#rrggbb``, files by their content's hash.
+
+    ``sources`` are hosts such as ``example.org`` whose articles get it; what is empty, the design decides.
+    """
+
+    name: str
+    workspace: str = DEFAULT_WORKSPACE
+    colour: str = ""
+    accent: str = ""
+    logo: str = ""
+    font: str = ""
+    text_font: str = ""
+    corner: str = ""
+    design: str = ""
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """When an account posts: wall times by weekday (0 = Monday), minutes between posts, quiet hours, dates to skip."""
 
@@ -175,6 +194,7 @@ class Account:
     zone: str = "UTC"
     calendar: Calendar = Calendar()
     voices: dict[str, Voice] = field(default_factory=dict)
+    brand: str = ""
     rehearsal: bool = False
     active: bool = True
 

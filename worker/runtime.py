@@ -34,7 +34,11 @@ class Runtime:
         """Reads and plans articles; made when first asked for, so that a publishing worker loads no picture library."""
         from worker.pipeline.plan import Planner, Studio  # noqa: PLC0415
 
-        return Planner(self.deliveries, self.records, Studio(self.settings, self.settings.data_dir / "media"))
+        return Planner(
+            self.deliveries,
+            self.records,
+            Studio(self.settings, self.settings.data_dir / "media", brands=self.records.brands),
+        )
 
     def engine(self, *, wake: Callable[[str], None], depth: Callable[[], int]) -> Engine:
         """The publishing engine; ``wake`` sends a wake-up, ``depth`` counts those that wait in the broker."""

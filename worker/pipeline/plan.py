@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import os
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import unquote, urlsplit
 
 import structlog
 
 import publishers
 from publishers.core import counting
 from publishers.core.limits import Limits
-from publishers.core.post import Media
 from worker import content as writing
 from worker.content import cards, checks
 from worker.content.article import extract
 from worker.content.compose import Composed, compose, load_template, parameters, parse, tag_link, thread
-from worker.errors import BadSource, HandbillError, NotFound
-from worker.intake.fetch import fetch_bytes, read_source
+from worker.errors import HandbillError, NotFound
+from worker.intake.fetch import read_source
 from worker.model import (
     Account,
     Article,
@@ -36,6 +33,7 @@ from worker.model import (
     step_key,
 )
 from worker.pipeline.accounts import limits_of
+from worker.pipeline.pictures import Brands, Pictures
 from worker.pipeline.services import Services
 from worker.schedule import When
 from worker.settings import TEMPLATES, Settings
@@ -48,15 +46,18 @@ log = structlog.get_logger()
 class Studio:
     """Reads articles and makes the finished posts; needs no Redis and sends nothing.
 
-    ``folder`` is where pictures are kept, by their content's hash.
+    ``folder`` is where pictures are kept, by their content's hash; ``brands`` gives those of a workspace.
     """
 
-    def __init__(self, settings: Settings, folder: Path, *, services: Services | None = None) -> None:
+    def __init__(
+        self, settings: Settings, folder: Path, *, services: Services | None = None, brands: Brands | None = None
+    ) -> None:
         self._settings = settings
         self._services = services or Services(settings)
-        self._folder = folder
-        self._photos: dict[str, bytes | None] = {}
         self.warnings: list[str] = []
+        self._pictures = Pictures(
+            settings, folder, warn=functools.partial(self._warn, "picture"), brands=brands or (lambda _: ())
+        )
 
     def read(self, source: str, *, workspace: str, stdin: BinaryIO | None = None) -> tuple[Article, Content]:
         """The article at ``source`` (a URL, a path, or ``-``) and what is written about it; raises BadSource."""
@@ -72,6 +73,10 @@ class Studio:
         for note in content.notes:
             self._warn("text", note)
         return article, content
+
+    def card(self, article: Article, content: Content, *, design: str, size: tuple[int, int], brand: str) -> cards.Card:
+        """One card as somebody asked for it; "" leaves design or brand to what suits the article."""
+        return self._pictures.card(article, content, design=design, size=size, brand=brand)
 
     def post_for(self, article: Article, content: Content, account: Account, *, variant: int = 0) -> Composed:
         """Exactly what ``account`` would send: text that fits, facets, and pictures within the platform's limits."""
@@ -110,7 +115,7 @@ class Studio:
             "limits": limits,
             "template": _disclaimed(template, voice),
             "link": self._link(article, account, voice),
-            "media": (self._card(article, limits),) if limits.media else (),
+            "media": (self._pictures.media(article, content, limits, brand=account.brand),) if limits.media else (),
             "hashtags": voice.hashtags,
             "avoid": frozenset(voice.never),
         }
@@ -139,49 +144,6 @@ class Studio:
         for line in own:
             self._warn("words", f"{account.id}: {line}")
         return dataclasses.replace(composed, post=post, warnings=(*found, *own))
-
-    def _card(self, article: Article, limits: Limits) -> Media:
-        mime = "image/jpeg" if "image/jpeg" in limits.media_types else limits.media_types[0]
-        size = limits.cards[0]
-        photo = self._photo(article)
-        try:
-            card = _draw(article, size, limits.media_bytes, mime, photo)
-        except cards.BadPicture as error:
-            self._warn("picture", f"{error} The card is drawn without it.")
-            self._photos[article.id] = None
-            card = _draw(article, size, limits.media_bytes, mime, None)
-        digest = hashlib.sha256(card.content).hexdigest()
-        path = self._folder / digest[:2] / f"{digest}.{mime.partition('/')[2].replace('jpeg', 'jpg')}"
-        _write_once(path, card.content)
-        return Media(
-            path=str(path.resolve()),
-            sha256=digest,
-            mime=card.mime,
-            width=card.width,
-            height=card.height,
-            size=len(card.content),
-            alt=card.alt,
-        )
-
-    def _photo(self, article: Article) -> bytes | None:
-        if article.id not in self._photos:
-            self._photos[article.id] = None
-            try:
-                self._photos[article.id] = self._read_photo(article.image) if article.image else None
-            except (HandbillError, OSError) as error:
-                self._warn("picture", f"The article's picture was not used: {error}")
-        return self._photos[article.id]
-
-    def _read_photo(self, address: str) -> bytes:
-        most = int(self._settings.fetch_megabytes * 1_000_000)
-        if address.startswith(("http://", "https://")):
-            return fetch_bytes(
-                address, seconds=self._settings.request_seconds, allow_hosts=self._settings.allowed, max_bytes=most
-            )
-        path = Path(unquote(urlsplit(address).path) if address.startswith("file:") else address)
-        if path.stat().st_size > most:
-            raise BadSource(f"{path} is larger than {self._settings.fetch_megabytes:g} MB")
-        return path.read_bytes()
 
     def _warn(self, event: str, line: str) -> None:
         if line not in self.warnings:
@@ -309,29 +271,6 @@ def _warning(article: Article, voice: Voice, limits: Limits) -> str:
     """The content warning of a post about ``article``, if it has one."""
     wanted = limits.warning and (not voice.sensitive or checks.mentioned(article, voice.sensitive))
     return voice.warning if wanted else ""
-
-
-def _draw(article: Article, size: tuple[int, int], most: int, mime: str, photo: bytes | None) -> cards.Card:
-    return cards.draw(
-        title=article.title,
-        site=article.site,
-        author=article.author,
-        language=article.language,
-        size=size,
-        photo=photo,
-        photo_alt=article.image_alt if photo else "",
-        max_bytes=most,
-        mime=mime,
-    )
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    if path.exists() and path.stat().st_size == len(content):
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.{id(content):x}")
-    part.write_bytes(content)
-    part.replace(path)
 
 
 def composed_json(account: Account, parts: Sequence[Composed]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from publishers.core.publisher import Budget
 from worker.errors import NotFound
-from worker.model import Account, Article, Content, from_json, to_json
+from worker.model import Account, Article, Brand, Content, from_json, to_json
 from worker.store import keys
 from worker.store.redis import Store
 from worker.store.secrets import Vault
@@ -145,6 +145,23 @@ class Records:
     def workspaces(self) -> list[str]:
         """Every workspace that holds something."""
         return sorted(w.decode() for w in cast("set[bytes]", self._redis.smembers(keys.workspaces())))
+
+    # Brands
+
+    def save_brand(self, brand: Brand) -> None:
+        """Store a brand, in place of the one of that name."""
+        self._redis.hset(f"{keys.home(brand.workspace)}brands", brand.name, to_json(brand))
+        self._redis.sadd(keys.workspaces(), brand.workspace)
+
+    def brands(self, workspace: str) -> list[Brand]:
+        """Every brand of a workspace, by name."""
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}brands"))
+        return sorted((from_json(Brand, v) for v in found.values()), key=lambda b: b.name)
+
+    def remove_brand(self, workspace: str, name: str) -> None:
+        """Forget a brand; raises NotFound."""
+        if not self._redis.hdel(f"{keys.home(workspace)}brands", name):
+            raise NotFound(f"There is no brand {name}", do="See: handbill brand list")
 
     # Calendars
 

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from worker.content.cards.brand import CORNERS, Kit, check_design, check_font, scheme
 from worker.content.cards.card import Card, draw
 from worker.content.cards.design import names
 from worker.content.cards.fonts import missing
-from worker.content.cards.photo import BadPicture
+from worker.content.cards.photo import BadFont, BadPicture, logo
 
 DESIGNS = names()
 
-__all__ = ["DESIGNS", "BadPicture", "Card", "draw", "missing"]
+__all__ = [
+    "CORNERS",
+    "DESIGNS",
+    "BadFont",
+    "BadPicture",
+    "Card",
+    "Kit",
+    "check_design",
+    "check_font",
+    "draw",
+    "logo",
+    "missing",
+    "scheme",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from PIL import Image
 
 from worker.content.cards import design as designs
 from worker.content.cards import text
+from worker.content.cards.brand import Kit, logo
 from worker.content.cards.design import Design, Picture, Scheme
 from worker.content.cards.layout import Sheet
 from worker.content.cards.paint import paint
@@ -30,6 +32,9 @@ _NUMBER = regex.compile(
     r"|\s(?:million|billion|Millionen|Milliarden|Mio\.?|Mrd\.?|millions?|milliards?|millones|milhões|mil|milioni|млн|млрд)\b)?"
 )
 _YEARS = range(1700, 2100)
+_ARTICLE = regex.compile(  # English, German, Dutch, French, Spanish, Italian, Portuguese; never the whole name
+    r"^\W*(?:(?:the|an?|der|die|das|de|het|les?|la|el|l[oa]s|il|lo|gli|os?|as)\s+|l['’])(?=\w)", regex.I
+)
 _QUOTES = "\"'“”„‟«»‹›‘’‚「」『』"
 
 
@@ -60,11 +65,13 @@ def draw(
     mime: str = "image/jpeg",
     photo_alt: str = "",
     points: Sequence[str] = (),
+    brand: Kit | None = None,
 ) -> Card:
     """Draw one card of ``size`` pixels in at most ``max_bytes``; the same arguments always give the same bytes.
 
-    Without ``design`` it is ``photo`` where a photo is given, else ``solid``. A design that the photo or the words do
-    not suit gives way to the one its file names; ``Card.design`` says which was drawn and ``Card.notes`` why.
+    Without ``design`` it is the brand's, else ``photo`` where a photo is given, else ``solid``. A design that the photo
+    or the words do not suit gives way to the one its file names; the one its file names; ``Card.design`` says
+    which was drawn and ``Card.notes`` why.
     Raises BadPicture for a photo that cannot be used, HandbillError for a size, kind or limit that cannot be met.
     """
     if not all(_SMALLEST <= side <= _LARGEST for side in size):
@@ -75,9 +82,11 @@ def draw(
     words, missing = _words(title=title, site=site, author=author, kicker=kicker, language=language, points=points)
     notes = [f"no font draws {' '.join(missing)}"] if missing else []
     picture = probe(photo) if photo is not None else None
-    name = design or ("photo" if picture else "solid")
+    kit = brand or Kit()
+    name = design or kit.design or ("photo" if picture else "solid")
     rtl = text.is_rtl("".join(words["title"] or words["site"]), language)
-    sheet = Sheet(size, words, language, rtl)
+    sheet = Sheet(size, words, language, rtl, kit.families(), kit.corner)
+    sheet = dataclasses.replace(sheet, logo=kit.logo_size(sheet.unit))
     while True:
         chosen = designs.load(name)
         why = _unsuited(chosen, picture, sheet)
@@ -89,7 +98,7 @@ def draw(
         notes.append(f"{name} was not used: {why or 'the words do not fit it'}")
         name = chosen.otherwise
     shown = picture if picture and _large_enough(chosen, picture, sheet) else None
-    canvas = paint(chosen, sheet, placed, shown, _scheme(site))
+    canvas = paint(chosen, sheet, placed, shown, kit.scheme or _scheme(site), logo=_logo(kit))
     said = [item.said for item in placed if item.said]
     if shown and photo_alt:
         said.append(" ".join(photo_alt.split()))
@@ -118,7 +127,8 @@ def _words(
     quoted = headline[:1] in _QUOTES and headline[-1:] in _QUOTES
     bare = headline.strip(_QUOTES + " ") if quoted else headline
     found["quote"] = (bare,) if bare else ()
-    initial = regex.match(r"\W*(\w\p{M}*|\X)", "".join(found["site"]))
+    name = _ARTICLE.sub("", "".join(found["site"]))
+    initial = regex.match(r"\W*(\w\p{M}*|\X)", name)
     found["initial"] = (initial.group(1).upper(),) if initial else ()
     return found, tuple(dict.fromkeys(missing))
 
@@ -132,6 +142,10 @@ def _number(headline: str) -> tuple[str, ...]:
 
 def _weight(match: regex.Match[str]) -> tuple[bool, bool, int]:
     return not (match["money"] or match["unit"]), not match["thousands"], -len(match.group())
+
+
+def _logo(kit: Kit) -> Image.Image | None:
+    return logo(kit.logo) if kit.logo else None
 
 
 def _scheme(site: str) -> Scheme:

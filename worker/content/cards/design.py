@@ -119,6 +119,11 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Logo:
+    """The brand's logo; no design asks for it, every layout has a corner for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """Texts one under another in a box, held to its top, middle or bottom; ``inset`` as ``Words.size``."""
 

@@ -8,11 +8,13 @@ import io
 import json
 import unicodedata
 import zipfile
-from typing import Literal
+from pathlib import Path
+from typing import Literal, cast
 
 import regex
 from PIL import Image, ImageFont, features
 
+from worker.content.cards import photo
 from worker.errors import HandbillError
 from worker.paths import TEMPLATES
 
@@ -31,6 +33,7 @@ LEADING = {"Arabic": 1.42, "Thai": 1.42, "Devanagari": 1.36, "JP": 1.26, "KR": 1
 TALLEST = 1.5
 EMOJI_HEIGHT, EMOJI_DROP = 1.04, 0.17  # ems; how tall an emoji stands and how far it hangs below the baseline
 
+_LED = "|"  # between a family and the path of a brand's own font that leads it
 _IGNORED = "\u200c\u200d\ufe0e\ufe0f"
 _EMOJI_BY_DEFAULT = regex.compile(r"\p{Emoji_Presentation}")
 _TONES = regex.compile("[\U0001f3fb-\U0001f3ff]")
@@ -58,9 +61,32 @@ def _coverage() -> dict[str, tuple[list[int], list[int]]]:
     return found
 
 
+@functools.lru_cache(maxsize=16)
+def _own(name: str) -> tuple[list[int], list[int]]:
+    """The coverage of a brand's own font, by its path. Raises BadFont."""
+    ranges = photo.try_font(Path(name).read_bytes()).ranges
+    return [start for start, _ in ranges], [end for _, end in ranges]
+
+
+def led(family: Family, font: Path) -> str:
+    """The name of ``family`` with a brand's own font before its others."""
+    return f"{family}{_LED}{font.resolve()}"
+
+
+def kind_of(family: str) -> str:
+    """The family that a brand's font leads, or that it is itself."""
+    return family.partition(_LED)[0]
+
+
+def primary(family: str) -> tuple[str, ...]:
+    """The fonts a family starts with."""
+    kind, _, own = family.partition(_LED)
+    return ((own,) if own else ()) + PRIMARY[cast("Family", kind)]
+
+
 def covers(name: str, text: str) -> bool:
     """Whether font file ``name`` has a glyph for every character of ``text``."""
-    starts, ends = _coverage()[name]
+    starts, ends = _own(name) if name.startswith("/") else _coverage()[name]
     for character in text:
         if character in _IGNORED:
             continue
@@ -72,13 +98,13 @@ def covers(name: str, text: str) -> bool:
 
 
 @functools.cache
-def chain(family: Family, region: str) -> tuple[str, ...]:
+def chain(family: str, region: str) -> tuple[str, ...]:
     """The font files tried in turn: the design's own, the other scripts', Chinese characters as ``region`` has them."""
     regions = sorted(("SC", "JP", "TC", "KR"), key=lambda r: r != region)
     names = sorted(_coverage(), key=lambda n: (n.endswith(".woff2"), n))
     asian = [n for r in regions for n in names if f"Sans{r}-" in n]
     others = [n for n in names if "Noto" in n and n not in asian]
-    return (*PRIMARY[family], *(n for n in others if "Symbols" not in n), *asian, "NotoSansSymbols-Bold.woff2")
+    return (*primary(family), *(n for n in others if "Symbols" not in n), *asian, "NotoSansSymbols-Bold.woff2")
 
 
 def region(language: str, text: str) -> str:
@@ -93,7 +119,7 @@ def region(language: str, text: str) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def face(cluster: str, family: Family, where: str) -> str:
+def face(cluster: str, family: str, where: str) -> str:
     """The font file that draws one grapheme cluster, ``EMOJI``, or ``""`` where nothing can."""
     if is_emoji(cluster):
         return EMOJI
@@ -147,12 +173,15 @@ def opened(name: str, size: int) -> ImageFont.FreeTypeFont:
 
 def leading(name: str) -> float:
     """The line height in ems that font file ``name`` needs at least."""
+    if name.startswith("/"):
+        _, top, _, bottom = opened(name, 100).getbbox("ÄÉgjpy", anchor="ls")
+        return (bottom - top) / 100
     if not name.startswith("NotoSans"):
         return 0.0
     return LEADING.get(name.removeprefix("NotoSans").partition("-")[0], TALLEST)
 
 
-def substitute(cluster: str, family: Family, where: str) -> str:
+def substitute(cluster: str, family: str, where: str) -> str:
     """What stands for a cluster that no font draws: its plain form (``ﬃ`` → ``ffi``), or nothing."""
     plain = unicodedata.normalize("NFKD", cluster)
     bare = "".join(c for c in plain if not unicodedata.combining(c))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from worker.content.cards import fonts, text
-from worker.content.cards.design import Design, Rule, Stack, Words
+from worker.content.cards.design import Design, Logo, Rule, Stack, Words, shape
 
 Rect = tuple[int, int, int, int]
 
 _CAP, _DESCENT = 0.74, 0.22  # ems above and below the baseline that a line of Latin letters takes
 _MARK, _MARK_GAP = 1.5, 0.5  # ems: a mark's side, and its distance from the words
+_LOGO_INSET, _LOGO_GAP = (7.0, 6.2), 2.4  # units from the edges, and from words
 _LABEL = (0.31, 0.55)  # ems of ground above and below, left and right of a label's words
 
 
@@ -23,7 +24,7 @@ class Placed:
     ``said`` is what it tells a reader, empty for ornaments; ``mark`` stands before the words, ``rect`` around it all.
     """
 
-    item: Words | Rule
+    item: Words | Rule | Logo
     rect: Rect
     block: text.Block | None = None
     span: tuple[int, int] = (0, 0)
@@ -51,6 +52,25 @@ class Sheet:
     words: Mapping[str, tuple[str, ...]]
     language: str
     rtl: bool
+    families: Mapping[str, str] = field(default_factory=dict)  # a brand's instead of the design's
+    corner: str = "bottom-left"
+    logo: tuple[int, int] = (0, 0)  # the logo's width and height, if there is one
+
+    @property
+    def bylined(self) -> bool:
+        """Whether a line says whose card it is."""
+        return bool(self.words["site"] or self.words["author"])
+
+    @property
+    def logo_rect(self) -> Rect:
+        """The logo in its corner, clear of the edges and of what a story's own buttons cover."""
+        width, height = self.size
+        aside, off = round(_LOGO_INSET[0] * self.unit), round(_LOGO_INSET[1] * self.unit)
+        if shape(self.size) == "story":
+            off += round(0.08 * height)
+        left = aside if self.corner.endswith("left") is not self.rtl else width - aside - self.logo[0]
+        top = off if self.corner.startswith("top") else height - off - self.logo[1]
+        return left, top, left + self.logo[0], top + self.logo[1]
 
     @property
     def unit(self) -> float:
@@ -69,12 +89,34 @@ class Sheet:
                 if stack is None:
                     return None
                 placed += stack
+        if self.logo[0] and not any(isinstance(p.item, Logo) for p in placed):
+            placed.append(Placed(Logo(), self.logo_rect))
         return placed
 
-    def _stack(self, stack: Stack, *, shortened: bool) -> list[Placed] | None:
+    def _room(self, stack: Stack) -> Rect:
+        """What a stack may fill: its box within its insets, to the foot where no byline stands, clear of the logo."""
         left, top, right, bottom = stack.box.at(self.size, mirrored=self.rtl)
-        inset_x, inset_y = (round(i * self.unit) for i in stack.inset)
-        room: Rect = (left + inset_x, top + inset_y, right - inset_x, bottom - inset_y)
+        if not self.bylined and bottom > 0.75 * self.size[1]:
+            bottom = max(bottom, self.size[1] - top)
+        aside, off = (round(i * self.unit) for i in stack.inset)
+        left, top, right, bottom = left + aside, top + off, right - aside, bottom - off
+        if self.logo[0]:
+            logo, gap = self.logo_rect, round(_LOGO_GAP * self.unit)
+            if logo[0] < right and logo[2] > left:
+                if self.corner.startswith("top") and top < logo[3] + gap < bottom:
+                    top = logo[3] + gap
+                elif not self.bylined and not self.corner.startswith("top") and top < logo[1] - gap < bottom:
+                    bottom = logo[1] - gap
+        return left, top, right, bottom
+
+    def _beside(self, item: Words | Rule, room: Rect) -> bool:
+        """Whether the logo stands on the line of this item: the byline, above the corner that the logo has."""
+        logo = self.logo_rect
+        within = logo[0] < room[2] and logo[2] > room[0]
+        return bool(self.logo[0]) and self.corner.startswith("bottom") and within and _is_byline(item)
+
+    def _stack(self, stack: Stack, *, shortened: bool) -> list[Placed] | None:
+        room = self._room(stack)
         width, height = room[2] - room[0], room[3] - room[1]
         asked = [(item, parts, mark) for item in stack.items for parts, mark in self._parts(item)]
         if not any(parts for _, parts, _ in asked):
@@ -85,7 +127,9 @@ class Sheet:
             if isinstance(item, Rule):
                 rows[i] = _Row(item, max(2, round(item.height * self.unit)))
             elif not item.grow:
-                rows[i] = self._fixed(item, parts, mark, width)
+                beside = self.logo[0] + round(_LOGO_GAP * self.unit) if self._beside(item, room) else 0
+                fixed = self._fixed(item, parts, mark, width - beside)
+                rows[i] = replace(fixed, height=max(fixed.height, self.logo[1])) if beside else fixed
         self._level(rows, asked, width)
         spare = height - sum(gaps) - sum(row.height for row in rows.values())
         growing = [i for i in range(len(asked)) if i not in rows]
@@ -99,13 +143,32 @@ class Sheet:
             spare -= row.height
         if spare < 0 and not shortened:
             return None
-        y = room[1] + {"top": 0, "middle": spare // 2, "bottom": spare}[stack.hold]
+        hold = "middle" if stack.hold == "top" and not self.bylined else stack.hold
+        y = room[1] + {"top": 0, "middle": spare // 2, "bottom": spare}[hold]
         placed = []
         for i in range(len(asked)):
             y += gaps[i]
-            placed.append(self._placed(rows[i], (room[0], y, room[2], y + rows[i].height)))
+            placed += self._placed_row(rows[i], (room[0], y, room[2], y + rows[i].height), room)
             y += rows[i].height
         return placed
+
+    def _placed_row(self, row: _Row, rect: Rect, room: Rect) -> list[Placed]:
+        """An item in its place, with the logo where that stands on the same line."""
+        if isinstance(row.item, Logo) or not self._beside(row.item, room):
+            return [self._placed(row, rect)]
+        left, top, right, bottom = rect
+        width, height = self.logo
+        beside = width + round(_LOGO_GAP * self.unit)
+        first = self.logo_rect[0] < (self.size[0] - width) // 2
+        start = left if first else right - width
+        high = (top + bottom - height) // 2
+        words = (left + beside, top, right, bottom) if first else (left, top, right - beside, bottom)
+        placed = self._placed(row, words)
+        if placed.block is not None:
+            above, below = _extent(row.item, placed.block) if isinstance(row.item, Words) else (0, 0)
+            tall = above + (len(placed.block.lines) - 1) * placed.block.leading + below
+            placed = replace(placed, baseline=(top + bottom - tall) // 2 + above)
+        return [Placed(Logo(), (start, high, start + width, high + height)), placed]
 
     def _parts(self, item: Words | Rule) -> list[tuple[tuple[str, ...], str]]:
         """What an item shows, with its mark: once for most, once each for points, never where nothing is to be said."""
@@ -116,7 +179,7 @@ class Sheet:
         if item.of == ("points",):
             return [((point,), str(n) if item.mark else "") for n, point in enumerate(self.words["points"], 1)]
         parts = tuple(dict.fromkeys(part for source in item.of for part in self.words[source]))
-        initial = self.words["initial"] if item.mark else ()
+        initial = self.words["initial"] if item.mark and not self.logo[0] else ()
         return [(parts, initial[0] if initial else "")] if parts else []
 
     def _fixed(self, item: Words, parts: tuple[str, ...], mark: str, width: int) -> _Row:
@@ -176,7 +239,7 @@ class Sheet:
             said, largest = text.shorten(said, int(len(said) * 0.85)), item.size[1] * self.unit
 
     def _style(self, item: Words, said: str) -> text.Style:
-        return text.style(said, self.language, item.family, rtl=self.rtl)
+        return text.style(said, self.language, self.families.get(item.family, item.family), rtl=self.rtl)
 
     def _placed(self, row: _Row, rect: Rect) -> Placed:
         item, block = row.item, row.block
@@ -196,6 +259,10 @@ class Sheet:
         if row.mark and len(block.lines) == 1:
             baseline = (top + bottom + above) // 2  # letters in the middle of their mark
         return Placed(item, rect, block, span, baseline, row.said, row.mark)
+
+
+def _is_byline(item: Words | Rule) -> bool:
+    return isinstance(item, Words) and "site" in item.of
 
 
 def mark_side(size: int) -> int:

@@ -5,25 +5,35 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageStat
 
 from worker.content.cards import design as designs
 from worker.content.cards import fonts, text
-from worker.content.cards.design import Design, Fill, Picture, Rule, Scheme, Shade
+from worker.content.cards.design import Design, Fill, Logo, Picture, Rule, Scheme, Shade
 from worker.content.cards.layout import Placed, Rect, Sheet, mark_side
 from worker.content.cards.photo import Photo, cropped
 
 Colour = tuple[int, int, int]
 
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3: https://www.w3.org/TR/WCAG22/#contrast-minimum
+_LIVELY, _SEEN = 28.0, 3.0  # from which spread of greys a logo wants a plate, and below which contrast
 _MARGIN = 1.1  # the veil aims this much higher, for the noise that JPEG adds
 _VEIL = (0.45, 0.92)  # least and most of a veil behind words
 _RISE = (0.24, 0.02)  # parts of the height above the words at which the veil begins and is complete
 
 
-def paint(chosen: Design, sheet: Sheet, placed: Sequence[Placed], photo: Photo | None, scheme: Scheme) -> Image.Image:
+def paint(
+    chosen: Design,
+    sheet: Sheet,
+    placed: Sequence[Placed],
+    photo: Photo | None,
+    scheme: Scheme,
+    *,
+    logo: Image.Image | None = None,
+) -> Image.Image:
     """The finished picture. Raises BadPicture."""
-    top = min((p.rect[1] for p in placed), default=sheet.size[1])
+    words = [p.rect for p in placed if not isinstance(p.item, Logo)]
+    top = min((rect[1] for rect in words), default=sheet.size[1])
     shaded = any(isinstance(layer, Shade) for layer in chosen.layers)
     seen = (0.0, max(0.25, top / sheet.size[1])) if shaded else (0.0, 1.0)
     canvas: Image.Image | None = None
@@ -40,10 +50,13 @@ def paint(chosen: Design, sheet: Sheet, placed: Sequence[Placed], photo: Photo |
         if isinstance(layer, Fill):
             _fill(canvas, layer, sheet, scheme)
         elif isinstance(layer, Shade) and photo is not None:
-            _shade(canvas, colour(layer.colour, scheme), [p.rect for p in placed])
+            _shade(canvas, colour(layer.colour, scheme), words)
     canvas = canvas or _ground(chosen, sheet, scheme)
     for item in placed:
-        _item(canvas, item, sheet, scheme)
+        if isinstance(item.item, Logo) and logo is not None:
+            _logo(canvas, logo, item.rect, sheet, scheme)
+        else:
+            _item(canvas, item, sheet, scheme)
     return canvas
 
 
@@ -101,7 +114,7 @@ def _item(canvas: Image.Image, placed: Placed, sheet: Sheet, scheme: Scheme) -> 
         start = right - length if sheet.rtl else left
         canvas.paste(colour(item.colour, scheme), (start, top, start + length, bottom))
         return
-    if block is None:
+    if block is None or isinstance(item, Logo):
         return
     if item.fill:
         _rounded(canvas, placed.rect, round(0.28 * block.size), colour(item.fill, scheme))
@@ -151,6 +164,27 @@ def _line(canvas: Image.Image, line: str, block: text.Block, start: tuple[float,
             font = fonts.opened(run.font, block.size)
             pen.text((x, baseline), run.text, ink, font, anchor="ls", direction="rtl" if run.rtl else "ltr")
         x += text.run_width(run, block.size)
+
+
+def _logo(canvas: Image.Image, logo: Image.Image, rect: Rect, sheet: Sheet, scheme: Scheme) -> None:
+    """The logo, on a plate where it would be lost: over a lively photo, or on a ground too much like it."""
+    small = logo.resize((rect[2] - rect[0], rect[3] - rect[1]), Image.Resampling.LANCZOS, reducing_gap=3)
+    own = _light(small.convert("RGB"), small.getchannel("A"))
+    behind = canvas.crop(rect)
+    lively = max(ImageStat.Stat(behind.convert("L")).stddev) > _LIVELY
+    if lively or contrast(own, _light(behind)) < _SEEN:
+        plates = [colour("white", scheme), colour("deep", scheme)]
+        plate = max(plates, key=lambda c: contrast(own, luminance(c)))
+        pad = round(1.3 * sheet.unit)
+        around = (rect[0] - pad, rect[1] - pad, rect[2] + pad, rect[3] + pad)
+        _rounded(canvas, around, pad, plate)
+    canvas.paste(small, rect[:2], small)
+
+
+def _light(picture: Image.Image, mask: Image.Image | None = None) -> float:
+    """The luminance of a picture's mean colour, of the parts that ``mask`` shows."""
+    red, green, blue = (round(v) for v in ImageStat.Stat(picture, mask).mean[:3])
+    return luminance((red, green, blue))
 
 
 @functools.lru_cache(maxsize=64)

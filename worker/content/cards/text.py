@@ -12,7 +12,6 @@ import budoux
 import regex
 
 from worker.content.cards import fonts
-from worker.content.cards.fonts import Family
 
 LONGEST = 200  # characters of a title; longer ones are shortened at a clause
 ELLIPSIS = "…"
@@ -22,7 +21,8 @@ _RTL = ("R", "AL")
 _RTL_LANGUAGES = frozenset(("ar", "fa", "he", "iw", "ur", "ps", "ckb", "yi", "sd", "ug", "dv"))
 _CLUSTER = regex.compile(r"\X")
 _BLANKS = regex.compile(r"[^\S\u00a0\u202f]+")  # blanks that forbid a break stay as they are
-_MARKS = regex.compile(r"(\p{Mn}{4})\p{Mn}+")
+# No more marks on one letter than languages put there, so that no line grows into the one above it.
+_MARKS = regex.compile(r"(\p{Mn}{4}|[\u0e01-\u0e2e]\p{Mn}{2})\p{Mn}+")
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々〆ヶ]")
 _IDEOGRAPH = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}ー々〆ヶ]")
 _CLAUSE = regex.compile(r"(?:[.!?…:;,،؛؟](?=\s)|\s[–—-](?=\s)|—|[。、，！？；：।])")
@@ -60,7 +60,7 @@ class Run:
 class Style:
     """What measuring needs to know of a text: the design's family, the region of its characters, its language."""
 
-    family: Family
+    family: str
     region: str
     rtl: bool
 
@@ -95,17 +95,17 @@ def is_rtl(text: str, language: str) -> bool:
     return language.lower().partition("-")[0] in _RTL_LANGUAGES
 
 
-def style(text: str, language: str, family: Family, *, rtl: bool) -> Style:
+def style(text: str, language: str, family: str, *, rtl: bool) -> Style:
     """How ``text`` is set in a family; a script the serifs lack takes its digits without serifs too."""
-    if family == "serif":
+    if fonts.kind_of(family) == "serif":
         letters = [c for c in text if c.isalpha()]
-        if sum(not fonts.covers(fonts.PRIMARY[family][0], c) for c in letters) * 2 > len(letters):
-            family = "sans"
+        if sum(not fonts.covers(fonts.primary(family)[0], c) for c in letters) * 2 > len(letters):
+            family = family.replace("serif", "sans", 1)
     return Style(family, fonts.region(language, text), rtl)
 
 
 @functools.lru_cache(maxsize=256)
-def clean(text: str, family: Family, language: str) -> tuple[str, tuple[str, ...]]:
+def clean(text: str, family: str, language: str) -> tuple[str, tuple[str, ...]]:
     """The text as it can be drawn, and the characters that had to be left out or written plainly."""
     text = _MARKS.sub(r"\1", unicodedata.normalize("NFC", text))
     text = _BLANKS.sub(" ", "".join(c for c in text if c.isspace() or _visible(c))).strip()
@@ -151,7 +151,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _faces(text: str, family: Family, where: str) -> tuple[tuple[str, str], ...]:
+def _faces(text: str, family: str, where: str) -> tuple[tuple[str, str], ...]:
     """Each cluster with its font; blanks and punctuation stay with the letters they belong to."""
     clusters = _CLUSTER.findall(text)
     found = [fonts.face(c, family, where) for c in clusters]

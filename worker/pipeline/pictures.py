@@ -1,0 +1,256 @@
+"""The picture of a post: the article's photo read, the brand found, the card drawn once and kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from publishers.core.limits import Limits
+from publishers.core.post import Media
+from worker.content import cards
+from worker.errors import BadSource, HandbillError, NotFound
+from worker.intake.fetch import fetch_bytes
+from worker.model import Article, Brand, Content
+from worker.settings import ROOT, Settings
+
+SUFFIX = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+MOST_POINTS, LONGEST_POINT, LONGEST_KICKER = 4, 110, 28
+
+Brands = Callable[[str], Sequence[Brand]]
+"""The brands of a workspace."""
+
+
+class Pictures:
+    """Draws and keeps the cards of articles; needs no Redis unless ``brands`` does.
+
+    ``folder`` is where pictures are kept, by their content's hash; ``warn`` gets lines for people.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, *, warn: Callable[[str], None], brands: Brands) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._warn = warn
+        self._brands = brands
+        self._photos: dict[str, bytes | None] = {}
+
+    def media(self, article: Article, content: Content, limits: Limits, *, brand: str = "") -> Media:
+        """The card for one account as a file, in the kind, size and bytes its platform takes."""
+        mime = next((m for m in SUFFIX if m in limits.media_types), "image/jpeg")
+        found, kit = self.kit(article, brand)
+        asked = self._asked(article, content, kit) | {"size": limits.cards[0], "max_bytes": limits.media_bytes}
+        return self._kept(article, found, asked | {"mime": mime})
+
+    def card(self, article: Article, content: Content, *, design: str, size: tuple[int, int], brand: str) -> cards.Card:
+        """One card as somebody asked for it, in the best quality."""
+        _, kit = self.kit(article, brand)
+        asked = self._asked(article, content, kit) | {"size": size, "design": design or None}
+        card = self._drawn(article, asked)
+        self._say(card.notes, chosen=True)
+        return card
+
+    def kit(self, article: Article, name: str) -> tuple[Brand | None, cards.Kit | None]:
+        """The brand of that name, else the one for the article's site, with its files; raises NotFound."""
+        known = self._brands(article.workspace)
+        host = (urlsplit(article.url).hostname or "").removeprefix("www.")
+        found = next((b for b in known if (b.name == name if name else host in b.sources)), None)
+        if found is None:
+            if name:
+                there = ", ".join(b.name for b in known) or "none; add one: handbill brand add NAME"
+                raise NotFound(f"There is no brand {name}", do=f"There are: {there}")
+            return None, None
+        return found, kit_of(found, brand_folder(self._settings))
+
+    def _asked(self, article: Article, content: Content, kit: cards.Kit | None) -> dict[str, object]:
+        points = article.headings if len(article.headings) > 1 else [s.text for s in content.sentences]
+        photo = self._photo(article)
+        return {
+            "title": article.title,
+            "site": article.site,
+            "author": article.author,
+            "language": article.language,
+            "photo": photo,
+            "photo_alt": article.image_alt if photo else "",
+            "kicker": _kicker(article),
+            "points": tuple(p for p in points if len(p) <= LONGEST_POINT)[:MOST_POINTS],
+            "brand": kit,
+        }
+
+    def _drawn(self, article: Article, asked: dict[str, object]) -> cards.Card:
+        try:
+            return cards.draw(**asked)  # type: ignore[arg-type]  # _asked and its callers fill it by name
+        except cards.BadPicture as error:
+            if asked["photo"] is None:
+                raise
+            self._warn(f"{error} The card is drawn without it.")
+            self._photos[article.id] = None
+            return self._drawn(article, asked | {"photo": None, "photo_alt": ""})
+
+    def _say(self, notes: Sequence[str], *, chosen: bool) -> None:
+        """Tell people what they can do something about: all of it where they chose a design, else a photo too small."""
+        for note in notes if chosen else [n for n in notes[:1] if "do not fit" not in n]:
+            self._warn(f"{note[0].upper()}{note[1:]}.")
+
+    def _kept(self, article: Article, brand: Brand | None, asked: dict[str, object]) -> Media:
+        """The card of these arguments: the file that was drawn of them before, or a new one."""
+        remembered = self._folder / "drawn" / f"{_key(asked, brand)}.json"
+        chosen = bool(brand and brand.design)
+        try:
+            known = json.loads(remembered.read_text())
+            media = Media(**known["media"])
+            if Path(media.path).stat().st_size == media.size:
+                self._say(known["notes"], chosen=chosen)
+                return media
+        except (OSError, ValueError, TypeError, KeyError):
+            pass  # not drawn yet, or somebody tidied up
+        card = self._drawn(article, asked)
+        self._say(card.notes, chosen=chosen)
+        digest = hashlib.sha256(card.content).hexdigest()
+        path = self._folder / digest[:2] / f"{digest}.{SUFFIX[card.mime]}"
+        write_once(path, card.content)
+        media = Media(
+            path=str(path.resolve()),
+            sha256=digest,
+            mime=card.mime,
+            width=card.width,
+            height=card.height,
+            size=len(card.content),
+            alt=card.alt,
+        )
+        if self._photo(article) == asked["photo"]:  # else it was drawn without its photo, and says so every time
+            record = json.dumps({"media": dataclasses.asdict(media), "notes": card.notes})
+            write_once(remembered, record.encode())
+        return media
+
+    def _photo(self, article: Article) -> bytes | None:
+        if article.id not in self._photos:
+            self._photos[article.id] = None
+            try:
+                self._photos[article.id] = self._read_photo(article.image) if article.image else None
+            except (HandbillError, OSError) as error:
+                self._warn(f"The article's picture was not used: {error}")
+        return self._photos[article.id]
+
+    def _read_photo(self, address: str) -> bytes:
+        most = int(self._settings.fetch_megabytes * 1_000_000)
+        if address.startswith(("http://", "https://")):
+            return fetch_bytes(
+                address, seconds=self._settings.request_seconds, allow_hosts=self._settings.allowed, max_bytes=most
+            )
+        path = Path(unquote(urlsplit(address).path) if address.startswith("file:") else address)
+        if path.stat().st_size > most:
+            raise BadSource(f"{path} is larger than {self._settings.fetch_megabytes:g} MB")
+        return path.read_bytes()
+
+
+def brand_folder(settings: Settings) -> Path:
+    """Where the logos and fonts of brands are kept, by their content's hash."""
+    return settings.data_dir.resolve() / "brand"
+
+
+def make_brand(
+    name: str,
+    *,
+    folder: Path,
+    workspace: str,
+    colour: str = "",
+    accent: str = "",
+    logo: Path | None = None,
+    font: Path | None = None,
+    text_font: Path | None = None,
+    corner: str = "",
+    design: str = "",
+    sources: Sequence[str] = (),
+) -> Brand:
+    """Check everything somebody gave for a brand, then keep its files in ``folder``; raises HandbillError."""
+    if bool(colour) != bool(accent):
+        raise HandbillError("A brand has two colours", do="Give both --colour and --accent, or neither")
+    if corner and corner not in cards.CORNERS:
+        raise HandbillError(f"There is no corner {corner}", do=f"Use one of: {', '.join(cards.CORNERS)}")
+    scheme = cards.scheme(colour, accent) if colour else None
+    given = {kind: _read(path) for kind, path in (("logo", logo), ("font", font), ("text_font", text_font)) if path}
+    for kind, data in given.items():
+        if kind == "logo":
+            cards.logo(data)
+        else:
+            cards.check_font(data)
+    kept = {}
+    for kind, data in given.items():
+        kept[kind] = hashlib.sha256(data).hexdigest()
+        write_once(folder / kept[kind], data)
+    return Brand(
+        name=name,
+        workspace=workspace,
+        colour=scheme.deep if scheme else "",
+        accent=scheme.accent if scheme else "",
+        corner=corner,
+        design=cards.check_design(design) if design else "",
+        sources=tuple(dict.fromkeys(s.lower().removeprefix("www.") for s in sources)),
+        **kept,
+    )
+
+
+def kit_of(brand: Brand, folder: Path) -> cards.Kit:
+    """What a brand brings to a card. Raises HandbillError where one of its files is gone."""
+    lost = next((h for h in (brand.logo, brand.font, brand.text_font) if h and not (folder / h).is_file()), None)
+    if lost:
+        do = f"Give its files again: handbill brand add {brand.name}"
+        raise HandbillError(f"The brand {brand.name} lacks a file", why=f"{folder / lost} is gone", do=do)
+    corner = next((c for c in cards.CORNERS if c == brand.corner), cards.CORNERS[2])
+    return cards.Kit(
+        scheme=cards.scheme(brand.colour, brand.accent) if brand.colour else None,
+        logo=(folder / brand.logo).read_bytes() if brand.logo else b"",
+        corner=corner,
+        font=folder / brand.font if brand.font else None,
+        text_font=folder / brand.text_font if brand.text_font else None,
+        design=brand.design,
+    )
+
+
+def write_once(path: Path, content: bytes) -> None:
+    """Write a file in one step, unless one of the same length is there: its name says what is in it."""
+    if path.exists() and path.stat().st_size == len(content):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.{id(content):x}")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise HandbillError(f"{path} cannot be read", why=str(error.strerror)) from None
+
+
+def _kicker(article: Article) -> str:
+    """The author's own first tag, where it is short and no word of the site's name."""
+    tag = next((t.strip() for t in article.tags if t.strip()), "")
+    return "" if len(tag) > LONGEST_KICKER or tag.casefold() == article.site.casefold() else tag
+
+
+def _key(asked: dict[str, object], brand: Brand | None) -> str:
+    """What a card depends on: every argument, the photo's and the brand's files by hash, and how cards are drawn."""
+    photo = asked["photo"]
+    plain = {k: v for k, v in asked.items() if k not in {"photo", "brand"}}
+    plain["photo"] = hashlib.sha256(photo).hexdigest() if isinstance(photo, bytes) else ""
+    plain["brand"] = dataclasses.asdict(brand) if brand else None
+    plain["version"] = _version()
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@functools.cache
+def _version() -> str:
+    """The hash of the designs, of the font list and of the code that draws: a change of any of them draws anew."""
+    found = hashlib.sha256()
+    folders = ((ROOT / "templates" / "cards", "*.toml"), (ROOT / "worker" / "content" / "cards", "*.py"))
+    files = [path for folder, pattern in folders for path in sorted(folder.glob(pattern))]
+    for path in (*files, ROOT / "templates" / "fonts" / "coverage.json"):
+        found.update(path.read_bytes())
+    return found.hexdigest()
