@@ -120,6 +120,14 @@ def test_sentences_stand_in_the_articles_order_and_keep_their_place_in_it():
     assert f"{SENTENCES[0]} {SENTENCES[2]}" in composed.post.text
 
 
+def test_a_models_sentences_keep_the_order_it_gave_them():
+    about_title = f"{SENTENCES[3]} And more of the same hills."
+    written = (about_title, SENTENCES[0], SENTENCES[2])
+    composed = posted(content=some_content(*written, text=""), template="# sentences: 3\n{title}\n{summary}")
+    assert [s.text for s in composed.sentences] == [s for s in written if s in composed.post.text]
+    assert [s.source_offset for s in composed.sentences] == [None] * len(composed.sentences)
+
+
 def test_the_summary_does_not_say_the_title_again():
     composed = posted(content=some_content(SENTENCES[3], SENTENCES[4]))
     assert SENTENCES[3] not in composed.post.text

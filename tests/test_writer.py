@@ -18,7 +18,7 @@ from worker.settings import Settings
 TEXT = (
     "Researchers at the University of Graz followed forty honey bees with small radar tags for two summers. "
     "The bees that had grown up in a valley steered by the line of its ridges, says Ada Moor.\n\n"
-    "In flat country they flew in circles, up to 9 kilometres, before they reached the hive. "
+    "In flat country they flew in circles, up to 9 kilometres, before they reached the hive, in a 2-summer study. "
     "“They read the land like a map,” Moor said on 14 May 2026. Yarrow Ltd paid $1,500 for each of 40 tags, 12 % more "
     "than Bern Optics asked.\n\n"
     "Farmers near Lake Constance could place hives so that 3 million lost bees return sooner."
@@ -78,6 +78,7 @@ def test_sentences_that_the_article_bears_out_are_taken_and_say_that_a_model_wro
         "Yarrow Ltd paid $1,500 for each of the 40 tags.",
         "Moor's bees steered by the ridges of a valley.",
         "The tags cost 12 % more than Bern Optics asked for them.",
+        "In a 2-summer study, Graz-based researchers followed the bees.",
     ],
 )
 def test_other_words_for_what_the_article_says_are_taken(sentence):
@@ -113,6 +114,8 @@ def test_other_languages_are_taken_as_well(language, title, text, sentence):
         ("The tags cost the researchers 1,500 for each of the bees.", "no 1,500"),
         ("The tags cost 12 times more than Bern Optics asked.", "no 12"),
         ("The researchers followed fifty honey bees with radar tags.", "no fifty"),
+        ("The researchers followed forty-six honey bees with radar tags.", "no six"),
+        ("The Ada-Optics researchers followed honey bees with radar tags.", "Ada Optics do not stand together"),
         ("“Bees are lost in a flat land,” said Moor of the bees.", "does not quote"),
         ("“In flat country they flew in circles,” said Moor of the bees.", "does not quote"),
         ("The bees reached the hive at https://example.com/bees before two summers.", "a link"),

@@ -151,7 +151,7 @@ def preview(
             shown = [(post,) for post in studio.variants(article, content, one, variants)]
         posts += [composed_json(one, post) | own for post in shown]
     for warning in studio.warnings:
-        err.print(warning, markup=False)
+        err.print(warning, markup=False, soft_wrap=True)
     if as_json:
         _print_json({"article": article_json(article), "content": content_json(content), "posts": posts})
         return
@@ -195,7 +195,7 @@ def share(
             thread=thread,
         )
         for warning in parts.planner.studio.warnings:
-            err.print(warning, markup=False)
+            err.print(warning, markup=False, soft_wrap=True)
         if not parts.records.alive():
             err.print("No worker is running: the posts wait. Start one with: handbill up")
         ids = [d.id for d in planned]

@@ -386,13 +386,19 @@ class _Writer:
                 break
             if any(self._same(sentence.text, t.text) for t in taken):
                 continue
-            tried = sorted([*taken, sentence], key=_place)
+            tried = sorted([*taken, sentence], key=self._place)
             most = self.template.summary
             if most is not None and self.limits.length(self.summary(tried)) > most:
                 continue
             if self._fits(Draft(title, tuple(tried), tags, self.link)):
                 taken = tried
         return tuple(taken)
+
+    def _place(self, sentence: Sentence) -> tuple[bool, int]:
+        """Where a sentence stands in the article; those that a model wrote come last, in its order."""
+        if sentence.source_offset is None:
+            return True, self.sentences.index(sentence)
+        return False, sentence.source_offset
 
     def rest(self, said: Sequence[Sentence]) -> list[tuple[Sentence, ...]]:
         """What the best sentences after those ``said`` fill, in the article's order: fewer parts than ``PARTS``."""
@@ -403,7 +409,7 @@ class _Writer:
             known = (self.title, *(s.text for s in (*said, *fresh)))
             if not any(self._same(sentence.text, text) for text in known) and self._part_fits([sentence]):
                 fresh.append(sentence)
-        while len(parts := self._packed(sorted(fresh, key=_place))) >= PARTS:
+        while len(parts := self._packed(sorted(fresh, key=self._place))) >= PARTS:
             fresh.pop()
         return parts
 
@@ -472,11 +478,6 @@ class _Writer:
         if text not in self._terms:
             self._terms[text] = frozenset(words.terms(text, words.language(self.language)))
         return self._terms[text]
-
-
-def _place(sentence: Sentence) -> tuple[bool, int]:
-    """Where a sentence stands in the article; those that a model wrote come last, as they come."""
-    return sentence.source_offset is None, sentence.source_offset or 0
 
 
 def _fill(line: tuple[Piece, ...], values: Mapping[str, list[Piece]]) -> list[Piece]:

@@ -202,8 +202,7 @@ class _Source:
         self._text = _even(text)
         self._language = language
         self._known = words.language(language)
-        found = list(words.WORD.finditer(self._text))
-        self._order = [_bare(m[0]) for m in found]
+        self._order = [word for word, _, _ in _words(self._text)]
         self._places: dict[str, list[int]] = {}
         for place, word in enumerate(self._order):
             self._places.setdefault(word.casefold(), []).append(place)
@@ -248,9 +247,9 @@ class _Source:
                 yield f"the article has no {found['before'] or ''}{core}{found['after'] or ''}"
             elif following and core + following[0] not in self._text:
                 yield f"the article has no {core}{following[0]}"
-            elif self._counts(word) and not (self._has(word) and self._measured(word, same)):
+            elif self._counts(word) and not self._measured(word, same):
                 yield f"the article has no {core} {word}"
-        for word in words.words(text):
+        for word, _, _ in _words(text):
             if word.casefold() in NUMERALS and not self._has(word):
                 yield f"the article has no {word}"
 
@@ -259,8 +258,8 @@ class _Source:
         return bool(word) and word not in self._known.stop
 
     def _measured(self, word: str, same: Sequence[Number]) -> bool:
-        """Whether ``word`` follows one of these numbers, if it follows numbers at all."""
-        return word not in self._units or any(n[3] == word for n in same)
+        """Whether ``word`` follows one of these numbers, or is one of the article's that never follows a number."""
+        return any(n[3] == word for n in same) or (word not in self._units and self._has(word))
 
     def _said(self, text: str) -> Iterator[str]:
         for found in QUOTED.finditer(text):
@@ -334,15 +333,14 @@ def _runs(text: str) -> Iterator[list[tuple[str, bool]]]:
     run: list[tuple[str, bool]] = []
     inner: list[tuple[str, bool]] = []
     done = 0
-    for found in words.WORD.finditer(text):
-        word, between = _bare(found[0]), text[done : found.start()]
-        done = found.end()
-        if between != " ":
+    for word, start, end in _words(text):
+        between, done = text[done:start], end
+        if between not in {" ", "-", "‑"}:
             if run:
                 yield run
             run, inner = [], []
         if CAPITAL.search(word):
-            run += [*inner, (word, bool(BEGINS.search(text[: found.start()])))]
+            run += [*inner, (word, bool(BEGINS.search(text[:start])))]
             inner = []
         elif run and word in INNER:
             inner.append((word, False))
@@ -351,6 +349,13 @@ def _runs(text: str) -> Iterator[list[tuple[str, bool]]]:
             run, inner = [], []
     if run:
         yield run
+
+
+def _words(text: str) -> Iterator[tuple[str, int, int]]:
+    """Every word with its place; of ``14-month`` and ``Graz-based`` both halves."""
+    for whole in words.WORD.finditer(text):
+        for part in regex.finditer(r"[^-‑]+", whole[0]):
+            yield _bare(part[0]), whole.start() + part.start(), whole.start() + part.end()
 
 
 def _number(found: regex.Match[str]) -> Number:
