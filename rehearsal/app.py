@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import rehearsal
 from rehearsal.world import Faults, Platform, Received, Refused, World
 
-OURS = {"__main__", "app", "text", "world"}
+OURS = {"__main__", "app", "graph", "text", "world"}
 
 
 def stand_ins() -> list[type[Platform]]:

@@ -200,7 +200,7 @@ class Stage:
             adapter = self.adapter(wire)
             match self.scene:
                 case "create":
-                    self.prepared = adapter.prepare(self.post, KEY)
+                    self.prepared = adapter.draft(self.post, KEY, self.reply_to)
                     return adapter.create(self.post, self.commit(json.loads(json.dumps(self.prepared))))
                 case "edit":
                     return adapter.edit(self.target, self.post, self.commit({}))
@@ -431,7 +431,7 @@ def test_the_same_commit_again_is_the_same_to_the_byte(case, stage):
     first = Wire(case.exchange)
     receipt = stage.play(first)
     with Wire(case.exchange) as wire:
-        stage.adapter(wire).prepare(stage.post, KEY)
+        stage.adapter(wire).draft(stage.post, KEY, stage.reply_to)
         done = len(wire.sent)
     for now in (NOW, LATER):
         with Wire(case.exchange[done:], now=now) as wire:
@@ -454,7 +454,7 @@ def test_a_warning_that_the_platform_cannot_show_is_never_left_out(name, tmp_pat
 @pytest.mark.parametrize("case", cases("create"))
 def test_preparing_sends_only_what_may_be_repeated(case, stage):
     with Wire(case.exchange) as wire:
-        prepared = stage.adapter(wire).prepare(stage.post, KEY)
+        prepared = stage.adapter(wire).draft(stage.post, KEY, stage.reply_to)
     assert True not in wire.commits
     assert json.loads(json.dumps(prepared)) == prepared
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from starlette.staticfiles import StaticFiles
 
 import publishers
 from publishers.core.errors import (
@@ -30,6 +31,7 @@ from publishers.core.http import Http
 from publishers.core.post import Commit, Facet, Media, Post
 from publishers.core.publisher import ProofClass
 from rehearsal import text as reading
+from rehearsal import threads as rehearsed_threads
 from rehearsal import x as rehearsed_x
 from rehearsal.app import build, stand_ins
 from rehearsal.discord import read_markdown
@@ -44,6 +46,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "mastodon": {"access_token": "token"},
     "slack": {"bot_token": "token", "channel": "C0123"},
     "telegram": {"bot_token": "12:token", "chat_id": "@me"},
+    "threads": {"access_token": "token"},
     "x": {"access_token": "token"},
 }
 TAGLESS = {"discord", "slack"}  # where a hashtag is a word like others
@@ -62,6 +65,12 @@ def png(width, height, padding=0):
     rows = b"".join(b"\0" + b"\x40\x80\xc0" * width for _ in range(height))
     body = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + body + chunk(b"teXt", b"p" * padding) + chunk(b"IEND", b"")
+
+
+def jpeg(width, height):
+    """As much of a JPEG as tells its size."""
+    size = struct.pack(">HH", height, width)
+    return b"\xff\xd8\xff\xe0\x00\x04ab" + b"\xff\xc0\x00\x0b\x08" + size + b"\x01\x11\x00\x00" + b"\0" * 9
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +99,18 @@ def world(tmp_path):
 
 
 @pytest.fixture
-def server(listening, world):
-    """The address of this test's stand-ins."""
-    listening["app"] = build(world)
+def server(listening, world, tmp_path):
+    """The address of this test's stand-ins, and under /pull/ of its pictures."""
+    stand_ins, pictures = build(world), StaticFiles(directory=tmp_path)
+
+    async def app(scope, receive, send):
+        folder, _, name = scope.get("path", "").removeprefix("/").partition("/")
+        if folder == "pull":
+            await pictures({**scope, "path": f"/{name}"}, receive, send)
+        else:
+            await stand_ins(scope, receive, send)
+
+    listening["app"] = app
     return listening["address"]
 
 
@@ -114,17 +132,18 @@ def account(server):
 
 
 @pytest.fixture
-def picture(tmp_path):
-    content = png(40, 21)
-    (tmp_path / "card.png").write_bytes(content)
+def picture(tmp_path, server):
+    content = jpeg(40, 21)
+    (tmp_path / "card.jpg").write_bytes(content)
     return Media(
-        path=str(tmp_path / "card.png"),
+        path=str(tmp_path / "card.jpg"),
         sha256=hashlib.sha256(content).hexdigest(),
-        mime="image/png",
+        mime="image/jpeg",
         width=40,
         height=21,
         size=len(content),
         alt="A blue card",
+        url=f"{server}/pull/card.jpg",
     )
 
 
@@ -141,7 +160,8 @@ def own(receipt):
 
 
 def send(adapter, post, number, **commit):
-    return adapter.create(post, Commit(key=key(number), at=AT, prepared=adapter.prepare(post, key(number)), **commit))
+    prepared = adapter.draft(post, key(number), commit.get("reply_to"))
+    return adapter.create(post, Commit(key=key(number), at=AT, prepared=prepared, **commit))
 
 
 def test_every_platform_of_the_registry_but_the_outbox_has_a_stand_in():
@@ -185,7 +205,7 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world):
     assert len(world.seen(deleted=True)) == 3
 
 
-@pytest.mark.parametrize("platform", sorted({"discord", "linkedin", "slack", "telegram", "x"} & set(HERE)))
+@pytest.mark.parametrize("platform", sorted({"discord", "linkedin", "slack", "telegram", "threads", "x"} & set(HERE)))
 def test_what_the_platform_cannot_express_is_never_sent(platform, account, world):
     adapter = account(platform)
     for post in (Post(text="a", warning="Storm"), Post(text="b", visibility="unlisted")):
@@ -199,14 +219,14 @@ def test_a_look_up_finds_what_was_sent_and_nothing_else(platform, account, pictu
     adapter = account(platform)
     post, other = article_post(picture), article_post(text="Another article entirely, https://example.org/b")
     assert adapter.find(post, Commit(key=key(1), at=AT)) == ()
-    prepared = adapter.prepare(post, key(1))
+    prepared = adapter.draft(post, key(1), None)
     commit = Commit(key=key(1), at=AT, prepared=prepared)
     receipt = adapter.create(post, commit)
     send(adapter, other, 2)
     reply = Post(text="And the wall is 1.4 m higher.")
     answer = Commit(key=key(3), at=AT, reply_to=receipt, root=receipt)
     assert adapter.find(reply, answer) == ()
-    second = adapter.create(reply, answer)
+    second = send(adapter, reply, 3, reply_to=receipt, root=receipt)
     assert [r.id for r in adapter.find(post, commit)] == [receipt.id]
     assert [r.id for r in adapter.find(reply, answer)] == [second.id]
     assert adapter.find(article_post(text="Never sent"), Commit(key=key(4), at=AT)) == ()
@@ -269,12 +289,12 @@ def test_a_text_one_unit_too_long_is_refused_by_the_stand_in_too(platform, accou
     assert len(world.seen()) == 1
 
 
-@pytest.mark.parametrize("platform", sorted({"linkedin", "mastodon", "x"} & set(HERE)))
+@pytest.mark.parametrize("platform", sorted({"linkedin", "mastodon", "threads", "x"} & set(HERE)))
 def test_an_expired_token_asks_for_a_person(platform, account):
     adapter = account(platform)
     adapter.settings = {**adapter.settings, "access_token": "expired"}
     with pytest.raises(Unauthorized):
-        adapter.create(article_post(), Commit(key=key(1), at=AT))
+        send(adapter, article_post(), 1)
 
 
 @pytest.mark.parametrize("platform", sorted({"linkedin", "mastodon", "x"} & set(HERE)))
@@ -551,8 +571,7 @@ def test_faults_come_in_order_and_then_at_a_rate_that_can_be_repeated():
 def test_pictures_are_told_by_their_bytes():
     assert inspect(png(40, 21)) == ("image/png", 40, 21)
     assert inspect(b"<svg/>") is None
-    jpeg = b"\xff\xd8\xff\xe0\x00\x04ab" + b"\xff\xc0\x00\x0b\x08\x00\x15\x00\x28\x01\x11\x00\x00" + b"\0" * 9
-    assert inspect(jpeg) == ("image/jpeg", 40, 21)
+    assert inspect(jpeg(40, 21)) == ("image/jpeg", 40, 21)
 
 
 def test_the_command_serves_this_machine_only_and_remembers(tmp_path):
@@ -655,3 +674,67 @@ def test_a_stranger_s_path_is_no_account(call):
     assert call("PUT", "/_faults/nobody", json=[]).status == 404
     assert call("PUT", "/_faults/x", json=["earthquake"]).status == 400
     assert call("PUT", "/_faults/x", json={"ratio": 0.5, "kinds": ["429"], "seed": 1}).status == 204
+
+
+@pytest.mark.parametrize("platform", sorted({"threads"} & set(HERE)))
+def test_a_lost_answer_is_settled_by_the_draft_and_the_list(platform, account, world, picture):
+    adapter = account(platform)
+    post = article_post(picture)
+    commit = Commit(key=key(1), at=AT, prepared=adapter.draft(post, key(1), None))
+    assert adapter.find(post, commit) == ()
+    world.faults[platform] = Faults(["500-before", "accept-then-drop"])
+    with pytest.raises(Unconfirmed):
+        adapter.create(post, commit)
+    assert adapter.find(post, commit) == (), "the draft is there and not published: it may be published again"
+    with pytest.raises(Unconfirmed):
+        adapter.create(post, commit)
+    with pytest.raises(Unconfirmed, match="public already"):
+        adapter.create(post, commit)
+    assert [r.id for r in adapter.find(post, commit)] == [p["id"] for p in world.seen()]
+    assert len(world.seen()) == 1
+
+
+@pytest.mark.parametrize("platform", sorted({"threads"} & set(HERE)))
+def test_a_draft_that_is_forgotten_is_made_anew(platform, account, world, picture):
+    adapter = account(platform)
+    for prepared in ({}, {"container": "17"}):
+        with pytest.raises(PublishError) as caught:
+            adapter.create(article_post(picture), Commit(key=key(1), at=AT, prepared=prepared))
+        assert getattr(caught.value, "stale", False) is True
+    assert world.seen() == []
+
+
+@pytest.mark.parametrize("platform", sorted({"threads"} & set(HERE)))
+def test_a_picture_without_a_public_address_is_never_asked_for(platform, account, world, picture):
+    adapter = account(platform)
+    with pytest.raises(Unavailable, match="public address"):
+        send(adapter, article_post(dataclasses.replace(picture, url="")), 1)
+    with pytest.raises(Rejected):
+        send(adapter, article_post(dataclasses.replace(picture, url=f"{picture.url}-gone")), 1)
+    assert world.seen() == []
+
+
+def test_threads_counts_emoji_in_bytes_makes_one_topic_and_takes_five_links(account, world):
+    adapter = account("threads")
+    full = "\U0001f6a2" * 125
+    assert adapter.limits.length(full) == 500
+    send(adapter, Post(text=full), 1)
+    with pytest.raises(Rejected, match="500 characters"):
+        send(adapter, Post(text=full + "!"), 2)
+    send(adapter, Post(text="A #Harbour and a #Wall"), 3)
+    assert [f["value"] for f in world.seen()[-1]["facets"]] == ["Harbour"]
+    with pytest.raises(Rejected, match="LINK_LIMIT"):
+        send(adapter, Post(text=" ".join(f"https://example.org/{n}" for n in range(6))), 4)
+    send(adapter, Post(text="Read on", link="https://example.org/harbour"), 5)
+    assert world.seen()[-1]["card"]["url"] == "https://example.org/harbour"
+
+
+def test_threads_is_asked_how_much_it_still_takes(account, world, monkeypatch):
+    monkeypatch.setattr(rehearsed_threads, "POSTS", 1)
+    adapter = account("threads")
+    first = send(adapter, article_post(), 1)
+    with pytest.raises(RateLimited, match="takes 1 posts"):
+        send(adapter, Post(text="One more"), 2)
+    send(adapter, Post(text="A reply has a quota of its own"), 3, reply_to=first, root=first)
+    assert adapter.metrics(first) == {"views": 0, "likes": 0, "replies": 0, "shares": 0}
+    assert adapter.refresh() == {"access_token": "a-newer-token"}

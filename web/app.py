@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from web import api, pages, problems, signs
+from web import api, pages, problems, pull, signs
 from web.api import Submit
 from web.guard import Guard
 from web.live import Live
@@ -50,6 +50,7 @@ def create_app(parts: Runtime, *, submit: Submit, every: float = EVERY) -> FastA
     app.include_router(signs.router)
     app.include_router(api.router)
     app.include_router(pages.router)
+    app.include_router(pull.router)
     app.add_exception_handler(HandbillError, problems.of_ours)
     app.add_exception_handler(HTTPException, problems.of_http)
     app.add_exception_handler(RequestValidationError, problems.of_input)

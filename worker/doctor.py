@@ -7,7 +7,8 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from worker import embedded
+import publishers
+from worker import embedded, pull
 from worker.content import cards
 from worker.errors import HandbillError
 from worker.model import Status
@@ -100,5 +101,16 @@ def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
         do = f"handbill accounts check {account}" if scope.startswith("account:") else "handbill resume"
         yield Finding("paused", ok=False, found=f"{scope}: {why}", do=do)
     accounts = parts.records.accounts(config.workspace)
+    if any(publishers.load(a.platform).pulls and not a.rehearsal for a in accounts):
+        yield _reach(config)
     do = "" if accounts else "handbill accounts add PLATFORM"
     yield Finding("accounts", bool(accounts), f"{len(accounts)} connected", do)
+
+
+def _reach(config: Settings) -> Finding:
+    """Whether platforms that fetch pictures themselves can."""
+    try:
+        pull.check(config)
+    except HandbillError as error:
+        return Finding("public url", ok=False, found=error.what + (f": {error.why}" if error.why else ""), do=error.do)
+    return Finding("public url", ok=True, found=f"{config.public_url} leads to an address of the internet")

@@ -15,7 +15,10 @@ Prepared = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """One picture on disk, ready for the platform: ``size`` in bytes, ``width`` and ``height`` in pixels."""
+    """One picture on disk, ready for the platform: ``size`` in bytes, ``width`` and ``height`` in pixels.
+
+    ``url`` is its public address, given for platforms that fetch pictures themselves.
+    """
 
     path: str
     sha256: str
@@ -24,6 +27,7 @@ class Media:
     height: int
     size: int
     alt: str
+    url: str = ""
 
     def read(self) -> bytes:
         """The picture's bytes; raises ValueError if the file is no longer the one that was approved."""

@@ -12,6 +12,7 @@ from publishers.core.errors import PublishError, Unauthorized
 from publishers.core.http import Http
 from publishers.core.limits import Limits
 from publishers.core.publisher import Profile, Proof, Publisher
+from worker import pull
 from worker.errors import HandbillError, Refused
 from worker.model import Account
 from worker.settings import Settings
@@ -68,6 +69,8 @@ class Accounts:
             raise HandbillError(
                 f"{adapter.label} needs no rehearsal", why="it sends nothing", do="Leave --rehearsal out"
             )
+        if adapter.pulls and not rehearsal:
+            pull.check(self._settings)
         values = self._values(adapter, platform, given, rehearsal=rehearsal)
         account = Account(
             id=f"{workspace}.{platform}",
@@ -98,6 +101,8 @@ class Accounts:
 
     def check(self, account: Account) -> Profile:
         """Ask the platform again who we are and what it takes; keeps what is new. Raises HandbillError."""
+        if publishers.load(account.platform).pulls and not account.rehearsal:
+            pull.check(self._settings)
         secrets = self._records.secrets(account)
         profile = self._profile(account, {**account.settings, **secrets})
         secret = {f.name for f in publishers.load(account.platform).fields if f.secret}

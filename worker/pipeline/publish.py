@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from publishers.core.errors import PublishError, RateLimited, Unavailable, Unconfirmed, Unsupported
-from publishers.core.post import Commit, Receipt
+from publishers.core.post import Commit, Post, Receipt
 from publishers.core.publisher import Proof, ProofClass, Publisher
-from worker import lifecycle
+from worker import lifecycle, pull
 from worker.errors import HandbillError, NotFound
 from worker.model import Account, Delivery, Status, Step, StepKind
 from worker.pipeline.accounts import Accounts, proof_of
@@ -122,7 +122,7 @@ class Engine:
         step = turn.delivery.current
         proof = proof_of(account)
         try:
-            step = self._prepare(turn, step, publisher)
+            step = self._prepare(turn, step, account, publisher)
             self._spend(account, publisher)
         except Unconfirmed as error:
             return self._later(turn, Unavailable(error.what, status=error.status, words=error.words), proof=proof)
@@ -140,12 +140,22 @@ class Engine:
             return Status.SCHEDULED
         return self._commit(turn, step, account, publisher, proof)
 
-    def _prepare(self, turn: Turn, step: Step, publisher: Publisher) -> Step:
+    def _prepare(self, turn: Turn, step: Step, account: Account, publisher: Publisher) -> Step:
         if step.prepared is None and step.kind not in {StepKind.EDIT, StepKind.DELETE}:
-            step = dataclasses.replace(step, prepared=dict(publisher.prepare(step.post, step.key)))
+            post = self._within_reach(step.post, account) if publisher.pulls else step.post
+            prepared = publisher.draft(post, step.key, _previous(turn.delivery))
+            step = dataclasses.replace(step, prepared=dict(prepared))
             if step.prepared:
                 self._deliveries.keep(turn, _with(turn.delivery, step))
         return step if step.at else dataclasses.replace(step, at=self._now())
+
+    def _within_reach(self, post: Post, account: Account) -> Post:
+        """``post`` with an address for each picture at which the platform can fetch it."""
+        if post.media and not account.rehearsal and not self._settings.public_url:
+            raise Unavailable(pull.MISSING)
+        made = [pull.address(self._settings, m, self._now(), rehearsal=account.rehearsal) for m in post.media]
+        media = tuple(dataclasses.replace(m, url=url) for m, url in zip(post.media, made, strict=True))
+        return dataclasses.replace(post, media=media)
 
     def _spend(self, account: Account, publisher: Publisher) -> None:
         """Stay within the platform's published rates, over all workers; raises RateLimited."""
@@ -189,7 +199,7 @@ class Engine:
         except Exception as error:
             log.exception("the look-up failed")
             return self._later(turn, Unconfirmed(f"the look-up failed ({type(error).__name__})"), proof=proof)
-        if not found and kind is ProofClass.A2:
+        if not found and kind is ProofClass.A2 and step.prepared:  # what has no draft is looked for
             return self._repeat(turn, step, account, publisher, proof)
         return self._looked(turn, step, found, proof)
 
@@ -316,9 +326,13 @@ def _perform(delivery: Delivery, step: Step, publisher: Publisher) -> Receipt:
 
 def _commit(delivery: Delivery, step: Step) -> Commit:
     assert step.at is not None
-    previous = delivery.steps[delivery.step - 1].receipt if delivery.step > 0 else None
     root = delivery.steps[0].receipt if delivery.step > 0 else None
-    return Commit(key=step.key, at=step.at, prepared=step.prepared or {}, reply_to=previous, root=root)
+    return Commit(key=step.key, at=step.at, prepared=step.prepared or {}, reply_to=_previous(delivery), root=root)
+
+
+def _previous(delivery: Delivery) -> Receipt | None:
+    """The receipt of the message that the current step answers."""
+    return delivery.steps[delivery.step - 1].receipt if delivery.step > 0 else None
 
 
 def _with(delivery: Delivery, step: Step) -> tuple[Step, ...]:
