@@ -1,5 +1,6 @@
 """The adapters against the stand-ins, over real sockets: what goes out, what comes back, and what a lost answer leaves."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -47,9 +48,11 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "slack": {"bot_token": "token", "channel": "C0123"},
     "telegram": {"bot_token": "12:token", "chat_id": "@me"},
     "threads": {"access_token": "token"},
+    "webhook": {"url": "hook", "secret": "rehearsal"},
     "x": {"access_token": "token"},
 }
 TAGLESS = {"discord", "slack"}  # where a hashtag is a word like others
+UNREAD = {"webhook"}  # where any 2xx is success, whatever comes with it
 FLAT = {"linkedin", "slack"}  # where every answer stands under the first post
 HERE = sorted(set(GIVEN) & set(publishers.names()))
 
@@ -237,7 +240,8 @@ def test_a_look_up_finds_what_was_sent_and_nothing_else(platform, account, pictu
 def test_a_lost_answer_is_unconfirmed_and_the_post_is_there_once(platform, fault, account, world):
     adapter = account(platform, seconds=0.5 if "hang" in fault else 5)
     world.faults[platform] = Faults([fault])
-    with pytest.raises(Unconfirmed):
+    unread = fault == "garbled" and platform in UNREAD
+    with contextlib.nullcontext() if unread else pytest.raises(Unconfirmed):
         send(adapter, article_post(), 1)
     assert len(world.seen()) == 1
     kind = (adapter.connect().proof or adapter.proof).kind
@@ -395,7 +399,7 @@ def test_linkedin_shows_a_link_as_a_card_of_its_own(account, world):
     }
 
 
-@pytest.mark.parametrize("platform", ["discord", "linkedin", "slack", "telegram"])
+@pytest.mark.parametrize("platform", ["discord", "linkedin", "slack", "telegram", "webhook"])
 def test_a_post_can_be_corrected(platform, account, world, picture):
     adapter = account(platform)
     for number, media in enumerate([(), (picture,)], 1):
@@ -474,6 +478,29 @@ def test_slack_counts_what_readers_did_and_says_when_a_token_is_dead(account):
     assert adapter.metrics(first) == {"likes": 0, "replies": 1}
     with pytest.raises(Unauthorized, match="invalid_auth"):
         account("slack", bot_token="expired")
+
+
+def test_a_webhook_is_signed_anew_and_taken_once(account, world):
+    adapter = account("webhook")
+    first = send(adapter, article_post(), 1)
+    world.now = lambda: datetime.now(UTC) + timedelta(minutes=20)
+    adapter.http.now = world.now
+    assert send(adapter, article_post(), 1) == first
+    assert len(world.seen()) == 1
+
+
+def test_a_webhook_with_another_secret_or_an_old_time_is_not_believed(account, world):
+    with pytest.raises(Unauthorized, match="no matching signature"):
+        account("webhook", secret="another")
+    adapter = account("webhook")
+    world.now = lambda: datetime.now(UTC) + timedelta(minutes=20)
+    with pytest.raises(Rejected, match="too old"):
+        send(adapter, article_post(), 1)
+    for wrong in ({"secret": "whsec_%"}, {"pictures": "some"}):
+        with pytest.raises(Unauthorized):
+            account("webhook", **wrong)
+    with pytest.raises(Unauthorized, match="https"):
+        account("webhook", server="")
 
 
 HOOK = "https://discord.com/api/webhooks/31/hook-token"
