@@ -290,6 +290,16 @@ def test_an_account_speaks_as_it_was_told_to(handbill, tmp_path):
     assert "own2.txt" in refused(handbill("accounts", "set", "outbox", "--template", "own2.txt"))
 
 
+def test_an_account_that_is_connected_again_keeps_its_words_and_its_calendar(handbill):
+    assert handbill("accounts", "add", "outbox")[0] == 0
+    assert handbill("accounts", "set", "outbox", "--zone", "Asia/Tokyo", "--disclaimer", "Ours.")[0] == 0
+    assert handbill("accounts", "add", "outbox")[0] == 0
+
+    assert json.loads(handbill("accounts", "list", "--json")[1])[0]["zone"] == "Asia/Tokyo"
+    text = json.loads(handbill("preview", SAMPLE, "--account", "outbox", "--json")[1])["posts"][0]["text"]
+    assert text.endswith("\n\nOurs.")
+
+
 def test_a_token_is_shown_once_as_json(handbill):
     code, out, _ = handbill("tokens", "create", "--scope", "read", "--json")
 

@@ -59,7 +59,10 @@ class Accounts:
         name: str = "",
         rehearsal: bool = False,
     ) -> Account:
-        """Ask the platform who we are, then store the account; raises HandbillError, and stores nothing then."""
+        """Ask the platform who we are, then store the account; raises HandbillError, and stores nothing then.
+
+        One that is connected again keeps its calendar and its voices.
+        """
         try:
             adapter = publishers.load(platform)
         except KeyError:
@@ -96,6 +99,8 @@ class Accounts:
             proof=profile.proof,
             settings={k: v for k, v in kept.items() if k not in secret},
         )
+        if known := next((a for a in self._records.accounts(workspace) if a.id == account.id), None):
+            account = dataclasses.replace(account, zone=known.zone, calendar=known.calendar, voices=known.voices)
         self._records.save_account(account, {k: v for k, v in kept.items() if k in secret})
         return account
 
