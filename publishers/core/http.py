@@ -147,19 +147,16 @@ class Http:
         self._secrets: list[str] = []
         self.hide(*secrets)
         self._deadline = Deadline(seconds, clock)
-        self._client = httpx.Client(
-            transport=transport or guarded_transport(self._deadline, allow=allow),
-            timeout=seconds,
-            follow_redirects=False,
-            trust_env=False,
-            headers={"User-Agent": agent, "Accept-Encoding": "identity"},
-        )
+        self._timeout = httpx.Timeout(seconds).as_dict()
+        self._headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": agent}
+        # Not a Client: no redirects, no cookies, no environment; no request depends on the one before it.
+        self._transport = transport or guarded_transport(self._deadline, allow=allow)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self._transport.close()
 
     def expire(self, seconds: float) -> None:
         """Send nothing more, and wait for nothing more, later than ``seconds`` from now: the right to do so ends then.
@@ -199,22 +196,24 @@ class Http:
         self._deadline.restart()
         if self._deadline.left() <= 0:
             raise Unavailable(self._what("nothing was sent", url, TimeoutError("the time to send it had run out")))
-        self._client.cookies.clear()  # no request depends on the one before it
+        merged = httpx.Headers(self._headers)
         try:
-            request = self._client.build_request(
+            merged.update({**(headers or {}), **_boundary(files, form)})
+            request = httpx.Request(
                 method,
                 url,
-                headers={**(headers or {}), **_boundary(files, form)},
+                headers=merged,
                 params=params,
                 json=json,
                 data=form,
                 files=files,
                 content=content,
+                extensions={"timeout": self._timeout},
             )
         except (httpx.InvalidURL, ValueError, TypeError):
             raise Unavailable(self._what("the request cannot be written down", url)) from None
         try:
-            response = self._client.send(request, stream=True)
+            response = self._transport.handle_request(request)
             try:
                 body = self._read(response)
             finally:
