@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     spare_seconds: float = Field(
         15.0, ge=3, le=600, description="How much longer than one request a worker may hold a post (preparing counts)."
     )
-    wake_seconds: float = Field(20.0, gt=0, le=600, description="A wake-up that nobody took up is sent again then.")
+    wake_seconds: float = Field(5.0, gt=0, le=600, description="A wake-up that nobody took up is sent again then.")
     backoff_seconds: float = Field(
         5.0, gt=0, le=600, description="Wait before the second try; doubles with each, up to half an hour."
     )

@@ -9,7 +9,7 @@ from worker import app as application
 from worker.app import CONTENT, PUBLISH, app, engine, nudge, pulse, runtime, stopping
 from worker.pipeline.share import share
 
-AT_A_STRETCH = 2.0
+AT_A_STRETCH = 10.0
 """Seconds that a thread goes on without a new message; longer, and messages that wait would wait too long."""
 
 
