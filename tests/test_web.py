@@ -859,6 +859,37 @@ def test_looks_are_of_platforms_there_are_and_each_has_a_style():
     assert styles == render.LOOKS
 
 
+@pytest.mark.parametrize("look", sorted(render.LOOKS))
+def test_every_look_shows_words_pictures_cards_and_threads(look):
+    media = Media(path="/x", sha256="a" * 64, mime="image/png", width=2, height=1, size=3, alt="A bridge")
+    text = "Read https://example.org/long/enough/to/be/cut #tag"
+    facets = (Facet(type="link", start=5, end=46, value="https://example.org/long/enough/to/be/cut"),)
+    posts = [
+        Post(text=text, title="The bridge", link="https://example.org/a", facets=facets, media=(media, media)),
+        Post(
+            text="And more", title="The bridge", link="https://example.org/b", description="About it", warning="Spiders"
+        ),
+    ]
+    kinds = [StepKind.POST, StepKind.REPLY]
+    steps = tuple(
+        Step(kind=k, ordinal=n, key="a" * 40, post=p) for n, (k, p) in enumerate(zip(kinds, posts, strict=True))
+    )
+    delivery = Delivery(
+        id="main.x", article="main.a", account="main.b", platform=look, status=Status.SCHEDULED,
+        due=datetime(2026, 1, 1, tzinfo=UTC), steps=steps,
+    )  # fmt: skip
+    account = Account(id="main.b", platform="outbox", name="@lantern@example.social")
+    post = views.shown(delivery, account, src=lambda m: f"/media/{m.sha256}")
+
+    seen = Words(render.environment().from_string("{% include look(post.platform) %}").render(post=post))
+
+    for words in ("Read", "#tag", "And more", "The bridge", "About it"):
+        assert words in seen.text
+    assert seen.tags.count("img") == 2
+    assert {"https://example.org/long/enough/to/be/cut", "https://example.org/b"} <= set(seen.links)
+    assert "https://example.org/a" not in seen.links, "what has pictures has no card"
+
+
 def luminance(colour):
     """https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
     parts = (c / 255 for c in colour)
