@@ -17,7 +17,7 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 MEANINGS = {
     "draft": "being written",
-    "awaiting approval": "waits for `handbill delivery approve`",
+    "awaiting approval": "waits until somebody approves it",
     "awaiting person": "a person posts it by hand (reminders)",
     "scheduled": "goes out when it is due",
     "held": "too late, stopped or embargoed: waits for a person",
