@@ -190,15 +190,13 @@ class Parties:
             account = Account(id=f"main.{kind.lower()}", platform=kind.lower(), name=kind, proof=adapter.proof)
             self.by_id[account.id] = account
 
-    def account(self, name):
-        return self.by_id[name]
-
     def spend(self, account, app, budgets):
         return 0.0
 
-    def open(self, account):
+    def open(self, name):
+        account = self.by_id[name]
         http = SeamedHttp(self.simulation)
-        return ADAPTERS[account.name]({"server": f"http://127.0.0.1/{account.name}"}, http)
+        return account, ADAPTERS[account.name]({"server": f"http://127.0.0.1/{account.name}"}, http)
 
     def renew(self, account):
         return self.simulation.dice.random() < 0.7

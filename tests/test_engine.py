@@ -77,12 +77,13 @@ def adapter(world: World, proof: Proof) -> Publisher:
 
 
 class FakeAccounts:
-    def __init__(self, world, proof):
-        self.world, self.proof = world, proof
+    def __init__(self, world, records):
+        self.world, self.records = world, records
         self.renewals: list[bool] = []
 
-    def open(self, account):
-        return adapter(self.world, self.proof)
+    def open(self, name):
+        account = self.records.account(name)
+        return account, adapter(self.world, account.proof)
 
     def renew(self, account):
         return self.renewals.pop(0) if self.renewals else False
@@ -107,7 +108,7 @@ class House:
             id="main.fake", platform="fake", name="Fake", proof=Proof(kind=kind, window=window, then=ProofClass.B)
         )
         self.records.save_account(self.account)
-        self.accounts = FakeAccounts(self.world, self.account.proof)
+        self.accounts = FakeAccounts(self.world, self.records)
         self.clock = datetime.now(UTC)
         self.settings = settings
         self.engine = self.new_engine()

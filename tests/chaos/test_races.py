@@ -41,13 +41,10 @@ class Track:
         )  # fmt: skip
         self.number = 0
 
-    def account(self, name):
-        return self.person
-
     def spend(self, account, app, budgets):
         return 0.0
 
-    def open(self, account):
+    def open(self, name):
         track = self
 
         class Racer(Keyed):
@@ -56,7 +53,7 @@ class Track:
                 time.sleep(0.001)
                 return Receipt(id=commit.key)
 
-        return Racer({}, Http(transport=httpx.MockTransport(lambda _: httpx.Response(500))))
+        return self.person, Racer({}, Http(transport=httpx.MockTransport(lambda _: httpx.Response(500))))
 
     def plan(self):
         self.number += 1

@@ -46,9 +46,10 @@ class Accounts:
         """The account with this id, with or without its workspace in front."""
         return self._records.account(name if "." in name else f"{workspace}.{name}")
 
-    def open(self, account: Account) -> Publisher:
-        """The adapter for one attempt, with the account's secrets in clear and a client of its own."""
-        return self._adapter(account, self._records.secrets(account))
+    def open(self, account: str) -> tuple[Account, Publisher]:
+        """An account and its adapter for one attempt, with the secrets in clear; raises NotFound."""
+        found, secrets = self._records.opened(account)
+        return found, self._adapter(found, secrets)
 
     def connect(
         self,

@@ -106,8 +106,7 @@ class Engine:
             attempt=turn.delivery.attempts + 1,
         ):
             try:
-                account = self._records.account(turn.delivery.account)
-                publisher = self._accounts.open(account)
+                account, publisher = self._accounts.open(turn.delivery.account)
             except NotFound as error:
                 return self._stop(turn, str(error))
             except HandbillError as error:

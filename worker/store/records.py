@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import secrets as random_secrets
@@ -115,6 +116,17 @@ class Records:
         if found is None:
             raise NotFound(f"There is no account {account}", do="See: handbill accounts list")
         return from_json(Account, found)
+
+    def opened(self, account: str) -> tuple[Account, dict[str, str]]:
+        """An account and its secrets in clear, as they belong together; raises NotFound."""
+        home = keys.home(_workspace(account))
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hget(f"{home}accounts", account)
+            pipe.hget(f"{home}secrets", account)
+            found, locked = pipe.execute()
+        if found is None:
+            raise NotFound(f"There is no account {account}", do="See: handbill accounts list")
+        return _account(found), self._vault.unlock(account, locked) if locked else {}
 
     def accounts(self, workspace: str) -> list[Account]:
         """Every account of a workspace, by id."""
@@ -244,6 +256,11 @@ class Records:
         seconds, micros = self._redis.time()
         now = seconds * 1000 + micros // 1000
         return sorted(w.decode() for w in cast("list[bytes]", self._redis.zrangebyscore(keys.alive(), now, "+inf")))
+
+
+@functools.lru_cache(maxsize=256)
+def _account(stored: bytes) -> Account:
+    return from_json(Account, stored)
 
 
 def _workspace(record: str) -> str:
