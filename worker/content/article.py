@@ -36,6 +36,10 @@ FILE_NAME = regex.compile(
 )
 BULLET = regex.compile(r"^[*•·▪►▶→✓✔■●◦]+\s*(?=[\p{L}\p{N}“\"'¿¡«])")
 BY = regex.compile(r"^(?:by|von|par|por|di|door|av|text|текст)\s*:?\s+(?=\p{Lu})", regex.I)
+DATELINE = regex.compile(  # "HANOI, Vietnam (AP) — "
+    r"^(?:\p{Lu}[\p{Lu} .'’-]{2,30}(?:, [\p{L}. ]{2,20})?(?: \([\p{L} ]{2,20}\))?\s*[—–-]+\s*"
+    r"|\p{Lu}[\p{L} .,'’-]{2,40} \((?:\p{Lu}{2,6}[\p{L} ]{0,12}|Reuters|dpa)\)\s*[—–-]*\s*)(?=[\p{L}“\"«])"
+)
 META_LINE = regex.compile(  # a date, a reading time or a count alone on a line
     r"(?=\P{L}*(?:\p{L}+\P{L}+){0,5}\p{L}*$)(?=.*\b(?:19|20)\d\d\b)(?=.*\d\D+\d|.*\p{L})[\p{L}\p{M}\d\s.,/:|·•@+年月日-]{6,60}"
     r"|\d+ ?(?:-| )?min(?:ute)?s?\b.{0,20}|\d[\d.,k]* (?:comments?|shares?|views?|likes?)",
@@ -49,7 +53,8 @@ def extract(page: Page, *, workspace: str = DEFAULT_WORKSPACE) -> Article:
     language = language_of(draft)
     lang = words.language(language)
     title, body, tags = clean(draft, lang)
-    text = "\n\n".join(_whole_sentences([b.text for b in body if b.kind != "head"], lang))
+    paragraphs = [DATELINE.sub("", b.text) for b in body if b.kind != "head"]
+    text = "\n\n".join(_whole_sentences(paragraphs, lang))
     found = words.count(text)
     if found < LEAST_WORDS:
         why = f"only {found} words of prose were found, {LEAST_WORDS} are needed"

@@ -17,6 +17,8 @@ from worker.model import Article
 
 MOST = 15
 LONGEST = 30
+WORDS = 3
+MACHINE = 8  # nobody writes more tags than this by hand; a longer list has no order to be kept
 STEMMERS = {
     "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
     "et": "estonian", "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian",
@@ -26,6 +28,7 @@ STEMMERS = {
 }  # fmt: skip
 BREAK = regex.compile(r"https?://\S+|\S+@\S+|[^\p{L}\p{M}\p{N}\s'’\u200c.&‑-]|[.](?=\s|$)|\s[–-]\s|\n")
 WORDY = regex.compile(r"\p{L}{2}|\p{Lo}")
+NAME = regex.compile(r"\p{Lu}\S* \p{Lu}")
 NUMBERED = regex.compile(r"\d(?!\p{Lu}$|\p{Lu}\p{Lu}?\b)")
 CASELESS = regex.compile(r"[\p{Arabic}\p{Hebrew}\p{Devanagari}\p{Bengali}\p{Tamil}\p{Telugu}]")
 CAMEL = regex.compile(r"(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})")
@@ -76,8 +79,12 @@ def choose(article: Article) -> list[str]:
             known.append(parts)
         elif regex.fullmatch(r"[\p{L}\p{M} '’&-]+", tag):
             others.append(parts)
+    if len(known) > MACHINE:
+        known.sort(key=lambda parts: -min((forms[stem(p, lang.code)].total() for p in parts), default=0))
     text = "\n".join([article.title, *article.headings, article.text])
-    own = [_parts(p.text) for p in _sayable(keyphrases(text, lang, title=article.title, limit=40), lang)]
+    wanted = {stem(w, lang.code) for w in words.words(article.title)}
+    phrases = [p for p in keyphrases(text, lang, title=article.title, limit=50) if len(p.stems) <= WORDS]
+    own = [_parts(p.text) for p in _sayable(phrases, lang, wanted)]
     picked: dict[str, frozenset[str]] = {}
     for parts, hinted in [
         *((p, True) for p in known[:8]),
@@ -109,14 +116,15 @@ def _is_new(
     return hinted or 2 * len(stems & covered) <= len(stems)
 
 
-def _sayable(phrases: Sequence[Phrase], lang: words.Language) -> Iterator[Phrase]:
-    """The key phrases that make a hashtag: said twice if of several words, and no part of one said as often."""
+def _sayable(phrases: Sequence[Phrase], lang: words.Language, wanted: set[str]) -> Iterator[Phrase]:
+    """The key phrases that make a hashtag: said twice, or one of the ``wanted`` words, and no part of another."""
     english = words.language("en").stop
     for phrase in phrases:
         parts = [words.plain(w) for w in words.words(phrase.text)]
-        if NUMBERED.match(phrase.text) or lang.weak.intersection((parts[0], parts[-1])) or english.issuperset(parts):
+        ends = (parts[0], parts[-1]) if not NAME.match(phrase.text) else ()
+        if NUMBERED.match(phrase.text) or lang.weak.intersection(ends) or english.issuperset(parts):
             continue
-        if len(phrase.stems) > 1 and phrase.count < 2:
+        if phrase.count < 2 and (len(phrase.stems) > 1 or phrase.stems[0] not in wanted):
             continue
         inside = set(phrase.stems)
         if any(inside < set(p.stems) and 2 * p.count > phrase.count and p.count > 1 for p in phrases):
@@ -133,7 +141,7 @@ def _parts(text: str) -> list[str]:
 def _tag(parts: Sequence[str], code: str) -> str:
     """One hashtag of several words: capitals mark the beginnings, an underscore where a script has none."""
     clean = [c for c in (regex.sub(r"[^\p{L}\p{M}\p{N}]", "", p) for p in parts) if c]
-    if not any(regex.search(r"\p{L}", c) for c in clean):
+    if len("".join(clean)) < 2 or not any(regex.search(r"\p{L}", c) for c in clean):
         return ""
     if any(CASELESS.search(c) for c in clean):
         return "_".join(clean)
@@ -191,10 +199,13 @@ def keyphrases(text: str, lang: words.Language, *, title: str = "", limit: int =
 def _chunks(text: str, lang: words.Language) -> Iterator[list[str]]:
     """The runs of words that can name a thing, between stop words, verbs and punctuation."""
     for stretch in BREAK.split(text):
+        found = list(words.words(stretch))
         run: list[str] = []
-        for word in words.words(stretch):
-            if lang.names(word) and WORDY.search(word):
-                run.append(word)
+        for word, after in zip(found, [*found[1:], ""], strict=False):
+            beside = after[:1].isupper() or (run and run[-1][0].isupper())  # "New York", "United States"
+            named = word[0].isupper() and beside and words.plain(word) not in lang.stop
+            if (named or lang.names(word)) and WORDY.search(word):
+                run.append(lang.particles.sub("", word) if lang.particles is not None else word)
             elif run:
                 yield run
                 run = []

@@ -201,10 +201,12 @@ def _host(page: Page) -> str:
 
 
 def moment(value: str) -> datetime | None:
-    """An aware instant from an ISO date or time; one without a zone is taken as UTC."""
+    """An aware instant from an ISO date or time; one without a zone is taken as UTC, one before the web as none."""
     try:
         found = datetime.fromisoformat(value.strip())
     except ValueError:
+        return None
+    if found.year < 1990:
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 

@@ -59,8 +59,8 @@ def scored(article: Article) -> list[Scored]:
     title = set(words.terms(article.title, lang))
     cased = any(c.isupper() for c in article.text[:1000])
     alone = [0.0 if says(set(f), title) else stands(t, lang, cased=cased) for t, f in zip(texts, found, strict=True)]
-    topic = max(title, key=lambda t: (sum(t in f for f in found), t), default="")
-    alone = [fit if not topic or topic in f else NAMELESS * fit for fit, f in zip(alone, found, strict=True)]
+    topic = _topic(title, found)
+    alone = [fit if topic <= f.keys() else NAMELESS * fit for fit, f in zip(alone, found, strict=True)]
     if not any(alone):
         alone = [0.5 if words.count(t) > 2 else 0.1 for t in texts]
     scores = weigh(found, title)
@@ -68,6 +68,13 @@ def scored(article: Article) -> list[Scored]:
         Scored(t, a, i, _unit(f), s, fit, whole(t) and not says(set(f), title))
         for i, (t, (a, _), f, s, fit) in enumerate(zip(texts, spans, found, scores, alone, strict=True))
     ]
+
+
+def _topic(title: set[str], found: Sequence[Counter[str]]) -> set[str]:
+    """The word of the title that the text says in most sentences, if those are many; a set of one or none."""
+    said = {t: sum(t in f for f in found) for t in title}
+    best = max(said, key=lambda t: (said[t], t), default="")
+    return {best} if best and said[best] > len(found) / 5 else set()
 
 
 def weigh(found: Sequence[Counter[str]], title: set[str]) -> list[float]:
@@ -168,6 +175,7 @@ def whole(text: str) -> bool:
 
 
 LABEL = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N} .-]{0,14}[:：]\s")
+QUOTATION = regex.compile(r"[“„«「『\"][^”»」』\"]+[”“»」』\"][.。]?")
 ADDRESS = regex.compile(r"https?://|www\.|\S@\S+\.|(?<!\S)@\w")
 SPOKEN = regex.compile(r"[”»」』\"],? ")
 ASKS = ("?", "？", "؟", "!", "！")
@@ -180,12 +188,12 @@ def stands(text: str, lang: words.Language, *, cased: bool = True) -> float:
         return 0.0
     found = [words.plain(w) for w in words.words(text)]
     size = words.count(text)
-    if size < 5 or leans(head, found, lang):
+    if size < 5 or leans(head, found, lang) or (lang.aside is not None and lang.aside.search(words.plain(text))):
         return 0.0
     fit = 1.0
     if text.rstrip('"”»」』)').endswith(ASKS):
         fit *= 0.3
-    if LABEL.match(head):
+    if LABEL.match(head) or QUOTATION.fullmatch(text):
         fit *= 0.4
     if size < 8:
         fit *= 0.7

@@ -32,6 +32,9 @@ ELISION = regex.compile(
 CLITIC = regex.compile(r"['’](?:s|d|ll|ve|re|m)$", regex.I)
 ENDING = regex.compile(r"[.!?…。！？．؟۔।॥]+[\"'”’»›」』）)\]]*$")
 OPENING = regex.compile(r"^[\s\"'“”„‟‘‚«»‹›「『（(\[¿¡–—-]+")
+INITIAL = regex.compile(r"(?<![\p{L}.])\p{Lu}\.\s*$")  # "R-W. Va.", "J. Smith": no sentence ends in an initial
+CLOCK = regex.compile(r"\b[ap]\.m\.\s*$")
+DAY = regex.compile(r"\p{Lu}\p{Ll}{2,8}\.? \d|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day")
 CLOSERS = "”’»›」』）)]"
 SCRIPTS = {
     "Arabic": {"ar", "fa", "ur", "ps", "ckb", "ug", "sd"},
@@ -53,6 +56,8 @@ class Language:
     ``verbs`` and words with the ending of ``adverbs``, but for ``nouns``, are never inside the name of a thing.
     ``opener`` matches the start of a sentence that leans on the one before; ``anaphors`` are its pronouns and
     ``links`` its "also" and "however", wherever they stand near the start;
+    ``aside`` is found in one that speaks of the page and not of its subject; ``particles`` are endings that do what
+    separate words do elsewhere;
     ``boilerplate`` matches the start of a line that belongs to the site and not to the article.
     """
 
@@ -62,9 +67,11 @@ class Language:
     verbs: frozenset[str]
     nouns: frozenset[str]
     adverbs: tuple[str, ...]
+    particles: regex.Pattern[str] | None
     anaphors: frozenset[str]
     links: frozenset[str]
     opener: regex.Pattern[str] | None
+    aside: regex.Pattern[str] | None
     boilerplate: regex.Pattern[str] | None
     byline: regex.Pattern[str] | None
 
@@ -100,9 +107,11 @@ def language(tag: str) -> Language:
         verbs=words["verbs"],
         nouns=words["nouns"],
         adverbs=tuple(data.get("adverbs", "").split()),
+        particles=regex.compile(rf"(?<=\p{{L}}{{2}})(?:{data['particles']})$") if "particles" in data else None,
         anaphors=words["anaphors"],
         links=words["links"],
         opener=_starts(data.get("openers", "")),
+        aside=_starts(data.get("asides", "")),
         boilerplate=_starts(data.get("boilerplate", "")),
         byline=_byline(data.get("bylines", "")),
     )
@@ -203,6 +212,8 @@ def _joined(before: str, piece: str) -> bool:
         return True
     if UNSPACED.match(head) and before.rstrip().endswith(("」", "』", "”")):
         return bool(regex.match(r"[とはがをにのでもなって]", head)) or not ENDING.search(before.rstrip())
+    if INITIAL.search(before) or (CLOCK.search(before) and DAY.match(head)):
+        return True
     return len(before) < 600 and open_quotes(before)
 
 
