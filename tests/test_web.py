@@ -177,7 +177,7 @@ def test_a_token_sees_its_own_workspace_only(desk):
 
 
 def test_deliveries_come_page_by_page_each_once_even_those_of_one_millisecond(desk):
-    made = [desk.plan(f"Post {n}") for n in range(9)]
+    made = [desk.plan(f"Post {n}") for n in range(25)]
     root = desk.parts.store.client
     for number in range(keys.SHARDS):
         key = f"{keys.root(number)}status:scheduled"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from publishers.core.post import Media
 from web import render
-from web.listing import CHUNK, Cursor
+from web.listing import Cursor
 from web.views import Shown, host_of, label_of, shown
 from worker.errors import HandbillError, NotFound
 from worker.model import Account, Delivery, Status
@@ -20,6 +20,9 @@ from worker.up import redis_for
 
 ARTICLES = 8
 """Articles on one page."""
+
+CHUNK = 64
+"""Deliveries read at once: enough for a page of articles with a usual number of posts each."""
 
 GONE = frozenset({Status.CANCELLED, Status.SKIPPED, Status.DELETED})
 """What no reader sees or will see."""
@@ -81,7 +84,7 @@ def _posts(parts: Runtime, article: str) -> list[Delivery]:
 def _before(delivery: Delivery, place: Cursor) -> bool:
     """Whether a delivery comes at ``place`` or before it when the latest move comes first."""
     assert delivery.updated_at is not None
-    return (delivery.updated_at, place[1]) >= (place[0], delivery.id)
+    return (delivery.updated_at, delivery.id) >= place
 
 
 def _group(

@@ -9,8 +9,6 @@ from worker.errors import HandbillError
 from worker.model import Delivery, Status
 from worker.store import Deliveries
 
-CHUNK = 200
-
 Cursor = tuple[datetime, str]
 
 
@@ -41,11 +39,11 @@ def page(
     """Up to ``most`` deliveries, the latest move first, and where the next page begins (None = there is none)."""
     found: list[tuple[Cursor, Delivery]] = []
     while len(found) <= most:
-        rows = deliveries.latest(statuses, most=CHUNK, before=after)
+        rows = deliveries.latest(statuses, most=most + 1, before=after)
         known = {d.id: d for d in deliveries.several(i for _, i in rows)}
         # One that moved on while this was read is met again at its new place.
         found += [(r, d) for r in rows if (d := known.get(r[1])) and d.status in statuses and keep(d)]
-        if len(rows) < CHUNK:
+        if len(rows) <= most:
             break
         after = rows[-1]
     shown = found[:most]

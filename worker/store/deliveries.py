@@ -113,10 +113,11 @@ class Deliveries:
                     # What moved in the same millisecond is asked for whole, so that no page ends inside it.
                     pipe.zrange(key, moved, moved, byscore=True, withscores=True)
                     pipe.zrange(key, f"({moved}", "-inf", desc=True, byscore=True, offset=0, num=most, withscores=True)
-            rows = [(-score, cast("bytes", member).decode()) for chunk in pipe.execute() for member, score in chunk]
+            rows = [(score, cast("bytes", member).decode()) for chunk in pipe.execute() for member, score in chunk]
         if before is not None:
-            rows = [row for row in rows if row > (-_ms(before[0]), before[1])]
-        return [(_moment(-score), delivery) for score, delivery in sorted(rows)[:most]]
+            rows = [row for row in rows if row < (_ms(before[0]), before[1])]
+        # Redis, too, puts the larger id first where the instants are equal.
+        return [(_moment(score), delivery) for score, delivery in sorted(rows, reverse=True)[:most]]
 
     def several(self, ids: Iterable[str]) -> Iterator[Delivery]:
         """Many deliveries in few round trips; those that are gone are left out."""

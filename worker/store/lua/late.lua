@@ -1,11 +1,15 @@
--- How many posts are late: now, ms after the planned time that count as late. Looked at are the next 2,000 of the
--- shard's calendar and all that a worker has or is about to take up.
+-- How many posts are late: now, ms after the planned time that count as late. What should have been looked at so long
+-- ago is late; what is looked at again later may be, so the next 500 are asked, and all that a worker has.
 local now, grace = clock(ARGV[1]), tonumber(ARGV[2])
-local late = 0
-for name, last in pairs({due = 1999, waking = -1, leases = -1}) do
-  for _, id in ipairs(redis.call('ZRANGE', root .. name, 0, last)) do
+local past = now - grace - 1
+local late = redis.call('ZCOUNT', root .. 'due', '-inf', past)
+local function ask(ids)
+  for _, id in ipairs(ids) do
     local h = redis.call('HMGET', record(id), 'status', 'due')
-    if h[1] and has('scheduled,preparing,publishing', h[1]) and now - tonumber(h[2]) > grace then late = late + 1 end
+    if h[1] and has('scheduled,preparing,publishing', h[1]) and tonumber(h[2]) <= past then late = late + 1 end
   end
 end
+ask(redis.call('ZRANGEBYSCORE', root .. 'due', '(' .. past, '+inf', 'LIMIT', 0, 500))
+ask(redis.call('ZRANGE', root .. 'waking', 0, -1))
+ask(redis.call('ZRANGE', root .. 'leases', 0, -1))
 return late
