@@ -2,19 +2,23 @@
 
 import dataclasses
 import io
+import json
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
 
 from publishers.core.limits import Limits
+from worker import cli
 from worker.content import cards
 from worker.errors import HandbillError, NotFound
 from worker.model import Article, Brand, Content, Sentence, from_json, to_json
 from worker.pipeline import pictures
-from worker.settings import TEMPLATES, Settings
+from worker.settings import TEMPLATES, Settings, settings
 
 LEAD = TEMPLATES / "sample" / "lead.jpg"
+SAMPLE = TEMPLATES / "sample" / "index.html"
 FONT = TEMPLATES / "fonts" / "Literata-Bold.ttf"
 CONTENT = Content(
     short="", medium="", long="", sentences=(Sentence(text="It opened.", source_offset=0),), hashtags=(), alt=""
@@ -191,8 +195,8 @@ def test_a_brand_gives_its_cards_colours_logo_and_font(studio, tmp_path):
             design="solid",
         )
     ]
-    plain = studio.card(ARTICLE, CONTENT, design="solid", size=(1200, 630), brand="")
-    card = studio.card(ARTICLE, CONTENT, design="", size=(1200, 630), brand="lantern")
+    plain = studio.card(ARTICLE, CONTENT, design="solid", size=(1200, 630), mime="image/jpeg", brand="")
+    card = studio.card(ARTICLE, CONTENT, design="", size=(1200, 630), mime="image/jpeg", brand="lantern")
     picture = Image.open(io.BytesIO(card.content)).convert("RGB")
     assert card.design == "solid"
     assert all(abs(a - b) < 4 for a, b in zip(picture.getpixel((600, 620)), (0x12, 0x3A, 0x6B), strict=True))
@@ -311,3 +315,93 @@ def test_a_brand_whose_file_is_gone_says_so(studio, tmp_path):
     studio.known = [made]
     with pytest.raises(HandbillError, match="The brand lantern lacks a file"):
         studio.media(ARTICLE, CONTENT, LIMITS, brand="lantern")
+
+
+# -- the commands ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def handbill(tmp_path, monkeypatch, capsys):
+    """Run a command in this process: its exit code, stdout and stderr."""
+    monkeypatch.setenv("HANDBILL_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        settings.cache_clear()
+        monkeypatch.setattr(sys, "argv", ["handbill", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    yield run
+    settings.cache_clear()
+
+
+def test_card_draws_the_design_size_and_kind_that_were_asked_for(handbill, tmp_path):
+    for name, kind in (("card.png", "PNG"), ("card.webp", "WEBP"), ("card.jpg", "JPEG")):
+        code, said, complaint = handbill(
+            "card", str(SAMPLE), "--design", "minimal", "--size", "1080x1350", "--out", name
+        )
+        assert (code, complaint) == (0, "")
+        assert "Alt: " in said
+        with Image.open(tmp_path / name) as picture:
+            assert (picture.format, picture.size) == (kind, (1080, 1350))
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--size", "wide"), "wide is no size"),
+        (("--size", "9x9"), "9 × 9 pixels cannot be drawn"),
+        (("--design", "poster"), "no card design 'poster'"),
+        (("--out", "card.tiff"), "card.tiff is no kind of picture"),
+        (("--out", "nowhere/card.png"), "nowhere/card.png cannot be written"),
+    ],
+)
+def test_a_card_that_cannot_be_drawn_is_one_clear_line(handbill, words, line):
+    code, _, complaint = handbill("card", str(SAMPLE), *words)
+    assert code == 1
+    assert line in complaint
+    assert complaint.count("\n") == 1
+
+
+def test_a_contact_sheet_shows_every_size_of_a_design_in_a_script():
+    sheet = Image.open(io.BytesIO(cards.contact_sheet(".png", languages=("he",), designs=("solid", "quote"))))
+    assert sheet.format == "PNG"
+    assert sheet.height == 170
+    assert sheet.width > 2 * 1000
+
+
+@pytest.mark.redis
+def test_a_brand_is_added_used_by_an_account_and_removed(handbill, tmp_path):
+    (tmp_path / "logo.png").write_bytes(logo())
+    given = (
+        "--colour",
+        "#123a6b",
+        "--accent",
+        "#ffd23f",
+        "--logo",
+        "logo.png",
+        "--font",
+        str(FONT),
+        "--corner",
+        "top-right",
+    )
+    assert handbill("brand", "add", "lantern", *given)[0] == 0
+    assert handbill("brand", "add", "bad", "--colour", "#fff", "--accent", "#fff")[0] == 1
+    code, said, _ = handbill("brand", "list", "--json")
+    assert code == 0
+    assert [(b["name"], b["colour"], b["corner"]) for b in json.loads(said)] == [("lantern", "#123a6b", "top-right")]
+    assert handbill("card", str(SAMPLE), "--design", "solid", "--brand", "lantern", "--out", "card.png")[0] == 0
+    with Image.open(tmp_path / "card.png") as picture:
+        assert picture.convert("RGB").getpixel((600, 620)) == (0x12, 0x3A, 0x6B)
+    assert handbill("accounts", "add", "outbox", "--name", "box")[0] == 0
+    (account,) = json.loads(handbill("accounts", "list", "--json")[1])
+    assert handbill("accounts", "set", account["id"], "--brand", "none")[2].startswith("There is no brand none")
+    assert handbill("accounts", "set", account["id"], "--brand", "lantern")[0] == 0
+    assert "uses the brand lantern" in handbill("brand", "remove", "lantern")[2]
+    assert handbill("preview", str(SAMPLE), "--account", account["id"])[0] == 0
+    assert handbill("accounts", "set", account["id"], "--brand", "")[0] == 0
+    assert handbill("brand", "remove", "lantern")[0] == 0
+    assert handbill("brand", "list")[1].startswith("No brands.")

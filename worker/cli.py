@@ -28,9 +28,11 @@ cli = typer.Typer(
 )
 accounts_cli = typer.Typer(help="Connect, list, check and remove accounts.", no_args_is_help=True)
 delivery_cli = typer.Typer(help="Look at one delivery, or decide what becomes of it.", no_args_is_help=True)
+brand_cli = typer.Typer(help="How pictures look: colours, logo, fonts; see what cards can be.", no_args_is_help=True)
 tokens_cli = typer.Typer(help="Tokens for the JSON API.", no_args_is_help=True)
 cli.add_typer(accounts_cli, name="accounts")
 cli.add_typer(delivery_cli, name="delivery")
+cli.add_typer(brand_cli, name="brand")
 cli.add_typer(tokens_cli, name="tokens")
 
 err = Console(stderr=True, highlight=False)
@@ -135,10 +137,12 @@ def preview(
     from worker.show import article_json, content_json  # noqa: PLC0415
 
     config = settings()
-    studio = Studio(config, folder or config.data_dir / "preview")
+    known: list[Any] = []
+    studio = Studio(config, folder or config.data_dir / "preview", brands=lambda _: known)
     if account:
         with _parts() as parts:
             chosen = [parts.accounts.find(name, _workspace(workspace)) for name in account]
+            known += parts.records.brands(_workspace(workspace))
     else:
         chosen = [platform_account(name, _workspace(workspace)) for name in platform or publishers.names()]
     article, content = studio.read(source, workspace=_workspace(workspace))
@@ -162,6 +166,116 @@ def preview(
         out.print("\n\n".join(post["parts"] or [post["text"]]), markup=False, soft_wrap=True)
         for media in post["media"]:
             out.print(f"[{media['width']}×{media['height']} {media['path']}]\nAlt: {media['alt']}", markup=False)
+
+
+@cli.command()
+def card(
+    source: Annotated[str, typer.Argument(help="As for preview; none with --sheet.")] = "",
+    *,
+    design: Annotated[str, typer.Option(help="A design; what suits the article if left out.")] = "",
+    size: Annotated[str, typer.Option(help="Width and height in pixels.")] = "1200x630",
+    file: Annotated[Path, typer.Option("--out", help="The file: .jpg, .png or .webp.")] = Path("card.jpg"),
+    brand: Annotated[str, typer.Option(help="A brand; the one for the article's site if left out.")] = "",
+    sheet: Annotated[bool, typer.Option("--sheet", help="All designs, sizes and scripts on one picture.")] = False,
+    workspace: Workspace = "",
+) -> None:
+    """Draw one share picture into a file, or a contact sheet of all there can be. Sends nothing."""
+    from worker.pipeline.plan import Studio  # noqa: PLC0415
+
+    config = settings()
+    wide, _, high = size.partition("x")
+    mime = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}.get(file.suffix)
+    if mime is None:
+        raise HandbillError(f"{file} is no kind of picture that is drawn", do="End its name in .jpg, .png or .webp")
+    if not (wide.isdecimal() and high.isdecimal()):
+        raise HandbillError(f"{size} is no size", do="Write it as 1200x630")
+    if bool(source) == sheet:
+        raise typer.BadParameter("Give either a SOURCE or --sheet.")
+    known = []
+    if brand:
+        with _parts() as parts:
+            known = parts.records.brands(_workspace(workspace))
+    studio = Studio(config, config.data_dir / "preview", brands=lambda _: known)
+    if sheet:
+        content = studio.contact_sheet(file.suffix, workspace=_workspace(workspace), brand=brand)
+        said = ""
+    else:
+        article, written = studio.read(source, workspace=_workspace(workspace))
+        shape = (int(wide), int(high))
+        drawn = studio.card(article, written, design=design, size=shape, mime=mime, brand=brand)
+        content, said = drawn.content, f"\nAlt: {drawn.alt}"
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise HandbillError(f"{file} cannot be written", why=str(error.strerror)) from None
+    for warning in studio.warnings:
+        err.print(warning, markup=False)
+    out.print(f"{file}  {len(content):,} bytes{said}", markup=False, soft_wrap=True)
+
+
+@brand_cli.command("add")
+def brand_add(
+    name: Annotated[str, typer.Argument(help="A name of your own for it.")],
+    *,
+    colour: Annotated[str, typer.Option(help="The ground, such as #10304f; white must read on it.")] = "",
+    accent: Annotated[str, typer.Option(help="The second colour; it must read on the first.")] = "",
+    logo: Annotated[Path | None, typer.Option(help="A PNG or WebP with transparency is best.")] = None,
+    font: Annotated[Path | None, typer.Option(help="For headlines: .ttf or .otf.")] = None,
+    text_font: Annotated[Path | None, typer.Option(help="For small lines: .ttf or .otf.")] = None,
+    corner: Annotated[str, typer.Option(help="Of the logo: top-left, top-right, bottom-left, bottom-right.")] = "",
+    design: Annotated[str, typer.Option(help="The design its cards have where they can.")] = "",
+    source: Annotated[list[str] | None, typer.Option(help="For articles of this host; repeat for more.")] = None,
+    workspace: Workspace = "",
+) -> None:
+    """Keep how cards look, in place of what was kept under that name; everything is checked first."""
+    from worker.pipeline.pictures import brand_folder, make_brand  # noqa: PLC0415
+
+    made = make_brand(
+        name,
+        folder=brand_folder(settings()),
+        workspace=_workspace(workspace),
+        colour=colour,
+        accent=accent,
+        logo=logo,
+        font=font,
+        text_font=text_font,
+        corner=corner,
+        design=design,
+        sources=source or (),
+    )
+    with _parts() as parts:
+        parts.records.save_brand(made)
+    out.print(f"{name} is kept. Look at it: handbill card SOURCE --brand {name} --out card.jpg", markup=False)
+
+
+@brand_cli.command("list")
+def brand_list(*, workspace: Workspace = "", as_json: AsJson = False) -> None:
+    """List the brands."""
+    with _parts() as parts:
+        found = parts.records.brands(_workspace(workspace))
+        users = parts.records.accounts(_workspace(workspace))
+    if as_json:
+        _print_json([dataclasses.asdict(b) for b in found])
+        return
+    if not found:
+        out.print("No brands. Add one with: handbill brand add NAME")
+    for one in found:
+        whose = [*one.sources, *(a.id for a in users if a.brand == one.name)]
+        has = [kind for kind in ("logo", "font", "text_font") if getattr(one, kind)]
+        line = f"{one.name:<20} {one.colour} {one.accent}  {', '.join(has).replace('_', ' ')}  {', '.join(whose)}"
+        out.print(line.rstrip(), markup=False)
+
+
+@brand_cli.command("remove")
+def brand_remove(name: Annotated[str, typer.Argument(help="The brand's name.")], *, workspace: Workspace = "") -> None:
+    """Forget a brand; refused while an account uses it."""
+    with _parts() as parts:
+        users = [a.id for a in parts.records.accounts(_workspace(workspace)) if a.brand == name]
+        if users:
+            do = f"Give it another: handbill accounts set {users[0]} --brand ''"
+            raise HandbillError(f"{', '.join(users)} uses the brand {name}", do=do)
+        parts.records.remove_brand(_workspace(workspace), name)
+    out.print(f"{name} is removed")
 
 
 @cli.command()
@@ -425,6 +539,7 @@ def accounts_set(
     source: Annotated[
         str, typer.Option(help="The words are for articles of this host only, such as example.org.")
     ] = "",
+    brand: Annotated[str | None, typer.Option(help="Whose look its pictures have; see: handbill brand list.")] = None,
     workspace: Workspace = "",
 ) -> None:
     """Set an account's time zone, when it posts by slot, or how it speaks; an empty value takes a setting away."""
@@ -447,6 +562,8 @@ def accounts_set(
             found = dataclasses.replace(found, zone=schedule.zone_of(zone).key)
         if calendar:
             found = dataclasses.replace(found, calendar=schedule.read_calendar(calendar))
+        if brand is not None:
+            found = dataclasses.replace(found, brand=_brand_of(parts, brand, found.workspace))
         found = speaking(found, source, {k: v for k, v in said.items() if v is not None})
         parts.records.save_account(found)
     out.print(f"{found.id} posts in {found.zone}", markup=False)
@@ -457,6 +574,14 @@ def _text_of(path: str) -> str:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         raise HandbillError(f"{path} cannot be read", why=str(getattr(error, "strerror", "") or error)) from None
+
+
+def _brand_of(parts: Any, name: str, workspace: str) -> str:
+    known = [b.name for b in parts.records.brands(workspace)]
+    if name and name not in known:
+        do = f"There are: {', '.join(known)}" if known else "Add one: handbill brand add NAME"
+        raise HandbillError(f"There is no brand {name}", do=do)
+    return name
 
 
 @accounts_cli.command("remove")

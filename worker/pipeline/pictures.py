@@ -46,25 +46,37 @@ class Pictures:
         asked = self._asked(article, content, kit) | {"size": limits.cards[0], "max_bytes": limits.media_bytes}
         return self._kept(article, found, asked | {"mime": mime})
 
-    def card(self, article: Article, content: Content, *, design: str, size: tuple[int, int], brand: str) -> cards.Card:
+    def card(
+        self, article: Article, content: Content, *, design: str, size: tuple[int, int], mime: str, brand: str
+    ) -> cards.Card:
         """One card as somebody asked for it, in the best quality."""
         _, kit = self.kit(article, brand)
-        asked = self._asked(article, content, kit) | {"size": size, "design": design or None}
+        asked = self._asked(article, content, kit) | {"size": size, "mime": mime, "design": design or None}
         card = self._drawn(article, asked)
         self._say(card.notes, chosen=True)
         return card
 
+    def contact_sheet(self, suffix: str, *, workspace: str, brand: str) -> bytes:
+        """Every design in every size and script, in a brand's look where one is named; raises NotFound."""
+        kit = kit_of(self._named(workspace, brand), brand_folder(self._settings)) if brand else None
+        return cards.contact_sheet(suffix, brand=kit)
+
+    def _named(self, workspace: str, name: str) -> Brand:
+        known = self._brands(workspace)
+        found = next((b for b in known if b.name == name), None)
+        if found is None:
+            there = ", ".join(b.name for b in known) or "none; add one: handbill brand add NAME"
+            raise NotFound(f"There is no brand {name}", do=f"There are: {there}")
+        return found
+
     def kit(self, article: Article, name: str) -> tuple[Brand | None, cards.Kit | None]:
         """The brand of that name, else the one for the article's site, with its files; raises NotFound."""
-        known = self._brands(article.workspace)
-        host = (urlsplit(article.url).hostname or "").removeprefix("www.")
-        found = next((b for b in known if (b.name == name if name else host in b.sources)), None)
-        if found is None:
-            if name:
-                there = ", ".join(b.name for b in known) or "none; add one: handbill brand add NAME"
-                raise NotFound(f"There is no brand {name}", do=f"There are: {there}")
-            return None, None
-        return found, kit_of(found, brand_folder(self._settings))
+        if name:
+            found: Brand | None = self._named(article.workspace, name)
+        else:
+            host = (urlsplit(article.url).hostname or "").removeprefix("www.")
+            found = next((b for b in self._brands(article.workspace) if host in b.sources), None)
+        return found, kit_of(found, brand_folder(self._settings)) if found else None
 
     def _asked(self, article: Article, content: Content, kit: cards.Kit | None) -> dict[str, object]:
         points = article.headings if len(article.headings) > 1 else [s.text for s in content.sentences]

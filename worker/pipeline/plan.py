@@ -74,9 +74,15 @@ class Studio:
             self._warn("text", note)
         return article, content
 
-    def card(self, article: Article, content: Content, *, design: str, size: tuple[int, int], brand: str) -> cards.Card:
+    def card(
+        self, article: Article, content: Content, *, design: str, size: tuple[int, int], mime: str, brand: str
+    ) -> cards.Card:
         """One card as somebody asked for it; "" leaves design or brand to what suits the article."""
-        return self._pictures.card(article, content, design=design, size=size, brand=brand)
+        return self._pictures.card(article, content, design=design, size=size, mime=mime, brand=brand)
+
+    def contact_sheet(self, suffix: str, *, workspace: str, brand: str) -> bytes:
+        """Every design in every size and script, as bytes of a ``suffix`` file."""
+        return self._pictures.contact_sheet(suffix, workspace=workspace, brand=brand)
 
     def post_for(self, article: Article, content: Content, account: Account, *, variant: int = 0) -> Composed:
         """Exactly what ``account`` would send: text that fits, facets, and pictures within the platform's limits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from worker.content.cards.brand import CORNERS, Kit, check_design, check_font, scheme
 from worker.content.cards.card import Card, draw
+from worker.content.cards.contact import contact_sheet
 from worker.content.cards.design import names
 from worker.content.cards.fonts import missing
 from worker.content.cards.photo import BadFont, BadPicture, logo
@@ -19,6 +20,7 @@ __all__ = [
     "Kit",
     "check_design",
     "check_font",
+    "contact_sheet",
     "draw",
     "logo",
     "missing",

@@ -29,7 +29,7 @@ PRIMARY: dict[Family, tuple[str, ...]] = {
 }
 REGIONS = {"ja": "JP", "ko": "KR", "zh": "SC", "zh-hant": "TC", "zh-tw": "TC", "zh-hk": "TC", "zh-mo": "TC"}
 # Line height in ems that a script needs so that the marks of one line never touch the next; 0 where the design decides.
-LEADING = {"Arabic": 1.42, "Thai": 1.42, "Devanagari": 1.36, "JP": 1.26, "KR": 1.26, "SC": 1.26, "TC": 1.26}
+LEADING = {"Arabic": 1.42, "Thai": 1.5, "Devanagari": 1.36, "JP": 1.26, "KR": 1.26, "SC": 1.26, "TC": 1.26}
 TALLEST = 1.5
 EMOJI_HEIGHT, EMOJI_DROP = 1.04, 0.17  # ems; how tall an emoji stands and how far it hangs below the baseline
 

@@ -239,7 +239,9 @@ class Sheet:
             said, largest = text.shorten(said, int(len(said) * 0.85)), item.size[1] * self.unit
 
     def _style(self, item: Words, said: str) -> text.Style:
-        return text.style(said, self.language, self.families.get(item.family, item.family), rtl=self.rtl)
+        # A Latin name keeps its own order on a card that is read from the right.
+        rtl = text.is_rtl(said, self.language if self.rtl else "")
+        return text.style(said, self.language, self.families.get(item.family, item.family), rtl=rtl)
 
     def _placed(self, row: _Row, rect: Rect) -> Placed:
         item, block = row.item, row.block

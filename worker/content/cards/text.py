@@ -113,6 +113,8 @@ def clean(text: str, family: str, language: str) -> tuple[str, tuple[str, ...]]:
     kept: list[str] = []
     missing: list[str] = []
     for cluster in _CLUSTER.findall(text):
+        if not cluster.strip("\u200c\u200d\ufe0e\ufe0f\u20e3"):
+            continue  # a joiner with nothing to join
         if cluster == " " or fonts.face(cluster, family, where):
             kept.append(cluster)
             continue
