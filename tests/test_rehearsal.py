@@ -31,11 +31,13 @@ from publishers.core.errors import (
 from publishers.core.http import Http
 from publishers.core.post import Commit, Facet, Media, Post
 from publishers.core.publisher import ProofClass
+from rehearsal import instagram as rehearsed_instagram
 from rehearsal import text as reading
 from rehearsal import threads as rehearsed_threads
 from rehearsal import x as rehearsed_x
 from rehearsal.app import build, stand_ins
 from rehearsal.discord import read_markdown
+from rehearsal.graph import PIXEL
 from rehearsal.linkedin import read_little
 from rehearsal.world import Faults, World, inspect, seen
 
@@ -43,6 +45,7 @@ AT = datetime.now(UTC)
 GIVEN = {  # what a person would type to connect an account, beside the server
     "bluesky": {"identifier": "me.test", "handle": "me.test", "password": "word", "app_password": "word"},
     "discord": {"token": "token"},
+    "instagram": {"access_token": "token"},
     "linkedin": {"access_token": "token", "author": "urn:li:organization:77"},
     "mastodon": {"access_token": "token"},
     "slack": {"bot_token": "token", "channel": "C0123"},
@@ -53,7 +56,8 @@ GIVEN = {  # what a person would type to connect an account, beside the server
 }
 TAGLESS = {"discord", "slack"}  # where a hashtag is a word like others
 UNREAD = {"webhook"}  # where any 2xx is success, whatever comes with it
-FLAT = {"linkedin", "slack"}  # where every answer stands under the first post
+FLAT = {"instagram", "linkedin", "slack"}  # where every answer stands under the first post
+ILLUSTRATED = {"instagram"}  # where there is no post without a picture, and an address is a word like others
 HERE = sorted(set(GIVEN) & set(publishers.names()))
 
 
@@ -157,6 +161,11 @@ def article_post(*media, text="The harbour opens again 🚢 https://example.org/
     )
 
 
+def story(platform, picture, **told):
+    """What a first message is at least: with the picture where there is none without."""
+    return article_post(*([picture] if platform in ILLUSTRATED else []), **told)
+
+
 def own(receipt):
     """The platform's own id, without the address some put before it."""
     return receipt.id.rpartition("/")[2]
@@ -180,7 +189,8 @@ def test_a_post_arrives_as_its_reader_should_see_it(platform, account, world, pi
     (got,) = world.seen()
     assert (got["platform"], got["account"], got["text"]) == (platform, "me", post.text)
     live = {(f["type"], f["start"], f["end"], f["value"]) for f in got["facets"]}
-    told = [f for f in post.facets if f.type != "tag" or platform not in TAGLESS]
+    dead = {"tag": TAGLESS, "link": ILLUSTRATED}
+    told = [f for f in post.facets if platform not in dead.get(f.type, ())]
     assert live == {(f.type, f.start, f.end, f.value) for f in told}
     (shown,) = got["pictures"]
     assert Path(shown["path"]).read_bytes() == picture.read()
@@ -194,9 +204,9 @@ def test_a_post_arrives_as_its_reader_should_see_it(platform, account, world, pi
 
 
 @pytest.mark.parametrize("platform", HERE)
-def test_a_thread_hangs_together_and_comes_down_again(platform, account, world):
+def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, picture):
     adapter = account(platform)
-    first = send(adapter, article_post(), 1)
+    first = send(adapter, story(platform, picture), 1)
     second = send(adapter, Post(text="And the wall is 1.4 m higher (they say)."), 2, reply_to=first, root=first)
     third = send(adapter, Post(text="That is all."), 3, reply_to=second, root=first)
     one, two, three = world.seen()
@@ -208,7 +218,9 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world):
     assert len(world.seen(deleted=True)) == 3
 
 
-@pytest.mark.parametrize("platform", sorted({"discord", "linkedin", "slack", "telegram", "threads", "x"} & set(HERE)))
+@pytest.mark.parametrize(
+    "platform", sorted({"discord", "instagram", "linkedin", "slack", "telegram", "threads", "x"} & set(HERE))
+)
 def test_what_the_platform_cannot_express_is_never_sent(platform, account, world):
     adapter = account(platform)
     for post in (Post(text="a", warning="Storm"), Post(text="b", visibility="unlisted")):
@@ -220,7 +232,7 @@ def test_what_the_platform_cannot_express_is_never_sent(platform, account, world
 @pytest.mark.parametrize("platform", [p for p in HERE if publishers.load(p).can("find")])
 def test_a_look_up_finds_what_was_sent_and_nothing_else(platform, account, picture):
     adapter = account(platform)
-    post, other = article_post(picture), article_post(text="Another article entirely, https://example.org/b")
+    post, other = article_post(picture), story(platform, picture, text="Another article, https://example.org/b")
     assert adapter.find(post, Commit(key=key(1), at=AT)) == ()
     prepared = adapter.draft(post, key(1), None)
     commit = Commit(key=key(1), at=AT, prepared=prepared)
@@ -237,68 +249,71 @@ def test_a_look_up_finds_what_was_sent_and_nothing_else(platform, account, pictu
 
 @pytest.mark.parametrize("platform", HERE)
 @pytest.mark.parametrize("fault", ["accept-then-drop", "500-after", "garbled", "accept-then-hang"])
-def test_a_lost_answer_is_unconfirmed_and_the_post_is_there_once(platform, fault, account, world):
+def test_a_lost_answer_is_unconfirmed_and_the_post_is_there_once(platform, fault, account, world, picture):
     adapter = account(platform, seconds=0.5 if "hang" in fault else 5)
     world.faults[platform] = Faults([fault])
     unread = fault == "garbled" and platform in UNREAD
     with contextlib.nullcontext() if unread else pytest.raises(Unconfirmed):
-        send(adapter, article_post(), 1)
+        send(adapter, story(platform, picture), 1)
     assert len(world.seen()) == 1
     kind = (adapter.connect().proof or adapter.proof).kind
     if kind is ProofClass.A:
-        receipt = send(adapter, article_post(), 1)
+        receipt = send(adapter, story(platform, picture), 1)
         assert own(receipt) == world.seen()[0]["id"]
         assert len(world.seen()) == 1
     if adapter.can("find"):
-        assert [own(r) for r in adapter.find(article_post(), Commit(key=key(1), at=AT))] == [world.seen()[0]["id"]]
+        assert [own(r) for r in adapter.find(story(platform, picture), Commit(key=key(1), at=AT))] == [
+            world.seen()[0]["id"]
+        ]
 
 
 @pytest.mark.parametrize("platform", HERE)
 @pytest.mark.parametrize("fault", ["500-before", "drop-before"])
-def test_an_answer_lost_before_anything_was_taken_is_unconfirmed_too(platform, fault, account, world):
+def test_an_answer_lost_before_anything_was_taken_is_unconfirmed_too(platform, fault, account, world, picture):
     adapter = account(platform)
     world.faults[platform] = Faults([fault])
     with pytest.raises(Unconfirmed):
-        send(adapter, article_post(), 1)
+        send(adapter, story(platform, picture), 1)
     assert world.seen() == []
     if adapter.can("find"):
-        assert adapter.find(article_post(), Commit(key=key(1), at=AT)) == ()
+        assert adapter.find(story(platform, picture), Commit(key=key(1), at=AT)) == ()
 
 
 @pytest.mark.parametrize("platform", HERE)
-def test_a_full_platform_says_how_long_to_wait(platform, account, world):
+def test_a_full_platform_says_how_long_to_wait(platform, account, world, picture):
     adapter = account(platform)
     world.faults[platform] = Faults(["429"])
     with pytest.raises(RateLimited) as caught:
-        send(adapter, article_post(), 1)
+        send(adapter, story(platform, picture), 1)
     assert 0 <= caught.value.retry_after <= 60
     assert world.seen() == []
 
 
 @pytest.mark.parametrize("platform", HERE)
-def test_a_stand_in_that_is_not_there_is_certainly_not_public(platform, account, server):
+def test_a_stand_in_that_is_not_there_is_certainly_not_public(platform, account, picture):
     adapter = account(platform)
     adapter.base = "http://127.0.0.1:1"
     with pytest.raises(Unavailable):
-        send(adapter, article_post(), 1)
+        send(adapter, story(platform, picture), 1)
 
 
 @pytest.mark.parametrize("platform", HERE)
-def test_a_text_one_unit_too_long_is_refused_by_the_stand_in_too(platform, account, world):
+def test_a_text_one_unit_too_long_is_refused_by_the_stand_in_too(platform, account, world, picture):
     adapter = account(platform)
     room = adapter.limits.text
-    send(adapter, Post(text="a" * room), 1)
+    media = story(platform, picture).media
+    send(adapter, Post(text="a" * room, media=media), 1)
     with pytest.raises(Rejected):
-        send(adapter, Post(text="b" * (room + 1)), 2)
+        send(adapter, Post(text="b" * (room + 1), media=media), 2)
     assert len(world.seen()) == 1
 
 
-@pytest.mark.parametrize("platform", sorted({"linkedin", "mastodon", "threads", "x"} & set(HERE)))
-def test_an_expired_token_asks_for_a_person(platform, account):
+@pytest.mark.parametrize("platform", sorted({"instagram", "linkedin", "mastodon", "threads", "x"} & set(HERE)))
+def test_an_expired_token_asks_for_a_person(platform, account, picture):
     adapter = account(platform)
     adapter.settings = {**adapter.settings, "access_token": "expired"}
     with pytest.raises(Unauthorized):
-        send(adapter, article_post(), 1)
+        send(adapter, story(platform, picture), 1)
 
 
 @pytest.mark.parametrize("platform", sorted({"linkedin", "mastodon", "x"} & set(HERE)))
@@ -703,7 +718,7 @@ def test_a_stranger_s_path_is_no_account(call):
     assert call("PUT", "/_faults/x", json={"ratio": 0.5, "kinds": ["429"], "seed": 1}).status == 204
 
 
-@pytest.mark.parametrize("platform", sorted({"threads"} & set(HERE)))
+@pytest.mark.parametrize("platform", sorted({"instagram", "threads"} & set(HERE)))
 def test_a_lost_answer_is_settled_by_the_draft_and_the_list(platform, account, world, picture):
     adapter = account(platform)
     post = article_post(picture)
@@ -721,7 +736,7 @@ def test_a_lost_answer_is_settled_by_the_draft_and_the_list(platform, account, w
     assert len(world.seen()) == 1
 
 
-@pytest.mark.parametrize("platform", sorted({"threads"} & set(HERE)))
+@pytest.mark.parametrize("platform", sorted({"instagram", "threads"} & set(HERE)))
 def test_a_draft_that_is_forgotten_is_made_anew(platform, account, world, picture):
     adapter = account(platform)
     for prepared in ({}, {"container": "17"}):
@@ -731,12 +746,12 @@ def test_a_draft_that_is_forgotten_is_made_anew(platform, account, world, pictur
     assert world.seen() == []
 
 
-@pytest.mark.parametrize("platform", sorted({"threads"} & set(HERE)))
+@pytest.mark.parametrize("platform", sorted({"instagram", "threads"} & set(HERE)))
 def test_a_picture_without_a_public_address_is_never_asked_for(platform, account, world, picture):
     adapter = account(platform)
     with pytest.raises(Unavailable, match="public address"):
         send(adapter, article_post(dataclasses.replace(picture, url="")), 1)
-    with pytest.raises(Rejected):
+    with pytest.raises((Rejected, Unavailable)):
         send(adapter, article_post(dataclasses.replace(picture, url=f"{picture.url}-gone")), 1)
     assert world.seen() == []
 
@@ -765,3 +780,51 @@ def test_threads_is_asked_how_much_it_still_takes(account, world, monkeypatch):
     send(adapter, Post(text="A reply has a quota of its own"), 3, reply_to=first, root=first)
     assert adapter.metrics(first) == {"views": 0, "likes": 0, "replies": 0, "shares": 0}
     assert adapter.refresh() == {"access_token": "a-newer-token"}
+
+
+def test_instagram_takes_jpeg_of_a_sensible_shape_and_thirty_hashtags(account, world, picture, tmp_path):
+    adapter = account("instagram")
+
+    def shown(content, name):
+        (tmp_path / name).write_bytes(content)
+        return dataclasses.replace(picture, url=picture.url.replace("card.jpg", name))
+
+    for content, name in ((png(40, 40), "card.png"), (jpeg(40, 400), "tall.jpg"), (jpeg(400, 40), "wide.jpg")):
+        with pytest.raises((Rejected, Unavailable), match=r"media type|aspect ratio"):
+            send(adapter, Post(text="Look", media=(shown(content, name),)), 1)
+    with pytest.raises(Rejected, match="30 hashtags"):
+        send(adapter, Post(text=" ".join(f"#a{n}" for n in range(31)), media=(picture,)), 1)
+    with pytest.raises(Unsupported, match="needs a picture"):
+        send(adapter, Post(text="No picture"), 1)
+    assert world.seen() == []
+    first = send(adapter, Post(text="Look", media=(shown(jpeg(40, 50), "four-to-five.jpg"),)), 1)
+    with pytest.raises(Unsupported, match="takes no picture"):
+        send(adapter, Post(text="And look", media=(picture,)), 2, reply_to=first, root=first)
+
+
+def test_instagram_is_asked_how_much_it_still_takes(account, monkeypatch, picture):
+    monkeypatch.setattr(rehearsed_instagram, "POSTS", 1)
+    adapter = account("instagram")
+    first = send(adapter, article_post(picture), 1)
+    with pytest.raises(RateLimited, match="takes 1 posts"):
+        send(adapter, article_post(picture), 2)
+    assert adapter.metrics(first) == {"views": 0, "likes": 0, "replies": 0, "shares": 0}
+    assert adapter.refresh() == {"access_token": "a-newer-token"}
+
+
+def test_instagram_deletes_no_post_for_its_own_sign_in(account, world, picture):
+    adapter = account("instagram")
+    first = send(adapter, article_post(picture), 1)
+    adapter.settings = {k: v for k, v in adapter.settings.items() if k != "server"}
+    with pytest.raises(Unsupported, match="in the app"):
+        adapter.delete(first)
+    assert len(world.seen()) == 1
+
+
+def test_a_stand_in_fetches_from_this_machine_and_from_nowhere_else(account, world, picture):
+    adapter = account("threads")
+    for number, url in enumerate(["https://posts.example.org/pull/a", "http://127.0.0.1:1/pull/b"]):
+        send(adapter, article_post(dataclasses.replace(picture, url=url)), number)
+        assert Path(world.seen()[number]["pictures"][0]["path"]).read_bytes() == PIXEL
+    with pytest.raises((Rejected, Unavailable)):
+        send(adapter, article_post(dataclasses.replace(picture, url="file:///etc/passwd")), 3)
