@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import itertools
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import budoux
+import pyphen
 import regex
 
 from worker.content.cards import fonts
@@ -17,8 +18,12 @@ LONGEST = 200  # characters of a title; longer ones are shortened at a clause
 ELLIPSIS = "…"
 REFERENCE = 100  # pixels at which widths are measured; outlines without hints scale in proportion
 
+_FORCED, _WORTH = 0.72, 1.25  # below which part of the largest size hyphens are tried, and what they must gain
+_PART = 4  # letters that stay before and after a hyphen
+
 _RTL = ("R", "AL")
 _RTL_LANGUAGES = frozenset(("ar", "fa", "he", "iw", "ur", "ps", "ckb", "yi", "sd", "ug", "dv"))
+_LETTERS = regex.compile(r"\p{L}{9,}")
 _CLUSTER = regex.compile(r"\X")
 _BLANKS = regex.compile(r"[^\S\u00a0\u202f]+")  # blanks that forbid a break stay as they are
 # No more marks on one letter than languages put there, so that no line grows into the one above it.
@@ -63,6 +68,7 @@ class Style:
     family: str
     region: str
     rtl: bool
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ def style(text: str, language: str, family: str, *, rtl: bool) -> Style:
         letters = [c for c in text if c.isalpha()]
         if sum(not fonts.covers(fonts.primary(family)[0], c) for c in letters) * 2 > len(letters):
             family = family.replace("serif", "sans", 1)
-    return Style(family, fonts.region(language, text), rtl)
+    return Style(family, fonts.region(language, text), rtl, language)
 
 
 @functools.lru_cache(maxsize=256)
@@ -293,8 +299,43 @@ def _units(text: str, how: Style) -> list[Unit]:
     return found
 
 
+@functools.lru_cache(maxsize=8)
+def _patterns(language: str) -> pyphen.Pyphen | None:
+    """Where words of a language may be divided, or None where nobody wrote that down."""
+    name = pyphen.language_fallback(language.replace("-", "_")) if language else None
+    return pyphen.Pyphen(lang=name, left=_PART, right=_PART) if name else None
+
+
+@functools.lru_cache(maxsize=256)
+def _hyphenated(unit: Unit, room: float, how: Style) -> tuple[Unit, ...]:
+    """A word wider than ``room`` ems in parts that fit, divided as its language does; whole if that cannot be."""
+    letters = _LETTERS.search(unit.text)
+    if unit.width <= room or letters is None or unit.text.isupper():
+        return (unit,)
+    patterns = _patterns(how.language)
+    if patterns is None:
+        return (unit,)
+    cuts = [letters.start() + cut for cut in patterns.positions(letters.group())]
+    parts, begun = [], 0
+
+    def wide(text: str) -> float:
+        return width(text, REFERENCE, how) / REFERENCE
+
+    while wide(unit.text[begun:]) > room:
+        fitting = [c for c in cuts if c > begun and wide(f"{unit.text[begun:c]}-") <= room]
+        if not fitting:
+            return (unit,)
+        parts.append(f"{unit.text[begun : fitting[-1]]}-")
+        begun = fitting[-1]
+    parts.append(unit.text[begun:])
+    last = len(parts) - 1
+    return tuple(Unit(p, wide(p), space=unit.space and i == last) for i, p in enumerate(parts))
+
+
 def _divide(unit: Unit, room: float, how: Style) -> list[Unit]:
-    """A unit wider than ``room`` ems, in parts that fit; letters get a hyphen."""
+    """A unit wider than ``room`` ems, in parts that fit wherever that is; letters get a hyphen."""
+    if unit.width <= room:
+        return [unit]
     clusters = _CLUSTER.findall(unit.text)
     parts: list[str] = []
     held = ""
@@ -365,6 +406,56 @@ def _balance(units: Sequence[Unit], count: int, room: float, blank: float) -> tu
     return best[n][0] / count, lines
 
 
+Broken = Callable[[int], Sequence[Unit]]
+"""The units of a text at a size, its long words broken or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What lines may take: pixels, how many of them, how far apart in ems; ``blank`` is the width of one in ems."""
+
+    box: tuple[float, float]
+    lines: int
+    leading: float
+    blank: float
+
+    def count(self, size: int, units: Sequence[Unit]) -> int:
+        """How many lines it takes at ``size``; 0 if it does not fit."""
+        room = self.box[0] / size
+        if any(u.width > room for u in units):
+            return 0
+        needed = _greedy(units, room, self.blank)
+        height = ((needed - 1) * self.leading + 1.0) * size
+        return needed if needed <= self.lines and height <= self.box[1] else 0
+
+    def largest(self, broken: Broken, sizes: tuple[int, int]) -> int:
+        """The largest of ``sizes`` at which it fits; 0 if there is none."""
+        low, high = sizes
+        if not self.count(low, broken(low)):
+            return 0
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.count(middle, broken(middle)) else (low, middle - 1)
+        return low
+
+    def most_even(self, broken: Broken, sizes: tuple[int, int]) -> tuple[int, list[str]]:
+        """The size, and its lines, that is best between large and even."""
+        chosen: tuple[float, int, list[str]] | None = None
+        tried = set()
+        for size in range(sizes[1], max(sizes[0], round(sizes[1] * 0.76)) - 1, -1):
+            units = broken(size)
+            needed = self.count(size, units)
+            if needed in tried or not needed:
+                continue
+            tried.add(needed)  # fewer lines at a smaller size, if that makes them more even
+            uneven, found = _balance(units, needed, self.box[0] / size, self.blank)
+            score = size / sizes[1] - 1.6 * uneven
+            if chosen is None or score > chosen[0]:
+                chosen = (score, size, found)
+        assert chosen is not None
+        return chosen[1:]
+
+
 def fit(
     text: str,
     how: Style,
@@ -376,43 +467,32 @@ def fit(
 ) -> Block | None:
     """``text`` in a box of (width, height) pixels at the largest of ``sizes`` (smallest, largest) that holds it.
 
-    Returns None if even the smallest does not.
+    Words stay whole unless one alone would make all of them small. Returns None if even the smallest does not fit.
     """
     units = _units(text, how)
-    blank = width(" ", REFERENCE, how) / REFERENCE
     used = {name for _, name in _faces(text, how.family, how.region) if name != fonts.EMOJI}
     leading = max([leading, *(fonts.leading(name) for name in used)])
+    room = _Room(box, lines, leading, width(" ", REFERENCE, how) / REFERENCE)
     smallest, largest = round(sizes[0]), max(round(sizes[0]), round(sizes[1]))
 
-    def count(size: int, among: Sequence[Unit]) -> int:
-        """How many lines it takes at ``size``; 0 if it does not fit."""
-        room = box[0] / size
-        if any(u.width > room for u in among):
-            return 0
-        needed = _greedy(among, room, blank)
-        height = ((needed - 1) * leading + 1.0) * size
-        return needed if needed <= lines and height <= box[1] else 0
+    def whole(_: int) -> Sequence[Unit]:
+        return units
 
-    if not count(smallest, units):
-        room = box[0] / smallest
-        units = [part for u in units for part in (_divide(u, room, how) if u.width > room else (u,))]
-        if not count(smallest, units):
-            return None
-    low, high = smallest, largest
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if count(middle, units) else (low, middle - 1)
-    chosen: tuple[float, int, list[str]] | None = None
-    tried = set()
-    for size in range(low, max(smallest, round(low * 0.76)) - 1, -1):
-        needed = count(size, units)
-        if needed in tried or not needed:
-            continue
-        tried.add(needed)  # fewer lines at a smaller size, if that makes them more even
-        uneven, set_lines = _balance(units, needed, box[0] / size, blank)
-        score = size / low - 1.6 * uneven
-        if chosen is None or score > chosen[0]:
-            chosen = (score, size, set_lines)
-    assert chosen is not None
-    _, size, set_lines = chosen
+    def hyphenated(size: int) -> Sequence[Unit]:
+        return [part for u in units for part in _hyphenated(u, box[0] / size, how)]
+
+    def divided(size: int) -> Sequence[Unit]:
+        return [part for u in hyphenated(size) for part in _divide(u, box[0] / size, how)]
+
+    broken: Broken = whole
+    found = room.largest(whole, (smallest, largest))
+    if found < _FORCED * largest and max((u.width for u in units), default=0.0) * (found + 1) > box[0]:
+        other = room.largest(hyphenated, (smallest, largest))
+        if other >= max(1, _WORTH * found):
+            broken, found = hyphenated, other
+    if not found:
+        broken, found = divided, room.largest(divided, (smallest, largest))
+    if not found:
+        return None
+    size, set_lines = room.most_even(broken, (smallest, found))
     return Block(tuple(set_lines), size, round(size * leading), how)
