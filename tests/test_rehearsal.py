@@ -28,7 +28,7 @@ from publishers.core.errors import (
     Unconfirmed,
     Unsupported,
 )
-from publishers.core.http import Http
+from publishers.core.http import Answer, Http
 from publishers.core.post import Commit, Facet, Media, Post
 from publishers.core.publisher import ProofClass
 from rehearsal import instagram as rehearsed_instagram
@@ -45,6 +45,7 @@ AT = datetime.now(UTC)
 GIVEN = {  # what a person would type to connect an account, beside the server
     "bluesky": {"identifier": "me.test", "handle": "me.test", "password": "word", "app_password": "word"},
     "discord": {"token": "token"},
+    "facebook": {"access_token": "token"},
     "instagram": {"access_token": "token"},
     "linkedin": {"access_token": "token", "author": "urn:li:organization:77"},
     "mastodon": {"access_token": "token"},
@@ -52,11 +53,13 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "telegram": {"bot_token": "12:token", "chat_id": "@me"},
     "threads": {"access_token": "token"},
     "webhook": {"url": "hook", "secret": "rehearsal"},
+    "wordpress": {"username": "ines", "app_password": "word"},
     "x": {"access_token": "token"},
 }
-TAGLESS = {"discord", "slack"}  # where a hashtag is a word like others
+TAGLESS = {"discord", "slack", "wordpress"}  # where a hashtag is a word like others
+BOUNDLESS = {"wordpress"}  # where no text is too long
 UNREAD = {"webhook"}  # where any 2xx is success, whatever comes with it
-FLAT = {"instagram", "linkedin", "slack"}  # where every answer stands under the first post
+FLAT = {"facebook", "instagram", "linkedin", "slack"}  # where every answer stands under the first post
 ILLUSTRATED = {"instagram"}  # where there is no post without a picture, and an address is a word like others
 HERE = sorted(set(GIVEN) & set(publishers.names()))
 
@@ -154,7 +157,7 @@ def picture(tmp_path, server):
     )
 
 
-def article_post(*media, text="The harbour opens again 🚢 https://example.org/harbour?a=1&b=2 #Harbour"):
+def article_post(*media, text="Harbour\n\nThe harbour opens again 🚢 https://example.org/harbour?a=1&b=2 #Harbour"):
     facets = [Facet(**f) for f in reading.facets(text)]
     return Post(
         text=text, facets=tuple(facets), link="https://example.org/harbour?a=1&b=2", title="Harbour", media=media
@@ -219,7 +222,10 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, 
 
 
 @pytest.mark.parametrize(
-    "platform", sorted({"discord", "instagram", "linkedin", "slack", "telegram", "threads", "x"} & set(HERE))
+    "platform",
+    sorted(
+        {"discord", "facebook", "instagram", "linkedin", "slack", "telegram", "threads", "wordpress", "x"} & set(HERE)
+    ),
 )
 def test_what_the_platform_cannot_express_is_never_sent(platform, account, world):
     adapter = account(platform)
@@ -233,9 +239,8 @@ def test_what_the_platform_cannot_express_is_never_sent(platform, account, world
 def test_a_look_up_finds_what_was_sent_and_nothing_else(platform, account, picture):
     adapter = account(platform)
     post, other = article_post(picture), story(platform, picture, text="Another article, https://example.org/b")
-    assert adapter.find(post, Commit(key=key(1), at=AT)) == ()
-    prepared = adapter.draft(post, key(1), None)
-    commit = Commit(key=key(1), at=AT, prepared=prepared)
+    commit = Commit(key=key(1), at=AT, prepared=adapter.draft(post, key(1), None))
+    assert adapter.find(post, commit) == ()
     receipt = adapter.create(post, commit)
     send(adapter, other, 2)
     reply = Post(text="And the wall is 1.4 m higher.")
@@ -244,7 +249,8 @@ def test_a_look_up_finds_what_was_sent_and_nothing_else(platform, account, pictu
     second = send(adapter, reply, 3, reply_to=receipt, root=receipt)
     assert [r.id for r in adapter.find(post, commit)] == [receipt.id]
     assert [r.id for r in adapter.find(reply, answer)] == [second.id]
-    assert adapter.find(article_post(text="Never sent"), Commit(key=key(4), at=AT)) == ()
+    never = story(platform, picture, text="Never sent")
+    assert adapter.find(never, Commit(key=key(4), at=AT, prepared=adapter.draft(never, key(4), None))) == ()
 
 
 @pytest.mark.parametrize("platform", HERE)
@@ -252,19 +258,18 @@ def test_a_look_up_finds_what_was_sent_and_nothing_else(platform, account, pictu
 def test_a_lost_answer_is_unconfirmed_and_the_post_is_there_once(platform, fault, account, world, picture):
     adapter = account(platform, seconds=0.5 if "hang" in fault else 5)
     world.faults[platform] = Faults([fault])
+    post = story(platform, picture)
+    commit = Commit(key=key(1), at=AT, prepared=adapter.draft(post, key(1), None))
     unread = fault == "garbled" and platform in UNREAD
     with contextlib.nullcontext() if unread else pytest.raises(Unconfirmed):
-        send(adapter, story(platform, picture), 1)
+        adapter.create(post, commit)
     assert len(world.seen()) == 1
     kind = (adapter.connect().proof or adapter.proof).kind
     if kind is ProofClass.A:
-        receipt = send(adapter, story(platform, picture), 1)
-        assert own(receipt) == world.seen()[0]["id"]
+        assert own(adapter.create(post, commit)) == world.seen()[0]["id"]
         assert len(world.seen()) == 1
     if adapter.can("find"):
-        assert [own(r) for r in adapter.find(story(platform, picture), Commit(key=key(1), at=AT))] == [
-            world.seen()[0]["id"]
-        ]
+        assert [own(r) for r in adapter.find(post, commit)] == [world.seen()[0]["id"]]
 
 
 @pytest.mark.parametrize("platform", HERE)
@@ -272,11 +277,13 @@ def test_a_lost_answer_is_unconfirmed_and_the_post_is_there_once(platform, fault
 def test_an_answer_lost_before_anything_was_taken_is_unconfirmed_too(platform, fault, account, world, picture):
     adapter = account(platform)
     world.faults[platform] = Faults([fault])
+    post = story(platform, picture)
+    commit = Commit(key=key(1), at=AT, prepared=adapter.draft(post, key(1), None))
     with pytest.raises(Unconfirmed):
-        send(adapter, story(platform, picture), 1)
+        adapter.create(post, commit)
     assert world.seen() == []
     if adapter.can("find"):
-        assert adapter.find(story(platform, picture), Commit(key=key(1), at=AT)) == ()
+        assert adapter.find(post, commit) == ()
 
 
 @pytest.mark.parametrize("platform", HERE)
@@ -297,7 +304,7 @@ def test_a_stand_in_that_is_not_there_is_certainly_not_public(platform, account,
         send(adapter, story(platform, picture), 1)
 
 
-@pytest.mark.parametrize("platform", HERE)
+@pytest.mark.parametrize("platform", sorted(set(HERE) - BOUNDLESS))
 def test_a_text_one_unit_too_long_is_refused_by_the_stand_in_too(platform, account, world, picture):
     adapter = account(platform)
     room = adapter.limits.text
@@ -308,7 +315,9 @@ def test_a_text_one_unit_too_long_is_refused_by_the_stand_in_too(platform, accou
     assert len(world.seen()) == 1
 
 
-@pytest.mark.parametrize("platform", sorted({"instagram", "linkedin", "mastodon", "threads", "x"} & set(HERE)))
+@pytest.mark.parametrize(
+    "platform", sorted({"facebook", "instagram", "linkedin", "mastodon", "threads", "x"} & set(HERE))
+)
 def test_an_expired_token_asks_for_a_person(platform, account, picture):
     adapter = account(platform)
     adapter.settings = {**adapter.settings, "access_token": "expired"}
@@ -316,7 +325,7 @@ def test_an_expired_token_asks_for_a_person(platform, account, picture):
         send(adapter, story(platform, picture), 1)
 
 
-@pytest.mark.parametrize("platform", sorted({"linkedin", "mastodon", "x"} & set(HERE)))
+@pytest.mark.parametrize("platform", sorted({"facebook", "linkedin", "mastodon", "x"} & set(HERE)))
 def test_an_unknown_picture_is_refused(platform, account, world):
     adapter = account(platform)
     prepared = {"media": [{"id": "urn:li:image:0", "altText": ""} if platform == "linkedin" else "1"]}
@@ -414,7 +423,7 @@ def test_linkedin_shows_a_link_as_a_card_of_its_own(account, world):
     }
 
 
-@pytest.mark.parametrize("platform", ["discord", "linkedin", "slack", "telegram", "webhook"])
+@pytest.mark.parametrize("platform", ["discord", "facebook", "linkedin", "slack", "telegram", "webhook"])
 def test_a_post_can_be_corrected(platform, account, world, picture):
     adapter = account(platform)
     for number, media in enumerate([(), (picture,)], 1):
@@ -516,6 +525,63 @@ def test_a_webhook_with_another_secret_or_an_old_time_is_not_believed(account, w
             account("webhook", **wrong)
     with pytest.raises(Unauthorized, match="https"):
         account("webhook", server="")
+
+
+def test_wordpress_shows_title_and_tags_in_their_places_and_runs_nothing(account, world, picture):
+    text = "Tom & <b>Ann</b>\n\nIt [gallery] opens <!-- wp:html --> &amp; <script>no</script>\n\n#Harbour #TownCouncil"
+    facets = tuple(Facet(**f) for f in reading.facets(text))
+    adapter = account("wordpress")
+    for number in (1, 2):  # the second time the tags are there already
+        send(adapter, Post(text=text, facets=facets, title="Tom & <b>Ann</b>", media=(picture,)), number)
+    for got in world.seen():
+        assert got["text"] == text
+        assert [f["value"] for f in got["facets"]] == ["Harbour", "TownCouncil"]
+        assert got["pictures"][0]["alt"] == picture.alt
+
+
+def test_wordpress_publishes_the_draft_that_a_lost_answer_left(account, world):
+    adapter = account("wordpress")
+    first = adapter.draft(article_post(), key(1), None)
+    assert adapter.draft(article_post(), key(1), None) == first
+    assert adapter.draft(article_post(), key(2), None) != first
+    assert world.seen() == []
+    receipts = [adapter.create(article_post(), Commit(key=key(1), at=AT, prepared=first)) for _ in range(3)]
+    assert len(set(map(own, receipts))) == 1
+    assert len(world.seen()) == 1
+
+
+def test_wordpress_takes_a_comment_once_and_says_so(account, world, picture):
+    adapter = account("wordpress")
+    first = send(adapter, article_post(), 1)
+    reply = Post(text='It is "higher" -- see the minutes...')
+    commit = Commit(key=key(2), at=AT, reply_to=first, root=first)
+    receipt = adapter.create(reply, commit)
+    with pytest.raises(Unconfirmed, match="already has this comment"):
+        adapter.create(reply, commit)
+    assert adapter.find(reply, commit) == (receipt,)
+    assert adapter.metrics(first) == {"replies": 1}
+    better = dataclasses.replace(reply, text="It is higher & drier")
+    assert adapter.edit(receipt, better, commit) == receipt
+    assert world.seen()[1]["text"] == better.text
+    with pytest.raises(Unsupported):
+        adapter.create(article_post(picture), commit)
+
+
+def test_wordpress_corrects_a_post_and_knows_a_trashed_one(account, world):
+    adapter = account("wordpress")
+    prepared = adapter.draft(article_post(), key(1), None)
+    commit = Commit(key=key(1), at=AT, prepared=prepared)
+    receipt = adapter.create(article_post(), commit)
+    adapter.edit(receipt, article_post(text="Harbour\n\nBetter"), commit)
+    assert world.seen()[0]["text"] == "Harbour\n\nBetter"
+    adapter.delete(receipt)
+    with pytest.raises(Unsupported, match="trash"):
+        adapter.find(article_post(), commit)
+    with pytest.raises(Unavailable, match="deleted the draft") as caught:
+        adapter.create(article_post(), dataclasses.replace(commit, prepared={"draft": "99"}))
+    assert caught.value.stale
+    with pytest.raises(Unauthorized):
+        account("wordpress", app_password="expired")
 
 
 HOOK = "https://discord.com/api/webhooks/31/hook-token"
@@ -828,3 +894,51 @@ def test_a_stand_in_fetches_from_this_machine_and_from_nowhere_else(account, wor
         assert Path(world.seen()[number]["pictures"][0]["path"]).read_bytes() == PIXEL
     with pytest.raises((Rejected, Unavailable)):
         send(adapter, article_post(dataclasses.replace(picture, url="file:///etc/passwd")), 3)
+
+
+def test_facebook_refuses_what_it_has_just_taken_and_the_look_up_settles_it(account, world, picture):
+    adapter = account("facebook")
+    receipt = send(adapter, article_post(picture), 1)
+    with pytest.raises(Unconfirmed, match="has just posted this"):
+        send(adapter, article_post(picture), 1)
+    assert adapter.find(article_post(picture), Commit(key=key(1), at=AT)) == (receipt,)
+    send(adapter, Post(text="Something between"), 2)
+    send(adapter, article_post(picture), 3)
+    assert len(adapter.find(article_post(picture), Commit(key=key(1), at=AT))) == 2
+
+
+def test_facebook_looks_further_than_one_page_and_counts_comments(account, world):
+    adapter = account("facebook")
+    first = send(adapter, article_post(), 1)
+    for number in range(105):
+        send(adapter, Post(text=f"Note {number}"), number + 2)
+    assert adapter.find(article_post(), Commit(key=key(1), at=AT)) == (first,)
+    comment = send(adapter, Post(text="And the wall is higher."), 200, reply_to=first, root=first)
+    assert adapter.metrics(first) == {"likes": 0, "replies": 1, "shares": 0}
+    assert adapter.metrics(comment) == {"likes": 0, "replies": 0, "shares": 0}
+
+
+def test_facebook_posts_with_the_page_s_own_token_and_shows_a_link_as_a_card(account, world):
+    adapter = account("facebook")
+    assert adapter.settings["access_token"] == "a-page-token"
+    assert account("facebook", page_id=adapter.settings["page_id"]).settings["access_token"] == "a-page-token"
+    send(adapter, Post(text="Open again", link="https://example.org/harbour"), 1)
+    assert world.seen()[0]["card"]["url"] == "https://example.org/harbour"
+
+
+@pytest.mark.parametrize(
+    ("pages", "why"),
+    [
+        ([], "may post to: none"),
+        ([{"id": "7", "name": "Paper"}, {"id": "8", "name": "Radio"}], r"page_id=7 \(Paper\), page_id=8 \(Radio\)"),
+        ([{"id": "7", "name": "Paper", "tasks": ["ANALYZE"]}], "may not create content on the Page Paper"),
+    ],
+)
+def test_facebook_says_which_page_or_task_is_missing(pages, why):
+    def answer(method, url, **request):
+        return Answer(200, {}, json.dumps({"data": pages}).encode(), commit=False, now=AT)
+
+    with Http() as http:
+        http.send = answer
+        with pytest.raises(Unauthorized, match=why):
+            publishers.load("facebook")({"access_token": "token"}, http).connect()
