@@ -220,6 +220,7 @@ def test_a_port_in_use_is_one_clear_line(handbill, monkeypatch):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         monkeypatch.setenv("HANDBILL_PORT", str(taken.getsockname()[1]))
+        monkeypatch.setenv("HANDBILL_REHEARSAL_URL", "http://127.0.0.1:1")
 
         assert "HANDBILL_PORT" in refused(handbill("up"))
 
