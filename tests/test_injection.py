@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import publishers
 from publishers.core import counting
 from publishers.core.errors import PublishError
 from publishers.core.http import Http
-from publishers.core.post import Commit
+from publishers.core.post import Commit, Receipt
 from worker.content.compose import compose, load_template, thread
 from worker.model import Article, Content, Sentence
 from worker.settings import TEMPLATES
@@ -43,7 +44,7 @@ class Body(httpx.SyncByteStream):
         yield b"{}"
 
 
-def sent(platform, post):
+def sent(platform, post, **commit):
     """The JSON of the request with which the adapter makes ``post`` public."""
     requests = []
 
@@ -55,7 +56,7 @@ def sent(platform, post):
     with Http(transport=httpx.MockTransport(answer)) as http:
         adapter = publishers.load(platform)(told, http)
         with pytest.raises(PublishError):
-            adapter.create(post, Commit(key="5e1fc0de" * 5, at=datetime(2026, 11, 24, tzinfo=UTC)))
+            adapter.create(post, Commit(key="5e1fc0de" * 5, at=datetime(2026, 11, 24, tzinfo=UTC), **commit))
     (request,) = requests
     return json.loads(request.content)
 
@@ -167,6 +168,36 @@ def discord(post):
     assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text.replace(LINK, "\0")) == post.text.replace(LINK, "\0")
 
 
+def slack(post):
+    body = sent("slack", post)
+    assert body["parse"] == "none"
+    assert body["text"].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == post.text
+    assert not re.search("[<>]|&(?!lt;|gt;|amp;)", body["text"])
+    (block,) = body["blocks"]
+    (section,) = block["elements"]
+    assert (block["type"], section["type"]) == ("rich_text", "rich_text_section")
+    elements = section["elements"]
+    assert {e["type"] for e in elements} <= {"text", "link"}  # a text element holds no markup, whatever it says
+    assert "".join(e.get("text") or e["url"] for e in elements) == post.text
+    assert [e["url"] for e in elements if e["type"] == "link"] == [k for k in allowed(post) if k == LINK]
+
+
+def webhook(post):
+    data = sent("webhook", post)["data"]
+    assert data["text"] == post.text
+    nothing_is_live(data["text"], post)
+    assert [data["text"][f["start"] : f["end"]] for f in data["facets"]] == allowed(post)
+
+
+def wordpress(post):
+    body = sent("wordpress", post, reply_to=Receipt(id="42"))
+    links = re.findall(r'<a href="([^"]*)">([^<]*)</a>', body["content"])
+    assert links == [(LINK, LINK)] * (LINK in allowed(post))
+    rest = re.sub(r'<a href="[^"]*">|</a>|<br>', "", body["content"])
+    assert not re.search(r"[<>\[\]\"]|&(?!#?\w+;)", rest)
+    assert html.unescape(rest) == post.text.replace("\n", "")
+
+
 CHECKS = {
     "mastodon": mastodon,
     "bluesky": bluesky,
@@ -174,6 +205,9 @@ CHECKS = {
     "telegram": telegram,
     "linkedin": linkedin,
     "discord": discord,
+    "slack": slack,
+    "webhook": webhook,
+    "wordpress": wordpress,
 }
 
 
