@@ -40,6 +40,7 @@ DATELINE = regex.compile(  # "HANOI, Vietnam (AP) — "
     r"^(?:\p{Lu}[\p{Lu} .'’-]{2,30}(?:, [\p{L}. ]{2,20})?(?: \([\p{L} ]{2,20}\))?\s*[—–-]+\s*"
     r"|\p{Lu}[\p{L} .,'’-]{2,40} \((?:\p{Lu}{2,6}[\p{L} ]{0,12}|Reuters|dpa)\)\s*[—–-]*\s*)(?=[\p{L}“\"«])"
 )
+ADDRESS_LINE = regex.compile(r"\S+@\S+|www\.\S+|(?:\S+\s+){0,10}https?://\S+")
 META_LINE = regex.compile(  # a date, a reading time or a count alone on a line
     r"(?=\P{L}*(?:\p{L}+\P{L}+){0,5}\p{L}*$)(?=.*\b(?:19|20)\d\d\b)(?=.*\d\D+\d|.*\p{L})[\p{L}\p{M}\d\s.,/:|·•@+年月日-]{6,60}"
     r"|\d+ ?(?:-| )?min(?:ute)?s?\b.{0,20}|\d[\d.,k]* (?:comments?|shares?|views?|likes?)",
@@ -144,26 +145,32 @@ def _is_prose(text: str) -> bool:
 
 
 def _is_boilerplate(block: Block, lang: words.Language) -> bool:
-    """Whether a block belongs to the site: a caption, a call to subscribe, a by-line, a list of links."""
+    """Whether a block belongs to the site: a caption, a call to subscribe, a by-line, a link on its own."""
     text = words.OPENING.sub("", block.text)
     size = words.count(text)
+    prose = _is_prose(text)
     if not size or (block.linked and not (size > 12 and words.ENDING.search(text))):
         return True
     if size > 45:
         return False
     if block.kind != "head" and not words.ENDING.search(text) and META_LINE.fullmatch(text):
         return True
+    if any(_is_of_the_site(text, size, known, prose=prose) for known in {lang, words.language("en")}):
+        return True
+    return bool(ADDRESS_LINE.fullmatch(text))
+
+
+def _is_of_the_site(text: str, size: int, lang: words.Language, *, prose: bool) -> bool:
+    """Whether a short text begins or speaks as sites do; of whole sentences only what more than one word shows."""
     low = words.plain(text)
-    for language in {lang, words.language("en")}:
-        if language.boilerplate is not None and (found := language.boilerplate.match(low)):
-            marked = found[0][-1] in ":：=©" or low[found.end() :].lstrip()[:1] in set(":：|»›>→…–—")
-            if marked or not _is_prose(text) or (size <= 25 and " " in found[0]):
-                return True
-        if language.byline is not None and size <= 12 and language.byline.fullmatch(text):
+    found = lang.boilerplate.match(low) if lang.boilerplate is not None else None
+    if found:
+        marked = found[0][-1] in ":：=©" or low[found.end() :].lstrip()[:1] in set(":：|»›>→…–—")
+        if marked or not prose or (size <= 25 and " " in found[0]):
             return True
-    return (bool(regex.search(r"https?://\S+$", text)) and size < 12) or bool(
-        regex.fullmatch(r"\S+@\S+|www\.\S+", text)
-    )
+    if size <= 25 and lang.aside is not None and lang.aside.search(low):
+        return True
+    return size <= 12 and lang.byline is not None and lang.byline.fullmatch(text) is not None
 
 
 def _repeats(text: str, title: str, lang: words.Language) -> bool:

@@ -77,7 +77,7 @@ def choose(article: Article) -> list[str]:
         parts = [_as_written(p, forms, lang.code) for p in _parts(html.unescape(tag))] if TAG.fullmatch(tag) else []
         if all(stem(p, lang.code) in forms for p in parts) or tag in article.text:
             known.append(parts)
-        elif regex.fullmatch(r"[\p{L}\p{M} '’&-]+", tag):
+        elif regex.fullmatch(r"[\p{L}\p{M} '’&-]+", tag) and len(article.tags) <= MACHINE:
             others.append(parts)
     if len(known) > MACHINE:
         known.sort(key=lambda parts: -min((forms[stem(p, lang.code)].total() for p in parts), default=0))
@@ -86,11 +86,9 @@ def choose(article: Article) -> list[str]:
     phrases = [p for p in keyphrases(text, lang, title=article.title, limit=50) if len(p.stems) <= WORDS]
     own = [_parts(p.text) for p in _sayable(phrases, lang, wanted)]
     picked: dict[str, frozenset[str]] = {}
-    for parts, hinted in [
-        *((p, True) for p in known[:8]),
-        *((p, False) for p in own),
-        *((p, True) for p in others[:3]),
-    ]:
+    hints = [(p, True) for p in known[:MACHINE]]
+    found = [(p, False) for p in own]
+    for parts, hinted in [*hints, *found[:4], *((p, True) for p in others[:3]), *found[4:]]:
         tag = _tag(parts, lang.code)
         stems = frozenset(stem(p, lang.code) for p in parts)
         if tag and len(tag) <= LONGEST and _is_new(tag, stems, picked, lang, hinted=hinted):
@@ -125,6 +123,8 @@ def _sayable(phrases: Sequence[Phrase], lang: words.Language, wanted: set[str]) 
         if NUMBERED.match(phrase.text) or lang.weak.intersection(ends) or english.issuperset(parts):
             continue
         if phrase.count < 2 and (len(phrase.stems) > 1 or phrase.stems[0] not in wanted):
+            continue
+        if lang.code == "de" and phrase.text.islower():  # a thing's name has a capital in German
             continue
         inside = set(phrase.stems)
         if any(inside < set(p.stems) and 2 * p.count > phrase.count and p.count > 1 for p in phrases):

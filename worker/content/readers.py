@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -117,15 +118,16 @@ def _metadata(tree: Any, page: Page) -> Draft:
     links = [n.get("href") or "" for n in tree.iter("link") if (n.get("rel") or "").strip().lower() == "canonical"]
     languages = [tree.get("lang"), tree.get("xml:lang"), _text(data.get("inLanguage")), first("og:locale")]
     image, alt = _picture(tree, first("og:image", "og:image:url", "twitter:image") or _address(data.get("image")))
+    url = _absolute(next(iter(links), "") or first("og:url"), page)
     return Draft(
         blocks=[],
         title=_headline(tree, first("og:title", "twitter:title") or _text(data.get("headline")) or guess.title or ""),
-        url=_absolute(next(iter(links), "") or first("og:url"), page),
+        url=url,
         author=_names(data.get("author")) or guess.author or "",
         site=first("og:site_name") or _names(data.get("publisher")) or guess.sitename or _host(page),
         language=next((lang for lang in languages if lang), ""),
         published=next(filter(None, map(moment, [*dates, guess.date or ""])), None),
-        image=_absolute(image, page),
+        image=_absolute(image, page, url),
         image_alt=first("og:image:alt", "twitter:image:alt") or alt,
         description=first("og:description", "description", "twitter:description") or _text(data.get("description")),
         tags=[*meta.get("article:tag", []), *_list(data.get("keywords")), *_list(first("news_keywords", "keywords"))],
@@ -180,20 +182,18 @@ def _picture(tree: Any, declared: str) -> tuple[str, str]:
     return (declared, "") if declared else (first or ("", ""))
 
 
-def _absolute(address: str, page: Page) -> str:
-    """An address as seen from the page; from a local file a path beside it, if it stays one."""
+def _absolute(address: str, page: Page, canonical: str = "") -> str:
+    """An address as seen from the page; from a local file one of its canonical site, or a path beside the file."""
     address = address.strip()
-    if not address or address.startswith("data:"):
+    base = page.base or page.url
+    for known in (canonical, base):
+        if known.startswith(("http://", "https://")) and address:
+            return urljoin(known, address) if regex.match(r"https?:|[^:]*$|[^:]*[/?#]", address, regex.I) else ""
+    if regex.match(r"(?:https?:)?//", address, regex.I):
+        return "https:" + address if address.startswith("//") else address
+    if not address or address.startswith("/") or regex.match(r"[a-z][a-z0-9+.-]*:", address, regex.I):
         return ""
-    if page.url.startswith("http"):
-        return urljoin(page.base or page.url, address)
-    if regex.match(r"https?://", address, regex.I):
-        return address
-    if address.startswith("//"):
-        return "https:" + address
-    if page.base and not regex.match(r"[a-z][a-z0-9+.-]*:", address, regex.I):
-        return urljoin(page.base.rstrip("/") + "/", address.split("?")[0])
-    return ""
+    return str(Path(base) / address.split("?")[0]) if base else ""
 
 
 def _host(page: Page) -> str:
@@ -217,7 +217,7 @@ def _text(value: Any) -> str:
 
 def _list(value: Any) -> list[str]:
     if isinstance(value, str):
-        return [v.strip() for v in regex.split(r"[,;、，]", value) if v.strip()]
+        return [v.strip() for v in regex.split(r"[,;、，،؛]", value) if v.strip()]
     return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
 
 

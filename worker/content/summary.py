@@ -24,7 +24,7 @@ LONGEST = 500
 TITLE = 3  # the title counts like this many sentences
 LEAD = 0.1  # how fast a place loses weight with its distance from the beginning
 NAMELESS = 0.6  # the worth of a sentence that does not name what the title is about
-FAINT = 0.25  # a summary takes nothing that scores less than this share of the best
+FAINT = 0.1  # a summary takes nothing that scores less than this share of the best
 DIVERSE = 40  # so many sentences are ordered for variety; nobody reads further
 
 Vector = dict[str, float]

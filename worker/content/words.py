@@ -29,11 +29,14 @@ WORD = regex.compile(
 ELISION = regex.compile(
     r"^(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|dell|nell|sull|dall|all|un|quell|quest|gl)['’](?=\p{L})", regex.I
 )
-CLITIC = regex.compile(r"['’](?:s|d|ll|ve|re|m)$", regex.I)
+CLITIC = regex.compile(r"['’](?:s|d|ll|ve|re|m|S|D|LL|VE|RE|M)$|(?<=^\p{Lu}\p{L}{2,})['’]\p{Ll}{1,5}$")
 ENDING = regex.compile(r"[.!?…。！？．؟۔।॥]+[\"'”’»›」』）)\]]*$")
 OPENING = regex.compile(r"^[\s\"'“”„‟‘‚«»‹›「『（(\[¿¡–—-]+")
 INITIAL = regex.compile(r"(?<![\p{L}.])\p{Lu}\.\s*$")  # "R-W. Va.", "J. Smith": no sentence ends in an initial
 CLOCK = regex.compile(r"\b[ap]\.m\.\s*$")
+SAYS = regex.compile(
+    r"[とはがをにのでもなって]|.{1,12}(?:说|說|表示|称|稱|道|问|問|回忆|介绍|解释|认为)[^，。]{0,6}[。，]"
+)
 DAY = regex.compile(r"\p{Lu}\p{Ll}{2,8}\.? \d|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day")
 CLOSERS = "”’»›」』）)]"
 SCRIPTS = {
@@ -211,7 +214,7 @@ def _joined(before: str, piece: str) -> bool:
     if not head or head[0] in CLOSERS or head[0].islower():
         return True
     if UNSPACED.match(head) and before.rstrip().endswith(("」", "』", "”")):
-        return bool(regex.match(r"[とはがをにのでもなって]", head)) or not ENDING.search(before.rstrip())
+        return bool(SAYS.match(head)) or not ENDING.search(before.rstrip())
     if INITIAL.search(before) or (CLOCK.search(before) and DAY.match(head)):
         return True
     return len(before) < 600 and open_quotes(before)
