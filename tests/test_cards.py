@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageFilter, ImageStat
@@ -192,9 +193,27 @@ def test_a_site_keeps_its_colours():
 # -- words fit -------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=120, deadline=None)
-@given(title=titles, name=st.sampled_from(cards.DESIGNS), size=st.sampled_from(SIZES))
-def test_words_of_any_length_and_script_fit_uncut_at_a_legible_size(title, name, size):
+NOISE = Image.effect_noise((1400, 1400), 160).convert("RGB")
+BRIGHT = {
+    "white": Image.new("RGB", (1400, 1400), "white"),
+    "noise": NOISE,
+    "stripes": Image.linear_gradient("L").resize((1400, 1400)).point(lambda v: 255 * (v % 16 > 7)).convert("RGB"),
+    "yellow": Image.new("RGB", (1400, 1400), "#ffee00"),
+    "black": Image.new("RGB", (1400, 1400), "black"),
+}
+
+
+def least_contrast(ground, light):
+    """The least contrast of any pixel of ``ground`` with words of luminance ``light``."""
+    colours = ground.getcolors(256)
+    if colours is not None:
+        return min(paint.contrast(light, paint.luminance(rgb)) for _, rgb in colours)
+    grey = ground.point(paint._LINEAR_BYTES).convert("L", (0.2126, 0.7152, 0.0722, 0))
+    return min(paint.contrast(light, v / 255) for v in grey.getextrema())
+
+
+def check_card(title, name, size, behind):
+    """No overflow, nothing cut, a legible size, every glyph, and the contrast that WCAG asks for, on the pixels."""
     sheet, items, said = placed(name, size, title=title, points=POINTS)
     if items is None:  # the design says what is taken then; the last one shortens
         assert designs.load(name).otherwise or len(title) > 150
@@ -208,10 +227,49 @@ def test_words_of_any_length_and_script_fit_uncut_at_a_legible_size(title, name,
             assert right <= size[0] + 1
             assert top >= 0
             assert bottom <= size[1]
+        for line in item.block.lines:
+            for cluster in regex.findall(r"\X", line):
+                assert cluster == " " or fonts.face(cluster, item.block.style.family, item.block.style.region)
         if item.said and item.said == "".join(said["title"]):
             shown = "".join(item.block.lines).replace(" ", "").replace("-", "")
             assert shown == item.said.replace(" ", "").replace("-", "")
             assert item.block.size >= 4.15 * sheet.unit
+    check_contrast(name, sheet, items, behind)
+
+
+def check_contrast(name, sheet, items, behind):
+    """Every pixel behind the letters of a card, drawn without them."""
+    title, size = sheet.words["title"], sheet.size
+    scheme = designs.colours().schemes[len("".join(title)) % len(designs.colours().schemes)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paint, "_line", lambda *_: None)
+        patch.setattr(paint, "cropped", lambda _, box, __: BRIGHT[behind].resize(box))
+        canvas = paint.paint(designs.load(name), sheet, items, photo.Photo(b"", 1400, 1400), scheme)
+    for item in items:
+        if item.block is not None and not item.item.literal:
+            light = paint.luminance(paint.colour(item.item.colour, scheme))
+            for left, top, right, bottom in ink(item, rtl=sheet.rtl):
+                part = canvas.crop((int(left), int(top), max(int(left) + 1, min(size[0], int(right))), int(bottom)))
+                if not item.item.fill:  # a label's letters stand on its ground, within rounded corners
+                    assert least_contrast(part, light) >= paint.CONTRAST
+
+
+cases = given(
+    title=titles, name=st.sampled_from(cards.DESIGNS), size=st.sampled_from(SIZES), behind=st.sampled_from(sorted(BRIGHT))
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@cases
+def test_words_of_any_length_and_script_fit_uncut_and_can_be_read(title, name, size, behind):
+    check_card(title, name, size, behind)
+
+
+@pytest.mark.nightly
+@settings(max_examples=2000, deadline=None)
+@cases
+def test_two_thousand_cards_fit_uncut_and_can_be_read(title, name, size, behind):
+    check_card(title, name, size, behind)
 
 
 @settings(max_examples=60, deadline=None)
@@ -392,15 +450,6 @@ def test_a_card_read_from_the_right_is_mirrored():
 
 
 # -- contrast --------------------------------------------------------------------------------------------------------
-
-NOISE = Image.effect_noise((1400, 1400), 160).convert("RGB")
-BRIGHT = {
-    "white": Image.new("RGB", (1400, 1400), "white"),
-    "noise": NOISE,
-    "stripes": Image.linear_gradient("L").resize((1400, 1400)).point(lambda v: 255 * (v % 16 > 7)).convert("RGB"),
-    "yellow": Image.new("RGB", (1400, 1400), "#ffee00"),
-    "black": Image.new("RGB", (1400, 1400), "black"),
-}
 
 
 @pytest.mark.parametrize("kind", BRIGHT)
@@ -657,6 +706,8 @@ def test_a_card_keeps_within_its_bytes(mime):
     card = cards.draw(**{**STORY, "mime": mime, "max_bytes": 200_000 if mime == "image/png" else 60_000})
     assert card.mime == mime
     assert 20_000 < len(card.content) <= (200_000 if mime == "image/png" else 60_000)
+    if mime != "image/png":  # a search on quality comes close to the limit
+        assert len(card.content) > 50_000
     with pytest.raises(HandbillError, match="does not fit in 500 bytes"):
         cards.draw(**{**STORY, "max_bytes": 500})
 

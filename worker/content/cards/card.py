@@ -22,7 +22,7 @@ from worker.errors import HandbillError
 
 _SMALLEST, _LARGEST = 200, 4096  # pixels a side
 _KICKER, _POINT, _POINTS = 60, 140, 4
-_QUALITIES = (85, 78, 70, 62, 54, 45, 35, 25, 15)
+_BEST, _WORST = 85, 15  # qualities of JPEG and WebP
 _COLOURS = (0, 256, 96, 32)  # PNG has no quality: fewer colours make it smaller, and 0 keeps them all
 _ENCODERS = ("image/jpeg", "image/png", "image/webp")
 _NUMBER = regex.compile(
@@ -182,14 +182,32 @@ def _sentences(said: Sequence[str]) -> str:
 
 def _encode(canvas: Image.Image, mime: str, max_bytes: int) -> bytes:
     """The picture in at most ``max_bytes``: at the best quality that keeps within them."""
-    for quality in _COLOURS if mime == "image/png" else _QUALITIES:
-        data = _encoded(canvas, mime, quality)
-        if len(data) <= max_bytes:
-            return data
+    if mime == "image/png":
+        data = next((d for d in (_encoded(canvas, mime, colours) for colours in _COLOURS) if len(d) <= max_bytes), b"")
+    else:
+        data = _searched(canvas, mime, max_bytes)
+    if data:
+        return data
     raise HandbillError(
         f"A card of {canvas.width} × {canvas.height} pixels does not fit in {max_bytes:,} bytes",
         do="Ask for a smaller size or allow more bytes",
     )
+
+
+def _searched(canvas: Image.Image, mime: str, max_bytes: int) -> bytes:
+    """The picture at the highest quality that keeps within ``max_bytes``, or nothing: halves what is left to try."""
+    best = _encoded(canvas, mime, _BEST)
+    if len(best) <= max_bytes:
+        return best
+    found, low, high = b"", _WORST, _BEST - 1
+    while low <= high:
+        quality = (low + high) // 2
+        data = _encoded(canvas, mime, quality)
+        if len(data) <= max_bytes:
+            found, low = data, quality + 1
+        else:
+            high = quality - 1
+    return found
 
 
 def _encoded(canvas: Image.Image, mime: str, quality: int) -> bytes:

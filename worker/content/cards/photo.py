@@ -78,7 +78,7 @@ class _Child:
         self._held: bytes | None = None
         atexit.register(self.end)
 
-    def ask(self, data: bytes, **asked: object) -> tuple[dict[str, Any], bytes]:
+    def ask(self, data: bytes, **asked: object) -> tuple[dict[str, Any], bytearray]:
         """What the child answers to a request about ``data``, which is sent only if it does not hold it yet."""
         with self._turn:
             try:
@@ -89,7 +89,7 @@ class _Child:
             raise _Refused(str(said["refused"]))
         return said, payload
 
-    def _told(self, data: bytes, asked: dict[str, object]) -> tuple[dict[str, Any], bytes]:
+    def _told(self, data: bytes, asked: dict[str, object]) -> tuple[dict[str, Any], bytearray]:
         process = self._started()
         fresh = self._held is not data
         line = json.dumps(asked | {"bytes": len(data) if fresh else None}).encode() + b"\n"
@@ -134,7 +134,7 @@ class _Child:
             self._kill()
 
 
-def _exchange(process: subprocess.Popen[bytes], request: bytes, until: float) -> tuple[dict[str, Any], bytes]:
+def _exchange(process: subprocess.Popen[bytes], request: bytes, until: float) -> tuple[dict[str, Any], bytearray]:
     """Send a request and read its answer; raises _Refused when the time is over or the process ends."""
     assert process.stdin is not None
     assert process.stdout is not None
@@ -161,7 +161,7 @@ def _exchange(process: subprocess.Popen[bytes], request: bytes, until: float) ->
                 said = json.loads(got[:end])
                 size = said["bytes"]
                 del got[: end + 1]
-    return said, bytes(got)
+    return said, got
 
 
 _child = _Child()
@@ -188,7 +188,7 @@ def logo(data: bytes) -> Image.Image:
     return Image.frombytes("RGBA", (said["width"], said["height"]), pixels)
 
 
-def _picture(data: bytes, **asked: object) -> tuple[dict[str, Any], bytes]:
+def _picture(data: bytes, **asked: object) -> tuple[dict[str, Any], bytearray]:
     what, do = "The picture cannot be used", "Give a JPEG, PNG, WebP, GIF or AVIF of at most 40 megapixels"
     if len(data) > MOST_BYTES:
         raise BadPicture(what, why=f"it has {len(data):,} bytes; {MOST_BYTES:,} is the most", do=do)
