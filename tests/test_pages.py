@@ -6,7 +6,10 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -17,8 +20,10 @@ from playwright.sync_api import expect, sync_playwright
 from tests.newsroom import Newsroom, runtime
 from web import gallery
 from web.app import create_app
+from worker import embedded
 from worker.embedded import Embedded
 from worker.model import Status
+from worker.up import answers
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CI = os.environ.get("CI") == "true"
@@ -291,3 +296,26 @@ def test_the_server_stops_at_once_although_pages_are_open(empty, visit):
     empty.stop()
 
     assert time.monotonic() - begun < 2
+
+
+def test_the_command_leaves_no_redis_behind_although_a_page_is_open(tmp_path, visit):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "HANDBILL_DATA_DIR": str(tmp_path),
+        "HANDBILL_PORT": str(port),
+        "HANDBILL_REDIS_URL": "",
+    }
+    process = subprocess.Popen([sys.executable, "-m", "worker", "web"], env=environment)
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not answers(f"http://127.0.0.1:{port}/healthz"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    expect(visit(f"http://127.0.0.1:{port}/queue", wrong=True).locator("#live")).to_have_text("Live")
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(PATIENCE / 1000) == 0
+    assert embedded.running(tmp_path) is None

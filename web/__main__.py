@@ -23,16 +23,20 @@ GRACE = 5
 
 
 class Server(uvicorn.Server):
-    """Uvicorn waits for open connections when it stops; pages hold one open for as long as they are shown."""
+    """Uvicorn waits for open connections when it stops, and pages hold one open for as long as they are shown; then it
+    raises the signal once more, which would leave an embedded Redis behind.
+    """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End the pages' streams, then stop as usual."""
+        """End the pages' streams and stop; asked again, stop at once."""
+        del sig, frame
+        self.force_exit = self.should_exit
+        self.should_exit = True
         self._app.state.live.end()
-        super().handle_exit(sig, frame)
 
 
 def submitter(config: Settings) -> Submit:
