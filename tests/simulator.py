@@ -198,7 +198,7 @@ class Parties:
         http = SeamedHttp(self.simulation)
         return account, ADAPTERS[account.name]({"server": f"http://127.0.0.1/{account.name}"}, http)
 
-    def renew(self, account):
+    def renew(self, account, used):
         return self.simulation.dice.random() < 0.7
 
 

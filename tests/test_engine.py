@@ -85,7 +85,7 @@ class FakeAccounts:
         account = self.records.account(name)
         return account, adapter(self.world, account.proof)
 
-    def renew(self, account):
+    def renew(self, account, used):
         return self.renewals.pop(0) if self.renewals else False
 
 

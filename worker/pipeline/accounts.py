@@ -123,18 +123,21 @@ class Accounts:
         self._records.save_account(renewed, {**secrets, **{k: v for k, v in new.items() if k in secret}})
         return profile
 
-    def renew(self, account: Account) -> bool:
+    def renew(self, account: Account, used: Mapping[str, str]) -> bool:
         """Get a new token, once for however many workers ask; False if only a person can help.
 
+        ``used`` are the settings that were refused: if others are stored by now, those are to be tried first.
         The new token is stored before anyone uses it, and never replaced by nothing.
         """
         with self._records.lock(account.workspace, f"refresh:{account.id}", seconds=REFRESH_SECONDS) as mine:
             if not mine:
                 return True
+            account, secrets = self._records.opened(account.id)
+            adapter = self._adapter(account, secrets)
+            if dict(adapter.settings) != dict(used):
+                return True
             if self._records.renewed_lately(account):
                 return False
-            secrets = self._records.secrets(account)
-            adapter = self._adapter(account, secrets)
             with adapter.http:
                 try:
                     new = {k: v for k, v in adapter.refresh().items() if v}

@@ -126,7 +126,7 @@ class Engine:
         except Unconfirmed as error:
             return self._later(turn, Unavailable(error.what, status=error.status, words=error.words), proof=proof)
         except PublishError as error:
-            return self._refused(turn, account, error, proof)
+            return self._refused(turn, account, publisher, error, proof)
         except Exception as error:
             log.exception("preparing failed")
             return self._later(turn, Unavailable(f"preparing failed ({type(error).__name__}: {error})"), proof=proof)
@@ -174,7 +174,7 @@ class Engine:
         try:
             receipt = _perform(turn.delivery, step, publisher)
         except PublishError as error:
-            return self._refused(turn, account, error, proof)
+            return self._refused(turn, account, publisher, error, proof)
         except Exception as error:
             log.exception("the commit ended in an error of ours")
             return self._later(turn, Unconfirmed(f"perhaps sent ({type(error).__name__})"), proof=proof)
@@ -194,7 +194,7 @@ class Engine:
         except Unsupported as error:
             return self._park(turn, str(error))
         except PublishError as error:
-            return self._refused(turn, account, error, proof)
+            return self._refused(turn, account, publisher, error, proof)
         except Exception as error:
             log.exception("the look-up failed")
             return self._later(turn, Unconfirmed(f"the look-up failed ({type(error).__name__})"), proof=proof)
@@ -244,10 +244,12 @@ class Engine:
         log.info("published", url=receipt.url or receipt.id)
         return done
 
-    def _refused(self, turn: Turn, account: Account, error: PublishError, proof: Proof) -> str:
+    def _refused(
+        self, turn: Turn, account: Account, publisher: Publisher, error: PublishError, proof: Proof
+    ) -> str:
         """An answer that is not success, or none: the table says what is next, here it is done."""
         outcome = self._judge(turn, error, proof)
-        if outcome.reconnect and not self._accounts.renew(account):
+        if outcome.reconnect and not self._accounts.renew(account, publisher.settings):
             why = f"{account.name} must be connected again: {error}"
             self._deliveries.pause(f"account:{account.id}", until=None, why=why)
             log.warning("account paused", reason=why)
