@@ -129,10 +129,12 @@ def _get_secure(
     url: str, accept: str, deadline: Deadline, allow_hosts: frozenset[str], max_bytes: int
 ) -> tuple[httpx.Response, bytes]:
     """Like ``_get``, but an http address of a public host is asked by https first, for a third of the time."""
-    parts = urlsplit(url)
-    if parts.scheme.lower() == "http" and ":" not in parts.netloc and parts.netloc.lower() not in allow_hosts:
+    address = _checked(url)
+    if address.scheme == "http" and b":" not in address.netloc and address.host.lower() not in allow_hosts:
         with suppress(BadSource):
-            return _get("https" + url[4:], accept, Deadline(deadline.left() / 3), allow_hosts, max_bytes)
+            return _get(
+                str(address.copy_with(scheme="https")), accept, Deadline(deadline.left() / 3), allow_hosts, max_bytes
+            )
     return _get(url, accept, deadline, allow_hosts, max_bytes)
 
 
@@ -156,9 +158,7 @@ def _get(
                     response.close()
         except httpx.TimeoutException:
             raise BadSource(f"{_short(url)} cannot be read", why="the site took too long", do="Try again") from None
-        except httpx.InvalidURL as error:
-            raise BadSource(f"{_short(url)} is no address", why=str(error), do="Check the URL") from None
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             why = str(error) or type(error).__name__
             raise BadSource(f"{_short(url)} cannot be read", why=why, do="Check the URL") from None
     raise BadSource(
@@ -167,7 +167,10 @@ def _get(
 
 
 def _checked(url: str) -> httpx.URL:
-    address = httpx.URL(url)
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise BadSource(f"{_short(url)} is no address", why=str(error), do="Check the URL") from None
     if address.scheme not in {"http", "https"} or not address.host:
         raise BadSource(f"{_short(url)} cannot be read", why="only http and https addresses are", do="Check the URL")
     if address.userinfo:
@@ -232,17 +235,18 @@ def _page(
         raise _too_large(name, max_bytes)
     if not body.strip():
         raise BadSource(f"{name} is empty", do="Give a page with an article")
-    _refuse_binary(name, body)
+    _refuse_binary(name, body, charset)
     content = _decode(name, body, charset)
     return Page(url=url, kind=kind or _sniff(content), content=content, base=base)
 
 
-def _refuse_binary(name: str, body: bytes) -> None:
+def _refuse_binary(name: str, body: bytes, charset: str = "") -> None:
     head = body[:4096]
     for magic, what in MAGIC.items():
         if head.startswith(magic):
             raise BadSource(f"{name} is {what}", why="only text can be read", do="Give .html, .md, .txt or a URL")
-    if b"\0" in head and not any(head.startswith(bom) for bom, _ in BOMS):
+    wide = _codec(charset).startswith(STATEFUL) or any(head.startswith(bom) for bom, _ in BOMS)
+    if b"\0" in head and not wide:
         raise BadSource(f"{name} is a binary file", why="only text can be read", do="Give .html, .md, .txt or a URL")
 
 
@@ -271,11 +275,10 @@ def _decode(name: str, body: bytes, charset: str) -> str:
 
 def _codec(name: str) -> str:
     """Python's name of a character encoding, "" if it has none."""
-    try:
+    with suppress(LookupError, ValueError):
         codec = codecs.lookup(name).name
-    except (LookupError, ValueError):
-        return ""
-    return "cp1252" if codec in LATIN else codec
+        return "cp1252" if codec in LATIN else codec
+    return ""
 
 
 def _lines(text: str) -> str:
@@ -292,8 +295,9 @@ def _sniff(text: str) -> Kind:
 
 def _short(source: str) -> str:
     """A source as an error shows it: without a password or a query, and not longer than a line."""
-    if "://" in source:
-        parts = urlsplit(source)
-        source = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{unquote(parts.path)}"
+    scheme, found, rest = source.partition("://")
+    if found:
+        host, slash, path = rest.partition("/")
+        source = f"{scheme}://{host.rpartition('@')[2]}{slash}{unquote(regex.split(r'[?#]', path)[0])}"
     source = "".join(c if c.isprintable() else "�" for c in source)
     return source if len(source) <= 120 else source[:119] + "…"
