@@ -244,9 +244,7 @@ class Engine:
         log.info("published", url=receipt.url or receipt.id)
         return done
 
-    def _refused(
-        self, turn: Turn, account: Account, publisher: Publisher, error: PublishError, proof: Proof
-    ) -> str:
+    def _refused(self, turn: Turn, account: Account, publisher: Publisher, error: PublishError, proof: Proof) -> str:
         """An answer that is not success, or none: the table says what is next, here it is done."""
         outcome = self._judge(turn, error, proof)
         if outcome.reconnect and not self._accounts.renew(account, publisher.settings):
