@@ -3,17 +3,21 @@
 import dataclasses
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image, ImageDraw
 
 from publishers.core.limits import Limits
 from worker import cli
 from worker.content import cards
+from worker.content.readers import READERS
 from worker.errors import HandbillError, NotFound
-from worker.model import Article, Brand, Content, Sentence, from_json, to_json
+from worker.intake import fetch
+from worker.model import Article, Brand, Content, Page, Sentence, from_json, to_json
 from worker.pipeline import pictures
 from worker.settings import TEMPLATES, Settings, settings
 
@@ -25,7 +29,7 @@ CONTENT = Content(
 )
 ARTICLE = Article(
     id="main.1",
-    url="https://www.example.org/bridge",
+    url="file:///town/bridge.html",
     title="Larkhaven’s footbridge reopens",
     text="It opened.",
     site="The Larkhaven Lantern",
@@ -152,6 +156,60 @@ def test_a_broken_photo_is_said_and_the_card_drawn_without_it(studio, tmp_path):
     media = studio.media(dataclasses.replace(ARTICLE, image=str(tmp_path / "broken.jpg")), CONTENT, LIMITS)
     assert "A bridge" not in media.alt
     assert studio.said[0].startswith("The picture cannot be used: it is damaged")
+    assert studio.said[0].endswith(". The card is drawn without it.")
+
+
+@pytest.mark.parametrize("image", ["file://{}", "FILE://{}", "//{}", "{}", "file:{}"])
+def test_an_article_of_the_web_shows_no_file_of_this_machine(studio, image):
+    article = dataclasses.replace(ARTICLE, url="https://example.org/bridge", image=image.format(LEAD))
+    assert "A bridge" not in studio.media(article, CONTENT, LIMITS).alt
+    assert studio.said == ["The article's picture was not used: it is no web address."]
+
+
+def test_an_article_that_is_a_file_shows_only_files_and_never_waits_for_one(studio, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("/dev/zero", str(tmp_path / "pipe"), str(tmp_path)):
+        article = dataclasses.replace(ARTICLE, id=f"main.{name}", image=f"file://{name}")
+        assert "A bridge" not in studio.media(article, CONTENT, LIMITS).alt
+    assert studio.said[0] == "The article's picture was not used: /dev/zero is no file."
+    assert len(studio.said) == 3
+
+
+def test_a_picture_file_is_not_read_beyond_the_limit(tmp_path):
+    (tmp_path / "large.jpg").write_bytes(bytes(2_000_001))
+    said = []
+    small = pictures.Pictures(
+        Settings(data_dir=tmp_path, fetch_megabytes=2), tmp_path / "media", warn=said.append, brands=lambda _: ()
+    )
+    small.media(dataclasses.replace(ARTICLE, image=str(tmp_path / "large.jpg")), CONTENT, LIMITS)
+    assert said == [f"The article's picture was not used: {tmp_path / 'large.jpg'} is larger than 2 MB."]
+
+
+@pytest.mark.parametrize("kind", ["html", "markdown"])
+@pytest.mark.parametrize(
+    "image", ["file:///dev/zero", "FILE:///dev/zero", "file:/dev/zero", "file://localhost/dev/zero", "ftp://h/a.png"]
+)
+def test_a_page_of_the_web_cannot_name_a_file_as_its_picture(kind, image):
+    page = {
+        "html": f'<html><head><meta property="og:image" content="{image}"></head><body><p>It opened.</p></body></html>',
+        "markdown": f"---\nimage: {image}\n---\n\nIt opened.",
+    }
+    read = Page(url="https://example.org/a", kind=kind, content=page[kind], base="https://example.org/a")
+    assert READERS[kind](read).image == ""
+
+
+def test_an_address_without_a_scheme_is_one_of_the_web():
+    content = '<html><head><meta property="og:image" content="//dev/zero"></head><body><p>It opened.</p></body></html>'
+    read = Page(url="https://example.org/a", kind="html", content=content, base="https://example.org/a")
+    assert READERS["html"](read).image == "https://dev/zero"
+
+
+def test_a_picture_that_leads_on_to_a_file_is_refused(studio, monkeypatch):
+    sent = httpx.MockTransport(lambda request: httpx.Response(302, headers={"Location": f"file://{LEAD}"}))
+    monkeypatch.setattr(fetch, "guarded_transport", lambda *_, **__: sent)
+    article = dataclasses.replace(ARTICLE, image="http://example.org/a.png")
+    assert "A bridge" not in studio.media(article, CONTENT, LIMITS).alt
+    assert "only http and https addresses are" in studio.said[0]
 
 
 # -- brands ----------------------------------------------------------------------------------------------------------
@@ -175,7 +233,7 @@ def test_the_brand_is_the_accounts_else_the_sites(studio, tmp_path):
     ours = brand(tmp_path, sources=("example.org",), design="minimal")
     other = dataclasses.replace(ours, name="other", sources=(), design="quote")
     studio.known = [ours, other]
-    assert studio.kit(ARTICLE, "")[0] == ours
+    assert studio.kit(dataclasses.replace(ARTICLE, url="https://www.example.org/bridge"), "")[0] == ours
     assert studio.kit(ARTICLE, "other")[1].design == "quote"
     assert studio.kit(dataclasses.replace(ARTICLE, url="https://another.org/x"), "") == (None, None)
     with pytest.raises(NotFound, match=r"There is no brand none\. There are: lantern, other"):

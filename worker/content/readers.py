@@ -188,7 +188,9 @@ def _absolute(address: str, page: Page, canonical: str = "") -> str:
     base = page.base or page.url
     for known in (canonical, base):
         if known.startswith(("http://", "https://")) and address:
-            return urljoin(known, address) if regex.match(r"https?:|[^:]*$|[^:]*[/?#]", address, regex.I) else ""
+            found = urljoin(known, address) if regex.match(r"https?:|[^:]*$|[^:]*[/?#]", address, regex.I) else ""
+            # A page of the web must never name a file of this machine, however its address is written.
+            return found if found.startswith(("http://", "https://")) else ""
     if regex.match(r"(?:https?:)?//", address, regex.I):
         return "https:" + address if address.startswith("//") else address
     if not address or address.startswith("/") or regex.match(r"[a-z][a-z0-9+.-]*:", address, regex.I):
@@ -262,15 +264,16 @@ def _read_markdown(page: Page) -> Draft:
     if named:
         image, alt = named, next((a for a, u in pictures if u == named), "")
     one = {k: v[0] for k, v in matter.items() if v}
+    url = _absolute(one.get("canonical", "") or one.get("canonical_url", "") or one.get("url", ""), page)
     return Draft(
         blocks=blocks,
         title=title,
-        url=_absolute(one.get("canonical", "") or one.get("canonical_url", "") or one.get("url", ""), page),
+        url=url,
         author=", ".join(matter.get("author", []) or matter.get("authors", [])),
         site=one.get("site", ""),
         language=one.get("lang", "") or one.get("language", ""),
         published=moment(one.get("date", "") or one.get("published", "")),
-        image=_absolute(image, page),
+        image=_absolute(image, page, url),
         image_alt=one.get("image_alt", "") or alt,
         description=one.get("description", "") or one.get("summary", "") or one.get("excerpt", ""),
         tags=[*matter.get("tags", []), *matter.get("keywords", []), *matter.get("categories", [])],

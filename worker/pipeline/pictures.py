@@ -99,7 +99,7 @@ class Pictures:
         except cards.BadPicture as error:
             if asked["photo"] is None:
                 raise
-            self._warn(f"{error} The card is drawn without it.")
+            self._warn(f"{str(error).rstrip('.')}. The card is drawn without it.")
             self._photos[article.id] = None
             return self._drawn(article, asked | {"photo": None, "photo_alt": ""})
 
@@ -143,21 +143,22 @@ class Pictures:
         if article.id not in self._photos:
             self._photos[article.id] = None
             try:
-                self._photos[article.id] = self._read_photo(article.image) if article.image else None
+                self._photos[article.id] = self._read_photo(article) if article.image else None
             except (HandbillError, OSError) as error:
                 self._warn(f"The article's picture was not used: {error}")
         return self._photos[article.id]
 
-    def _read_photo(self, address: str) -> bytes:
+    def _read_photo(self, article: Article) -> bytes:
         most = int(self._settings.fetch_megabytes * 1_000_000)
+        address = article.image
         if address.startswith(("http://", "https://")):
             return fetch_bytes(
                 address, seconds=self._settings.request_seconds, allow_hosts=self._settings.allowed, max_bytes=most
             )
-        path = Path(unquote(urlsplit(address).path) if address.startswith("file:") else address)
-        if path.stat().st_size > most:
-            raise BadSource(f"{path} is larger than {self._settings.fetch_megabytes:g} MB")
-        return path.read_bytes()
+        # Only an article that is itself a file of this machine may show another one.
+        if not article.url.startswith("file:"):
+            raise BadSource("it is no web address")
+        return _read_regular(Path(unquote(urlsplit(address).path) if address.startswith("file:") else address), most)
 
 
 def brand_folder(settings: Settings) -> Path:
@@ -232,6 +233,17 @@ def write_once(path: Path, content: bytes) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}.{id(content):x}")
     part.write_bytes(content)
     part.replace(path)
+
+
+def _read_regular(path: Path, most: int) -> bytes:
+    """A file's bytes; raises BadSource for a device, a pipe or a folder, and for more than ``most`` bytes."""
+    if not path.is_file():
+        raise BadSource(f"{path} is no file")
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise BadSource(f"{path} is larger than {most / 1e6:g} MB")
+    return data
 
 
 def _read(path: Path) -> bytes:
