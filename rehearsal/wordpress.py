@@ -177,7 +177,7 @@ class WordPress(Platform):
             on, parent = str(fields.get("post")), str(fields.get("parent") or fields.get("post"))
             if account.alive(on) is None or account.alive(parent) is None:
                 raise _error(403, "rest_comment_invalid_post_id", "Sorry, you are not allowed to create this comment.")
-            text, facets = read_html(str(fields.get("content", "")))
+            text, facets = read_comment(str(fields.get("content", "")))
             if not text:
                 raise _error(400, "rest_comment_content_invalid", "Invalid comment content.")
             if any(p.reply_to == parent for p in account.saying(text)):
@@ -218,7 +218,7 @@ class WordPress(Platform):
             post = account.alive(request.path_params["number"])
             if post is None:
                 raise _error(404, "rest_comment_invalid_id", "Invalid comment ID.")
-            text, facets = read_html(str(fields["content"]))
+            text, facets = read_comment(str(fields["content"]))
             own = {**post.own, "content": fields["content"]}
             return JSONResponse(_comment(account.keep(dataclasses.replace(post, text=text, facets=facets, own=own))))
 
@@ -275,6 +275,13 @@ def read_html(content: str) -> tuple[str, list[dict[str, Any]]]:
     page.feed(SHORTCODE.sub("", re.sub(r"\s*<!-- /?wp:\w+ -->\s*", "", content)))
     page.close()
     return page.text, page.facets
+
+
+def read_comment(content: str) -> tuple[str, list[dict[str, Any]]]:
+    """As ``read_html``, and a bare address is a link."""
+    text, facets = read_html(content)
+    bare = [reading.facet("link", s, e, text[s:e]) for s, e in reading.links(text)]
+    return text, facets or bare
 
 
 def _comment(post: Received) -> dict[str, Any]:
