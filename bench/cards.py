@@ -2,8 +2,8 @@
 
 ``python -m bench.cards [--data DIR] [--rounds N] [--json]``; DIR holds photos (``*.jpg``), else the sample article's is
 used at two sizes. ``floor-pillow`` only decodes, resizes and encodes. Peers are left out where they are missing:
-``npm install --prefix .cache/bench satori @resvg/resvg-js sharp``, Playwright with a Chromium. Every method has a
-process of its own, and they take turns, so that a busy machine is busy for all of them alike.
+``npm install --prefix .cache/bench satori @resvg/resvg-js sharp``, pycairo, Playwright with a Chromium. Every method
+has a process of its own, and they take turns, so that a busy machine is busy for all of them alike.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -19,12 +20,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 HERE = Path(__file__).parent
 NODE_FOLDER = Path(os.environ.get("HANDBILL_BENCH_NODE", ".cache/bench")).resolve()
@@ -177,6 +179,37 @@ def floor(data: bytes) -> Iterator[Callable[[], Any]]:
 
 
 @contextlib.contextmanager
+def pycairo(data: bytes) -> Iterator[Callable[[], Any]]:
+    """The same card drawn by cairo over a photo that Pillow decodes: lines broken by hand, no fallback fonts."""
+    cairo = importlib.import_module("cairo")  # only this method needs it
+
+    lines = textwrap.wrap(TITLE, 34)
+
+    def draw() -> None:
+        with Image.open(io.BytesIO(data)) as photo:
+            photo.draft("RGB", (SIZE[0], SIZE[0] * photo.height // photo.width))
+            fitted = ImageOps.fit(photo, SIZE, Image.Resampling.BILINEAR)
+        pixels = bytearray(fitted.convert("RGBA").tobytes("raw", "BGRA"))
+        surface = cairo.ImageSurface.create_for_data(pixels, cairo.FORMAT_ARGB32, *SIZE)
+        pen = cairo.Context(surface)
+        veil = cairo.LinearGradient(0, 0, 0, SIZE[1])
+        veil.add_color_stop_rgba(0.25, 0.04, 0.06, 0.09, 0)
+        veil.add_color_stop_rgba(0.55, 0.04, 0.06, 0.09, 0.7)
+        pen.set_source(veil)
+        pen.paint()
+        pen.set_source_rgb(1, 1, 1)
+        pen.select_font_face("sans-serif", cairo.FONT_SLANT_NORMAL, cairo.FONT_WEIGHT_BOLD)
+        for row, line in enumerate((*lines, f"{SITE} · {AUTHOR}")):
+            pen.set_font_size(54 if row < len(lines) else 28)
+            pen.move_to(61, SIZE[1] - 54 - 62 * (len(lines) - row))
+            pen.show_text(line)
+        drawn = Image.frombuffer("RGBA", SIZE, bytes(surface.get_data()), "raw", "BGRA", 0, 1)
+        drawn.convert("RGB").save(io.BytesIO(), "JPEG", quality=85)
+
+    yield draw
+
+
+@contextlib.contextmanager
 def chromium(data: bytes) -> Iterator[Callable[[], Any]]:
     """A page with the same card, photographed; a new page each time, as a template would give."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only this method needs it
@@ -195,7 +228,7 @@ def chromium(data: bytes) -> Iterator[Callable[[], Any]]:
         yield draw
 
 
-DRAWERS = {"handbill": handbill, "floor-pillow": floor, "chromium": chromium}
+DRAWERS = {"handbill": handbill, "floor-pillow": floor, "pycairo": pycairo, "chromium": chromium}
 
 
 if __name__ == "__main__":
