@@ -31,6 +31,7 @@ from publishers.core.errors import (
 from publishers.core.http import Answer, Http
 from publishers.core.post import Commit, Facet, Media, Post
 from publishers.core.publisher import ProofClass
+from rehearsal import discord as rehearsed_discord
 from rehearsal import instagram as rehearsed_instagram
 from rehearsal import text as reading
 from rehearsal import threads as rehearsed_threads
@@ -616,6 +617,18 @@ def test_discord_forgets_a_nonce_and_then_the_look_up_settles_it(account, world)
     world.now = lambda: datetime.now(UTC) + timedelta(minutes=4)
     assert send(adapter, article_post(), 1).id != first.id
     assert len(adapter.find(article_post(), Commit(key=key(1), at=AT))) == 2
+
+
+def test_discord_names_a_right_that_the_bot_lacks_and_trusts_no_empty_list(account, monkeypatch):
+    adapter = account("discord")
+    monkeypatch.setattr(rehearsed_discord, "EVERYTHING", rehearsed_discord.EVERYTHING & ~(1 << 16))
+    proof = adapter.connect().proof
+    assert (proof.kind, proof.then) == (ProofClass.A, ProofClass.C)
+    with pytest.raises(Unauthorized, match="Read Message History"):
+        adapter.find(article_post(), Commit(key=key(1), at=AT))
+    monkeypatch.setattr(rehearsed_discord, "EVERYTHING", 1 << 10)
+    with pytest.raises(Unauthorized, match="lacks Send Messages, Embed Links, Attach Files"):
+        adapter.connect()
 
 
 def test_discord_looks_further_than_one_page(account):
