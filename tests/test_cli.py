@@ -11,6 +11,7 @@ import threading
 
 import pytest
 
+import publishers
 from worker import cli
 from worker.settings import TEMPLATES, settings
 
@@ -299,6 +300,75 @@ def test_an_account_that_is_connected_again_keeps_its_words_and_its_calendar(han
     assert json.loads(handbill("accounts", "list", "--json")[1])[0]["zone"] == "Asia/Tokyo"
     text = json.loads(handbill("preview", SAMPLE, "--account", "outbox", "--json")[1])["posts"][0]["text"]
     assert text.endswith("\n\nOurs.")
+
+
+def test_a_refused_share_leaves_nothing_behind_and_a_cancel_frees_its_slot(handbill):
+    handbill("accounts", "add", "outbox")
+    handbill("accounts", "add", "outbox", "--name", "second", "--set", "folder=second")
+    handbill("accounts", "set", "outbox-second", "--calendar", "not 2027-01-01")
+
+    assert "has no free slot" in refused(handbill("share", SAMPLE, "--at", "slot"))
+    assert json.loads(handbill("deliveries", "--json")[1]) == []
+    first = json.loads(handbill("share", SAMPLE, "--account", "outbox", "--at", "slot", "--json")[1])["deliveries"][0]
+    handbill("delivery", "cancel", first["id"])
+    again = handbill("share", SAMPLE, "--account", "outbox", "--at", "slot", "--again", "--json")
+    second = json.loads(again[1])["deliveries"][0]
+    assert second["id"] != first["id"]
+    assert second["due"] == first["due"]
+    assert second["text"] != first["text"]
+
+
+def test_an_account_is_never_taken_over_by_another_one(handbill):
+    handbill("accounts", "add", "outbox", "--name", "東京", "--set", "folder=tokyo")
+    handbill("accounts", "add", "outbox", "--name", "大阪", "--set", "folder=osaka")
+
+    assert len(json.loads(handbill("accounts", "list", "--json")[1])) == 2
+    assert "is taken" in refused(handbill("accounts", "add", "outbox", "--name", "東京", "--set", "folder=elsewhere"))
+
+
+def test_the_demo_refuses_to_run_beside_real_accounts(handbill, monkeypatch):
+    monkeypatch.setattr(publishers.load("outbox"), "networked", True)
+    handbill("accounts", "add", "outbox")
+
+    assert "beside real accounts" in refused(handbill("demo"))
+
+
+@pytest.mark.parametrize("minutes", ["-600", "nan", "1e300"])
+def test_a_stagger_that_cannot_be_is_refused(handbill, minutes):
+    handbill("accounts", "add", "outbox")
+
+    assert "stagger" in refused(handbill("share", SAMPLE, "--stagger", minutes))
+
+
+def test_markup_in_an_article_is_shown_as_it_is(handbill, tmp_path):
+    (tmp_path / "a.txt").write_text(f"Why [/b] closes\n\n{PROSE}\n")
+    handbill("accounts", "add", "outbox")
+
+    assert "[/b]" in handbill("preview", "a.txt")[1]
+    assert handbill("share", "a.txt")[0] == 0
+    assert "Why [/b] closes" in handbill("deliveries")[1]
+
+
+def test_waiting_without_a_worker_ends(handbill, monkeypatch):
+    monkeypatch.setattr("worker.pipeline.share.PATIENCE", 0.3)
+    handbill("accounts", "add", "outbox")
+
+    code, _, err = handbill("share", SAMPLE, "--wait")
+    assert code == 1
+    assert "no worker is running" in err
+
+
+def test_an_emergency_stop_of_a_workspace_that_is_not_there_fails(handbill):
+    assert "nothing was paused" in refused(handbill("pause", "--workspace", "typo"))
+
+
+def test_a_token_can_be_taken_away(handbill):
+    handbill("tokens", "create", "--scope", "read", "--name", "site")
+    found = json.loads(handbill("tokens", "list", "--json")[1])
+
+    assert [(t["scope"], t["name"]) for t in found] == [("read", "site")]
+    assert handbill("tokens", "revoke", found[0]["id"])[0] == 0
+    assert json.loads(handbill("tokens", "list", "--json")[1]) == []
 
 
 def test_a_token_is_shown_once_as_json(handbill):

@@ -346,7 +346,7 @@ def test_a_refused_token_is_renewed_once_and_else_pauses_the_account(house):
     assert house.deliveries.paused() == {}
     house.soon(first)
     house.engine.publish(first)
-    assert "account:main.fake" in house.deliveries.paused()
+    assert "connect:main.fake" in house.deliveries.paused()
     assert house.deliveries.get(first).attempts == 0
 
 
@@ -431,6 +431,15 @@ def test_a_cancel_after_the_attempt_began_is_refused_with_the_reason(house):
 
     with pytest.raises(Refused, match="it is preparing"):
         decisions.cancel(house.deliveries, delivery)
+
+
+def test_connecting_again_does_not_lift_an_emergency_stop(house):
+    delivery = house.plan()
+    house.deliveries.pause("account:main.fake", until=None, why="stopped by hand")
+    house.deliveries.pause("connect:main.fake", until=None, why="must be connected again")
+    house.deliveries.resume("connect:main.fake")
+
+    assert house.engine.publish(delivery) == "paused"
 
 
 def test_nothing_begins_after_an_emergency_stop_and_late_posts_are_held_on_resume(house):

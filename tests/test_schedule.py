@@ -77,7 +77,14 @@ def test_a_skipped_hour_shifts_forward_and_a_double_hour_means_the_first(wall, i
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("tomorrow", "is no time"), ("2026-11-24T11:00", "has passed"), ("2027-02-30T10:00", "is no time")],
+    [
+        ("tomorrow", "is no time"),
+        ("2026-11-24T11:00", "has passed"),
+        ("2027-02-30T10:00", "is no time"),
+        ("0001-01-01T00:00", "is no time|has passed"),
+        ("9999-12-31T23:59-12:00", "is no time"),
+        ("9999-12-31T23:59", "is no time"),
+    ],
 )
 def test_a_time_that_cannot_be_is_refused_in_one_line(text, words):
     with pytest.raises(HandbillError, match=words):
@@ -138,7 +145,21 @@ def test_quiet_hours_run_over_midnight(wall, is_quiet):
     assert quiet(calendar, instant, "UTC") is is_quiet
 
 
-@pytest.mark.parametrize("text", ["mon 25:00", "moon 09:00", "gap", "quiet 22:00", "not tomorrow"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mon 25:00",
+        "moon 09:00",
+        "gap",
+        "gap -5",
+        "gap 99999999999",
+        "quiet 22:00",
+        "not tomorrow",
+        "daily",
+        "daily 09:00+02:00",
+        "quiet 22:00Z-07:00",
+    ],
+)
 def test_a_calendar_that_cannot_be_read_says_which_part(text):
     with pytest.raises(HandbillError, match="is no part of a calendar"):
         read_calendar(text)

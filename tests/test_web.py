@@ -274,11 +274,12 @@ def test_each_decision_does_what_it_says_or_is_refused_with_409(desk):
 def test_an_article_is_handed_on_exactly_as_asked(desk):
     one, _ = desk.account("one"), desk.account("two")
     token = desk.token("write")
+    later = f"{datetime.now(UTC).year + 1}-06-01T09:00"
 
     answer = desk.post(
         "/api/v1/articles",
         token=token,
-        json={"source": "https://example.org/a?b=1", "accounts": ["one", one.id], "at": "2099-01-01T09:00"},
+        json={"source": "https://example.org/a?b=1", "accounts": ["one", one.id], "at": later},
     )
     everything = desk.post("/api/v1/articles", token=token, json={"source": "http://example.org/a", "at": "slot"})
 
@@ -286,7 +287,7 @@ def test_an_article_is_handed_on_exactly_as_asked(desk):
     assert desk.submitted == [
         (
             "https://example.org/a?b=1",
-            {"workspace": "main", "accounts": ["main.one"], "at": "2099-01-01T09:00"},
+            {"workspace": "main", "accounts": ["main.one"], "at": later},
         ),
         ("http://example.org/a", {"workspace": "main", "accounts": ["main.one", "main.two"], "at": "slot"}),
     ]
@@ -294,7 +295,7 @@ def test_an_article_is_handed_on_exactly_as_asked(desk):
         "source": "https://example.org/a?b=1",
         "workspace": "main",
         "accounts": ["main.one"],
-        "at": "2099-01-01T09:00",
+        "at": later,
     }
 
 

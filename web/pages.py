@@ -82,12 +82,17 @@ def show_queue(request: Request, parts: Parts, part: Annotated[Part, Query()]) -
 @router.post("/queue/{delivery}/{decision}")
 def decide(request: Request, parts: Parts, sent: Form, delivery: str, decision: str) -> Response:
     """What a person decides about a post; the queue is shown again with what came of it."""
-    if decision == "resolve":
-        decisions.resolve(parts.deliveries, delivery, there=_found(sent))
-    elif decision in decisions.ORIGINS:
-        getattr(decisions, decision)(parts.deliveries, delivery)
-    else:
-        raise NotFound(f"There is no decision {decision}")
+    match decision:
+        case "retry":
+            decisions.retry(parts.deliveries, delivery)
+        case "cancel":
+            decisions.cancel(parts.deliveries, delivery)
+        case "approve":
+            decisions.approve(parts.deliveries, delivery)
+        case "resolve":
+            decisions.resolve(parts.deliveries, delivery, there=_found(sent))
+        case _:
+            raise NotFound(f"There is no decision {decision}")
     show = sent.get("show", "all")
     back = request.url_for("show_queue").path
     kept = show if show in status.GROUPS else "all"

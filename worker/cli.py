@@ -7,7 +7,6 @@ import dataclasses
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -159,7 +158,7 @@ def preview(
     if as_json:
         _print_json({"article": article_json(article), "content": content_json(content), "posts": posts})
         return
-    out.print(f"[bold]{article.title}[/bold]")
+    out.print(article.title, style="bold", markup=False)
     for post in posts:
         cost = f"  ${post['cost']:.3f}" if post["cost"] else ""
         out.rule(f"{post.get('account', post['platform'])}  {post['length']}/{post['limit']}{cost}", align="left")
@@ -288,13 +287,14 @@ def share(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until everything is public or has failed.")] = False,
     approve: Annotated[bool, typer.Option("--approve", help="Hold the posts until somebody approves them.")] = False,
     thread: Thread = False,
+    again: Annotated[bool, typer.Option("--again", help="Share once more, with other sentences.")] = False,
     workspace: Workspace = "",
     as_json: AsJson = False,
 ) -> None:
     """Turn an article into posts on your accounts. The same article again posts nothing twice."""
-    from worker.lifecycle import FINAL  # noqa: PLC0415
     from worker.model import Status  # noqa: PLC0415
     from worker.pipeline.share import share as run  # noqa: PLC0415
+    from worker.pipeline.share import wait_for  # noqa: PLC0415
     from worker.show import deliveries_table, delivery_json  # noqa: PLC0415
 
     with _parts() as parts:
@@ -307,15 +307,16 @@ def share(
             approve=approve,
             stagger=stagger,
             thread=thread,
+            again=again,
         )
         for warning in parts.planner.studio.warnings:
             err.print(warning, markup=False, soft_wrap=True)
-        if not parts.records.alive():
+        if not any(name.startswith("publish") for name in parts.records.alive()):
             err.print("No worker is running: the posts wait. Start one with: handbill up")
-        ids = [d.id for d in planned]
-        while wait and not all(d.status in FINAL for d in planned):
-            time.sleep(0.25)
-            planned = list(parts.deliveries.several(ids))
+        if wait:
+            planned, unfinished = wait_for(parts, planned)
+            if unfinished:
+                err.print(unfinished, markup=False)
         known = {a.id: a for a in parts.records.accounts(_workspace(workspace))}
     if as_json:
         _print_json(
@@ -355,10 +356,11 @@ def deliveries(
             d for d in parts.deliveries.several(parts.deliveries.ids(wanted)) if d.workspace == _workspace(workspace)
         ]
         known = {a.id: a for a in parts.records.accounts(_workspace(workspace))}
+        titles = parts.records.titles({d.article for d in found})
     if as_json:
         _print_json([delivery_json(d) for d in found])
     elif found:
-        out.print(deliveries_table(found, known))
+        out.print(deliveries_table(found, known, titles))
     else:
         out.print("No deliveries. Share an article with: handbill share SOURCE")
 
@@ -375,7 +377,7 @@ def delivery_show(delivery: DeliveryName, *, as_json: AsJson = False) -> None:
     if as_json:
         _print_json(delivery_json(found) | {"history": [event_json(e) for e in events]})
         return
-    out.print(f"[bold]{found.status}[/bold]  {found.account}  due {found.due:%Y-%m-%d %H:%M:%S} UTC")
+    out.print(f"{found.status}  {found.account}  due {found.due:%Y-%m-%d %H:%M:%S} UTC", style="bold", markup=False)
     if look is not None:
         out.print(f"next look {look:%Y-%m-%d %H:%M:%S} UTC")
     out.rule()
@@ -387,7 +389,7 @@ def delivery_show(delivery: DeliveryName, *, as_json: AsJson = False) -> None:
 
 @delivery_cli.command("retry")
 def delivery_retry(delivery: DeliveryName) -> None:
-    """Send a failed, held or cancelled-by-mistake post after all: it becomes due now."""
+    """Send a failed or held post after all: it becomes due now."""
     from worker.decisions import retry  # noqa: PLC0415
 
     with _parts() as parts:
@@ -456,6 +458,10 @@ def accounts_add(
         out.print(f"{account.id} is connected as {account.name} {account.url}".rstrip(), markup=False)
 
 
+def _why_paused(paused: dict[str, tuple[Any, str]], account: str) -> str:
+    return "; ".join(paused[s][1] for s in (f"account:{account}", f"connect:{account}") if s in paused)
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign:
@@ -496,12 +502,12 @@ def accounts_list(*, workspace: Workspace = "", as_json: AsJson = False) -> None
         found = parts.records.accounts(_workspace(workspace))
         paused = parts.deliveries.paused()
     if as_json:
-        _print_json([account_json(a) | {"paused": paused.get(f"account:{a.id}", (None, ""))[1]} for a in found])
+        _print_json([account_json(a) | {"paused": _why_paused(paused, a.id)} for a in found])
         return
     if not found:
         out.print("No accounts. Add one with: handbill accounts add PLATFORM")
     for account in found:
-        state = paused.get(f"account:{account.id}", (None, ""))[1]
+        state = _why_paused(paused, account.id)
         kind = "rehearsal" if account.rehearsal else account.url
         out.print(f"{account.id:<28} {account.name:<24} {kind}  {state}".rstrip(), markup=False)
 
@@ -512,7 +518,7 @@ def accounts_check(account: AccountName, *, workspace: Workspace = "") -> None:
     with _parts() as parts:
         found = parts.accounts.find(account, _workspace(workspace))
         profile = parts.accounts.check(found)
-        parts.deliveries.resume(f"account:{found.id}")
+        parts.deliveries.resume(f"connect:{found.id}")
     out.print(f"{found.id} works, as {profile.name} {profile.url}".rstrip(), markup=False)
 
 
@@ -637,6 +643,9 @@ def pause(
 
     with _parts() as parts:
         scope = _scope(_full(parts, account), workspace, everything=everything)
+        if workspace and workspace not in {settings().workspace, *parts.records.workspaces()}:
+            do = f"There are: {', '.join(parts.records.workspaces()) or settings().workspace}"
+            raise HandbillError(f"There is no workspace {workspace}", why="nothing was paused", do=do)
         ended = stop(parts.deliveries, scope)
     out.print(f"{scope} is paused; {ended} already being sent have ended")
 
@@ -680,6 +689,27 @@ def tokens_create(
         out.print(token, markup=False)
 
 
+@tokens_cli.command("list")
+def tokens_list(*, workspace: Workspace = "", as_json: AsJson = False) -> None:
+    """List the tokens by their ids; the tokens themselves are not kept."""
+    with _parts() as parts:
+        found = parts.records.tokens(_workspace(workspace))
+    if as_json:
+        _print_json(found)
+        return
+    for token in found:
+        out.print(f"{token['id']}  {token['scope']:<6} {token['name']}".rstrip(), markup=False)
+
+
+@tokens_cli.command("revoke")
+def tokens_revoke(token: Annotated[str, typer.Argument(help="A token's id.")], *, workspace: Workspace = "") -> None:
+    """Take a token away: whoever has it is refused from now on."""
+    with _parts() as parts:
+        if not parts.records.revoke(_workspace(workspace), token):
+            raise HandbillError(f"There is no token {token}", do="See: handbill tokens list")
+    out.print(f"{token} is revoked")
+
+
 @cli.command()
 def doctor(
     *,
@@ -699,7 +729,10 @@ def doctor(
     else:
         for finding in findings:
             mark = "[green]ok[/green]" if finding.ok else "[red]!![/red]"
-            out.print(f"{mark}  {finding.check:<12} {finding.found}" + (f"  → {finding.do}" if finding.do else ""))
+            out.print(mark, end="  ")
+            out.print(
+                f"{finding.check:<12} {finding.found}" + (f"  → {finding.do}" if finding.do else ""), markup=False
+            )
     raise typer.Exit(0 if all(f.ok for f in findings) else 1)
 
 

@@ -32,14 +32,19 @@ ORIGINS: Mapping[str, tuple[Status, ...]] = {
 
 def retry(deliveries: Deliveries, delivery: str) -> None:
     """A failed or held post is due now; raises Refused if it is anything else."""
+    found = deliveries.get(delivery)
+    # What was uploaded may be gone by now, and the attempt is a new one at a new time.
+    steps = _with(found, dataclasses.replace(found.current, prepared=None, at=None))
     fields = {"attempts": 0, "reason": ""}
     note = "sent again by hand"
-    deliveries.change(delivery, Status.SCHEDULED, origins=ORIGINS["retry"], note=note, fields=fields)
+    deliveries.change(delivery, Status.SCHEDULED, origins=ORIGINS["retry"], note=note, steps=steps, fields=fields)
 
 
 def cancel(deliveries: Deliveries, delivery: str) -> None:
-    """It is never sent; raises Refused once an attempt has begun or has an unknown end."""
+    """It is never sent, and its place in the calendar is free; raises Refused once an attempt has begun."""
+    account = deliveries.get(delivery).account
     deliveries.change(delivery, Status.CANCELLED, origins=ORIGINS["cancel"], note="cancelled by hand")
+    deliveries.release(account, delivery)
 
 
 def approve(deliveries: Deliveries, delivery: str) -> None:

@@ -22,7 +22,7 @@ from worker.pipeline.share import share
 from worker.runtime import Runtime, open_runtime
 from worker.settings import TEMPLATES, Settings
 from worker.show import deliveries_table
-from worker.up import answers, supervisor
+from worker.up import answers, redis_for, supervisor
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ def run_demo(config: Settings, source: str, *, keep: bool, console: Console) -> 
     demo was killed while it sent, parked because nobody but a person can tell.
     """
     config = config.model_copy(update={"request_seconds": REQUEST_SECONDS, "settle_seconds": SETTLE_SECONDS})
-    config.data_dir.mkdir(parents=True, exist_ok=True)
+    _only_stand_ins(config)
     log_path = config.data_dir / "demo.log"
     with log_path.open("a") as log:
         house = supervisor(config, web=keep, log=log)
@@ -56,6 +56,25 @@ def run_demo(config: Settings, source: str, *, keep: bool, console: Console) -> 
             thread.join()
 
 
+def _only_stand_ins(config: Settings) -> None:
+    """Raise HandbillError if the workers of the demo could send something to a real platform."""
+    with redis_for(config) as url:
+        parts = open_runtime(config, url)
+        try:
+            real = [a.id for w in parts.records.workspaces() for a in parts.records.accounts(w) if _is_real(a)]
+        finally:
+            parts.close()
+    if real:
+        do = "Give the demo a folder of its own: HANDBILL_DATA_DIR=demo-data make demo"
+        raise HandbillError("The demo does not run beside real accounts", why=f"there is {real[0]}", do=do)
+
+
+def _is_real(account: Account) -> bool:
+    return not account.rehearsal and (
+        account.platform not in publishers.names() or publishers.load(account.platform).networked
+    )
+
+
 def _show(config: Settings, source: str, *, keep: bool, console: Console, log: Path) -> int:
     with console.status("Starting Redis, the workers and the stand-in platforms …"):
         parts = _wait_for(lambda: _connect(config), "Redis does not come up", log)
@@ -64,9 +83,9 @@ def _show(config: Settings, source: str, *, keep: bool, console: Console, log: P
     accounts = [_account(parts, name.strip()) for name in config.demo_platforms.split(",") if name.strip()]
     with console.status("Reading the article, writing the texts, drawing the pictures …"):
         article, planned = share(parts, source, workspace=config.workspace, accounts=[a.id for a in accounts])
-    console.print(f"[bold]{article.title}[/bold]  [dim]{article.site}[/dim]")
+    console.print(f"{article.title}  {article.site}".rstrip(), style="bold", markup=False)
     for warning in parts.planner.studio.warnings:
-        console.print(f"[yellow]{warning}[/yellow]")
+        console.print(warning, style="yellow", markup=False)
     done = _watch(parts, planned, console)
     console.print(deliveries_table(done, {a.id: a for a in accounts}))
     _read_aloud(done, console)
@@ -92,9 +111,11 @@ def _connect(config: Settings) -> Runtime | None:
 def _account(parts: Runtime, platform: str) -> Account:
     for name in (platform, f"{platform}-rehearsal"):
         try:
-            return parts.accounts.find(name, parts.settings.workspace)
+            found = parts.accounts.find(name, parts.settings.workspace)
         except NotFound:
             continue
+        if not _is_real(found):
+            return found
     rehearsal = publishers.load(platform).networked
     return parts.accounts.connect(platform, {}, workspace=parts.settings.workspace, rehearsal=rehearsal)
 
@@ -124,10 +145,10 @@ def _watch(parts: Runtime, planned: list[Delivery], console: Console) -> list[De
 def _read_aloud(done: list[Delivery], console: Console) -> None:
     for delivery in done:
         post = delivery.steps[0].post
-        console.rule(f"[bold]{delivery.platform}[/bold]", align="left")
+        console.rule(delivery.platform, align="left")
         console.print(post.text, markup=False, highlight=False, soft_wrap=True)
         for media in post.media:
-            console.print(f"[dim][{media.width}×{media.height}, alt: {media.alt}][/dim]", highlight=False)
+            console.print(f"[{media.width}×{media.height}, alt: {media.alt}]", style="dim", markup=False)
     console.rule()
 
 

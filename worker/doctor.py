@@ -97,8 +97,8 @@ def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
     yield Finding("failed", failed == 0, f"{failed} failed" if failed else "nothing failed", do)
     paused = {k: v for k, v in parts.deliveries.paused().items() if not k.startswith("limit:")}
     for scope, (_, why) in paused.items():
-        account = scope.removeprefix("account:")
-        do = f"handbill accounts check {account}" if scope.startswith("account:") else "handbill resume"
+        kind, _, name = scope.partition(":")
+        do = f"handbill accounts check {name}" if kind == "connect" else f"handbill resume --{kind} {name}".rstrip()
         yield Finding("paused", ok=False, found=f"{scope}: {why}", do=do)
     accounts = parts.records.accounts(config.workspace)
     if any(publishers.load(a.platform).pulls and not a.rehearsal for a in accounts):

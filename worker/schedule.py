@@ -11,6 +11,8 @@ from worker.errors import HandbillError
 from worker.model import Calendar
 
 HORIZON_DAYS = 400
+YEARS_MOST = 20
+GAP_MOST = 1440
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +43,23 @@ def at_wall(wall: datetime, zone: str) -> When:
     return When(instant, back.strftime("%Y-%m-%d %H:%M"), zone, back.replace(tzinfo=None) != wall)
 
 
+def at_instant(instant: datetime, zone: str) -> When:
+    """An instant as the wall of ``zone`` shows it."""
+    return When(instant, instant.astimezone(zone_of(zone)).strftime("%Y-%m-%d %H:%M"), zone)
+
+
 def parse(text: str, *, zone: str, now: datetime) -> When:
     """``now``, or an ISO time (with an offset, or a wall time in ``zone``); raises HandbillError."""
     if text == "now":
         return When(now, "", zone)
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        when: When | None = at_wall(moment, zone) if moment.tzinfo is None else at_instant(moment.astimezone(UTC), zone)
+    except (ValueError, OverflowError):
+        when = None
+    if when is None or when.instant - now > timedelta(days=YEARS_MOST * 366):
         do = "Write now, slot, or an ISO time such as 2027-03-28T09:30 or 2027-03-28T09:30+02:00"
-        raise HandbillError(f"{text!r} is no time", do=do) from None
-    if moment.tzinfo is None:
-        when = at_wall(moment, zone)
-    else:
-        instant = moment.astimezone(UTC)
-        when = When(instant, instant.astimezone(zone_of(zone)).strftime("%Y-%m-%d %H:%M"), zone)
+        raise HandbillError(f"{text!r} is no time a post can have", do=do)
     if when.instant < now - timedelta(minutes=1):
         raise HandbillError(f"{text} has passed", why=f"it is {now:%Y-%m-%d %H:%M} UTC", do="Give a later time, or now")
     return when
@@ -99,13 +104,13 @@ def read_calendar(text: str) -> Calendar:
         word, *rest = part.split()
         try:
             if word == "gap":
-                gap = int(rest[0])
+                gap = range(GAP_MOST + 1).index(int(rest[0]))
             elif word == "quiet":
                 silent += [_span(r) for r in rest]
             elif word == "not":
                 blackouts += [date.fromisoformat(r) for r in rest]
             else:
-                times = tuple(time.fromisoformat(r) for r in rest)
+                times = (_time(rest[0]), *(_time(r) for r in rest[1:]))
                 for day in _days(word):
                     week[day] = times
         except (ValueError, IndexError):
@@ -128,4 +133,12 @@ def _days(word: str) -> range | list[int]:
 
 def _span(text: str) -> tuple[time, time]:
     begin, _, end = text.partition("-")
-    return time.fromisoformat(begin), time.fromisoformat(end)
+    return _time(begin), _time(end)
+
+
+def _time(text: str) -> time:
+    """A wall time; one with an offset is none."""
+    found = time.fromisoformat(text)
+    if found.tzinfo is not None:
+        raise ValueError
+    return found

@@ -25,10 +25,12 @@ COLOURS: Mapping[Status, str] = {
 }
 
 
-def deliveries_table(deliveries: Iterable[Delivery], accounts: Mapping[str, Account]) -> Table:
-    """The status table: one row per delivery, times in the account's zone."""
+def deliveries_table(
+    deliveries: Iterable[Delivery], accounts: Mapping[str, Account], titles: Mapping[str, str] | None = None
+) -> Table:
+    """The status table: one row per delivery, times in the account's zone; ``titles`` of articles by their id."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("account", "status", "due", "what happened"):
+    for column in ("delivery", *(["article"] if titles else []), "account", "status", "due", "what happened"):
         table.add_column(column, overflow="fold")
     for delivery in deliveries:
         account = accounts.get(delivery.account)
@@ -37,10 +39,12 @@ def deliveries_table(deliveries: Iterable[Delivery], accounts: Mapping[str, Acco
         happened = (receipt.url or receipt.id) if receipt else delivery.reason
         name = delivery.account.partition(".")[2]
         table.add_row(
-            f"{name} (rehearsal)" if account and account.rehearsal else name,
+            delivery.id,
+            *([Text(titles.get(delivery.article, ""))] if titles else []),
+            Text(f"{name} (rehearsal)" if account and account.rehearsal else name),
             Text(delivery.status, style=COLOURS.get(delivery.status, "")),
             f"{due:%Y-%m-%d %H:%M} {delivery.zone}",
-            happened,
+            Text(happened),
         )
     return table
 

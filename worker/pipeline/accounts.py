@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+import structlog
+
 import publishers
 from publishers.core.errors import PublishError, Unauthorized
 from publishers.core.http import Http
@@ -14,9 +16,11 @@ from publishers.core.limits import Limits
 from publishers.core.publisher import Profile, Proof, Publisher
 from worker import pull
 from worker.errors import HandbillError, Refused
-from worker.model import Account
+from worker.model import Account, digest
 from worker.settings import Settings
 from worker.store.records import Records
+
+log = structlog.get_logger()
 
 REFRESH_SECONDS = 60.0
 REHEARSAL_SECRET = "rehearsal"  # noqa: S105 - stand-ins take any token; this one says what it is
@@ -101,6 +105,9 @@ class Accounts:
             settings={k: v for k, v in kept.items() if k not in secret},
         )
         if known := next((a for a in self._records.accounts(workspace) if a.id == account.id), None):
+            if known.name != account.name or (known.url and account.url and known.url != account.url):
+                do = "Give the new one a name of its own with --name, or remove the old one"
+                raise Refused(f"{account.id} is taken", why=f"it is {known.name} {known.url}".rstrip(), do=do)
             account = dataclasses.replace(account, zone=known.zone, calendar=known.calendar, voices=known.voices)
         self._records.save_account(account, {k: v for k, v in kept.items() if k in secret})
         return account
@@ -141,7 +148,8 @@ class Accounts:
             with adapter.http:
                 try:
                     new = {k: v for k, v in adapter.refresh().items() if v}
-                except Unauthorized:
+                except (Unauthorized, KeyError, TypeError, ValueError) as error:
+                    log.warning("no new token", account=account.id, error=type(error).__name__)
                     return False
                 except PublishError:
                     return True
@@ -203,4 +211,5 @@ class Accounts:
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    return slug if slug or not name.strip() else digest(name, length=8)

@@ -17,7 +17,7 @@ from worker import content as writing
 from worker.content import cards, checks
 from worker.content.article import extract
 from worker.content.compose import Composed, compose, load_template, parameters, parse, tag_link, thread
-from worker.errors import HandbillError, NotFound
+from worker.errors import HandbillError
 from worker.intake.fetch import read_source
 from worker.model import (
     Account,
@@ -177,47 +177,74 @@ class Planner:
         accounts: Sequence[Account],
         *,
         due: Callable[[Account, str], When],
-        share: int = 0,
         approve: bool = False,
         thread: bool = False,
+        again: bool = False,
     ) -> list[Delivery]:
         """One delivery per account, due when ``due(account, delivery)`` says; those that exist are left alone.
 
-        With ``thread`` it is a message and its replies, where the platform has them.
+        With ``thread`` it is a message and its replies, where the platform has them; ``again`` adds one more share.
+        Everything is composed before anything is stored, so what is refused leaves nothing behind.
 
         Returns all of the article's deliveries on these accounts, whether they are new or were there.
         """
         article, content = self._records.article(article_id)
-        planned = []
-        for account in accounts:
-            identity = delivery_id(article.id, account.id, share)
-            try:
-                planned.append(self._deliveries.get(identity))
-                continue
-            except NotFound:
-                self._records.link_delivery(article.id, identity)
-            when = due(account, identity)
-            if thread:
-                parts = self.studio.thread_for(article, content, account)
-            else:
-                parts = (self.studio.post_for(article, content, account, variant=share),)
-            delivery = Delivery(
-                id=identity,
-                article=article.id,
-                account=account.id,
-                platform=account.platform,
-                workspace=account.workspace,
-                status=Status.AWAITING_APPROVAL if approve else Status.SCHEDULED,
-                due=when.instant,
-                wall=when.wall,
-                zone=when.zone,
-                share=share,
-                steps=_steps(identity, parts),
-            )
-            moved = " (moved by a clock change)" if when.shifted else ""
-            self._deliveries.create(delivery, note=f"planned for {when.wall or 'now'} {when.zone}{moved}")
-            planned.append(self._deliveries.get(identity))
-        return planned
+        places = [(a, self._place(article.id, a, again=again)) for a in accounts]
+        new: list[tuple[Delivery, str]] = []
+        try:
+            for account, place in places:
+                if not self._deliveries.exists(place[0]):
+                    new.append(self._draft(article, content, account, place, due=due, thread=thread))
+        except BaseException:
+            for account, (identity, _) in places:
+                if not self._deliveries.exists(identity):
+                    self._deliveries.release(account.id, identity)
+            raise
+        for delivery, note in new:
+            status = Status.AWAITING_APPROVAL if approve else Status.SCHEDULED
+            self._records.link_delivery(article.id, delivery.id)
+            self._deliveries.create(dataclasses.replace(delivery, status=status), note=note)
+        return [self._deliveries.get(identity) for _, (identity, _) in places]
+
+    def _place(self, article: str, account: Account, *, again: bool) -> tuple[str, int]:
+        """The id and number of the first share, or with ``again`` of the first that nobody has planned."""
+        share = 0
+        while again and self._deliveries.exists(delivery_id(article, account.id, share)):
+            share += 1
+        return delivery_id(article, account.id, share), share
+
+    def _draft(
+        self,
+        article: Article,
+        content: Content,
+        account: Account,
+        place: tuple[str, int],
+        *,
+        due: Callable[[Account, str], When],
+        thread: bool,
+    ) -> tuple[Delivery, str]:
+        """A delivery that is not stored yet, and the first line of its history."""
+        identity, share = place
+        when = due(account, identity)
+        if thread:
+            parts = self.studio.thread_for(article, content, account)
+        else:
+            parts = (self.studio.post_for(article, content, account, variant=share),)
+        delivery = Delivery(
+            id=identity,
+            article=article.id,
+            account=account.id,
+            platform=account.platform,
+            workspace=account.workspace,
+            status=Status.DRAFT,
+            due=when.instant,
+            wall=when.wall,
+            zone=when.zone,
+            share=share,
+            steps=_steps(identity, parts),
+        )
+        moved = " (moved by a clock change)" if when.shifted else ""
+        return delivery, f"planned for {when.wall or 'now'} {when.zone}{moved}"
 
 
 def _steps(delivery: str, parts: Sequence[Composed]) -> tuple[Step, ...]:

@@ -249,7 +249,7 @@ class Engine:
         outcome = self._judge(turn, error, proof)
         if outcome.reconnect and not self._accounts.renew(account, publisher.settings):
             why = f"{account.name} must be connected again: {error}"
-            self._deliveries.pause(f"account:{account.id}", until=None, why=why)
+            self._deliveries.pause(f"connect:{account.id}", until=None, why=why)
             log.warning("account paused", reason=why)
         if outcome.pause:
             until = self._now() + timedelta(seconds=outcome.pause)

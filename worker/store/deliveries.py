@@ -56,6 +56,11 @@ class Deliveries:
             raise NotFound(f"There is no delivery {delivery}", do="See: handbill deliveries")
         return _delivery(delivery, fields, steps)
 
+    def exists(self, delivery: str) -> bool:
+        """Whether there is such a delivery."""
+        root = keys.root(keys.shard(delivery))
+        return bool(self._store.client.exists(f"{root}delivery:{delivery}"))
+
     def history(self, delivery: str) -> list[Event]:
         """Everything that happened to it, oldest first."""
         root = keys.root(keys.shard(delivery))
@@ -310,8 +315,13 @@ class Deliveries:
         if word != "ok":
             raise Refused(f"{delivery} cannot become {to}", why=f"it is {word}", do=_advice(word))
 
+    def release(self, account: str, delivery: str) -> None:
+        """Give a delivery's place in its account's calendar back."""
+        self._store.client.zrem(keys.calendar(account), delivery)
+
     def pause(self, scope: str, *, until: datetime | None, why: str) -> None:
-        """Let nothing of ``scope`` (``all``, ``workspace:W``, ``account:ID``, ``limit:ID``) begin to be sent.
+        """Let nothing of ``scope`` begin to be sent: ``all``, or ``workspace``, ``account``, ``limit`` or ``connect``
+        with a name behind a colon.
 
         ``until`` None = until resumed. In force on every shard when this returns.
         """

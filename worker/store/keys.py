@@ -33,6 +33,11 @@ def home(workspace: str) -> str:
     return f"{PREFIX}:{{{workspace}}}:"
 
 
+def calendar(account: str) -> str:
+    """Where an account's deliveries stand in time, by delivery."""
+    return f"{home(account.partition('.')[0])}calendar:{account}"
+
+
 def schema() -> str:
     """The version of everything stored."""
     return f"{PREFIX}:{{{ALL}}}:schema"

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import secrets as random_secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -17,6 +17,8 @@ from worker.model import Account, Article, Brand, Content, from_json, to_json
 from worker.store import keys
 from worker.store.redis import Store
 from worker.store.secrets import Vault
+
+TOKEN_ID = 12
 
 RESERVE = """
 local at, gap = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -85,6 +87,15 @@ class Records:
         if found[0] is None or found[1] is None:
             raise NotFound(f"There is no article {article}")
         return from_json(Article, found[0]), from_json(Content, found[1])
+
+    def titles(self, articles: Iterable[str]) -> dict[str, str]:
+        """The titles of articles by id; those that are gone are left out."""
+        wanted = list(articles)
+        with self._redis.pipeline(transaction=False) as pipe:
+            for article in wanted:
+                pipe.hget(f"{keys.home(_workspace(article))}article:{article}", "article")
+            found = pipe.execute()
+        return {a: from_json(Article, f).title for a, f in zip(wanted, found, strict=True) if f}
 
     def link_delivery(self, article: str, delivery: str) -> None:
         """Remember that a delivery belongs to an article; before the delivery is stored, so none is ever lost."""
@@ -182,22 +193,18 @@ class Records:
 
         A delivery has one place: a new one replaces it. ``gap`` 0 always succeeds.
         """
-        key = f"{keys.home(account.workspace)}calendar:{account.id}"
+        key = keys.calendar(account.id)
         score = round(instant.timestamp() * 1000)
         return bool(self._redis.eval(RESERVE, 1, key, delivery, score, max(int(gap * 1000), 0)))
 
     def taken(self, account: Account, *, since: datetime) -> dict[str, datetime]:
         """Where the account's deliveries stand in its calendar from ``since`` on, by delivery."""
-        key = f"{keys.home(account.workspace)}calendar:{account.id}"
+        key = keys.calendar(account.id)
         found = cast(
             "list[tuple[bytes, float]]",
             self._redis.zrangebyscore(key, since.timestamp() * 1000, "+inf", withscores=True),
         )
         return {d.decode(): datetime.fromtimestamp(ms / 1000, UTC) for d, ms in found}
-
-    def release(self, account: str, delivery: str) -> None:
-        """Give a delivery's place in the calendar back."""
-        self._redis.zrem(f"{keys.home(_workspace(account))}calendar:{account}", delivery)
 
     # Rates
 
@@ -227,6 +234,20 @@ class Records:
         record = json.dumps({"scope": scope, "workspace": workspace, "name": name})
         self._redis.hset(keys.tokens(), hashlib.sha256(token.encode()).hexdigest(), record)
         return token
+
+    def tokens(self, workspace: str) -> list[dict[str, Any]]:
+        """The tokens of a workspace: id (the start of the hash), scope and name."""
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(keys.tokens()))
+        rows = [{"id": digest.decode()[:TOKEN_ID], **json.loads(record)} for digest, record in found.items()]
+        return sorted((r for r in rows if r["workspace"] == workspace), key=lambda r: str(r["id"]))
+
+    def revoke(self, workspace: str, identity: str) -> bool:
+        """Forget the workspace's token with this id; False if there is none."""
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(keys.tokens()))
+        mine = [
+            d for d, r in found.items() if d.decode()[:TOKEN_ID] == identity and json.loads(r)["workspace"] == workspace
+        ]
+        return bool(mine and self._redis.hdel(keys.tokens(), *mine))
 
     def token(self, token: str) -> dict[str, Any] | None:
         """Scope and workspace of a token; None if it is not one of ours."""

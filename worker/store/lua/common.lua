@@ -36,8 +36,8 @@ end
 -- Who stops this delivery from being sent: nil, or the instant it ends ('0' = until resumed) and why.
 local function stopped(account, workspace, now)
   local found = redis.call('HMGET', root .. 'paused', 'all', 'workspace:' .. workspace, 'account:' .. account,
-    'limit:' .. account)
-  for i = 1, 4 do
+    'limit:' .. account, 'connect:' .. account)
+  for i = 1, 5 do
     if found[i] then
       local ends, why = string.match(found[i], '^(%d+)|(.*)$')
       if ends == '0' or tonumber(ends) > now then return tonumber(ends), why end
