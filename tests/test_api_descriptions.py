@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.test_publishers import SCENES, cases, fixture
+from tests.test_publishers import SCENES, cases
 
 SPECS = Path(__file__).resolve().parents[2] / "shared" / "data" / "specs"
 
@@ -90,8 +90,3 @@ def properties(told, schema):
     for group in ("allOf", "oneOf", "anyOf"):
         names = names.union(*(properties(told, one) for one in schema.get(group, [])))
     return names
-
-
-def test_a_description_that_is_there_belongs_to_a_platform_that_is_there():
-    assert fixture("discord")
-    assert fixture("slack")
