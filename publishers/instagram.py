@@ -44,6 +44,7 @@ class Instagram(Graph):
         alt=1000,
         cards=((1080, 1350),),
         link_in_text=False,
+        link_card=False,
     )
     fields: ClassVar = (
         Setting(

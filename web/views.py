@@ -188,9 +188,10 @@ def _said(delivery: Delivery) -> list[Post]:
 
 def _message(post: Post, number: int, limits: Limits | None, src: Callable[[Media], str]) -> Message:
     pictures = tuple(Picture(src=src(m), alt=m.alt, width=m.width, height=m.height) for m in post.media)
-    beside = bool(pictures) and limits is not None and not limits.link_in_text
+    carded = limits is None or limits.link_card
+    beside = bool(pictures) and limits is not None and carded and not limits.link_in_text
     card = None
-    if (host := host_of(post.link)) and post.title and (beside or not pictures):
+    if (host := host_of(post.link)) and post.title and carded and (beside or not pictures):
         picture = pictures[0] if pictures else None
         card = Card(url=post.link or "", host=host, title=post.title, description=post.description, picture=picture)
     return Message(

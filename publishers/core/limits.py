@@ -17,8 +17,8 @@ class Limits:
     ``text`` is in units of ``counting`` (a name in ``counting.COUNTERS``); ``caption`` replaces it when a picture
     is attached; ``text_bytes`` is a second bound in UTF-8 bytes; ``alt`` is in code points, 0 = no field for it;
     ``cards`` are the picture sizes the platform shows best, in pixels, best first; ``thread`` says that one message
-    may answer another of the same account; ``warning`` that a content warning may stand before the text, whose length
-    counts as the text's does.
+    may answer another of the same account; ``link_card`` that a link shows as a card; ``warning`` that a content
+    warning may stand before the text, whose length counts as the text's does.
     """
 
     text: int
@@ -33,6 +33,7 @@ class Limits:
     alt: int = 0
     cards: tuple[tuple[int, int], ...] = ((1200, 630),)
     link_in_text: bool = True
+    link_card: bool = True
     thread: bool = False
     warning: bool = False
 
