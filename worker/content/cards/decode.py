@@ -23,7 +23,6 @@ from PIL import (  # the kinds that are accepted are loaded now: a plugin found 
     ImageChops,
     ImageCms,
     ImageFilter,
-    ImageFont,
     ImageOps,
     JpegImagePlugin,
     MpoImagePlugin,
@@ -272,6 +271,8 @@ def try_font(data: bytes) -> dict[str, Any]:
     codes = [code for start, end in ranges for code in range(start, end + 1)]
     if not codes:
         raise Refused("it draws no characters")
+    from PIL import ImageFont  # noqa: PLC0415 - most processes never see a font, and stay smaller without
+
     font = ImageFont.truetype(io.BytesIO(data), 64, layout_engine=ImageFont.Layout.RAQM)
     for code in codes[:: max(1, len(codes) // 400)]:
         font.getmask(chr(code))
