@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,23 @@ from bench.processes import (
     started,
 )
 from worker.embedded import Embedded
+from worker.model import Status
 
 FAR = 86_400.0
-RATE = 100
-"""Jobs a second while lateness is measured."""
-
 PATIENCE = 180.0
 TEXT = "Larkhaven’s 1911 footbridge reopens four months early and £310,000 under budget. " * 3
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many jobs there are: scheduled far ahead, due at ``rate`` a second, due at one instant."""
+
+    posts: int
+    paced: int
+    burst: int
+    rate: int
 
 
 @contextlib.contextmanager
@@ -72,33 +81,37 @@ def row(late: list[float], burst: int, seconds: float, **rest: Any) -> Row:
     }
 
 
-def ours(posts: int, paced: int, burst: int) -> Row:
+def ours(size: Size) -> Row:
     """Handbill, as ``handbill up`` runs it."""
     with fake_platform.running() as url, handbill(url) as house:
         client = house.parts.store.client
+
+        def public() -> int:
+            return house.parts.deliveries.count()[Status.PUBLISHED]
+
         before = used(client)
-        house.plan("main.k", posts, first=time.time() + FAR, start=1_000_000, text=TEXT)
-        whole = (used(client) - before) / posts
+        house.plan("main.k", size.posts, first=time.time() + FAR, start=1_000_000, text=TEXT)
+        whole = (used(client) - before) / size.posts
         words = _sizes(client, ("steps:*", "history:*"))
         time.sleep(2)
         idle = {"idle_cpu_pct": idle_percent(house.publishing), "idle_cpu_pct_all": idle_percent(house.everything)}
         memory = round(max(map(megabytes, house.publishing)), 1)
 
-        begun = time.time() + 3 + paced / 500
-        house.plan("main.k", paced, first=begun, gap=1 / RATE)
-        _wait(lambda: _public(url) >= paced, begun + paced / RATE)
-        due = {f"post {n}": begun + n / RATE for n in range(paced)}
+        begun = time.time() + 3 + size.paced / 500
+        house.plan("main.k", size.paced, first=begun, gap=1 / size.rate)
+        _wait(lambda: public() >= size.paced, begun + size.paced / size.rate)
+        due = {f"post {n}": begun + n / size.rate for n in range(size.paced)}
         late = [(e.at - due[e.text]) * 1000 for e in fake_platform.truth(url) if e.what == "asked"]
 
         start = 100_000
-        house.plan("main.k", burst, first=time.time() + FAR / 2, start=start)
+        house.plan("main.k", size.burst, first=time.time() + FAR / 2, start=start)
         at = time.time() + 3
         shift(house.parts, at, before=time.time() + FAR * 0.6)
-        _wait(lambda: _public(url) >= paced + burst, at)
+        _wait(lambda: public() >= size.paced + size.burst, at)
         seconds = max(e.at for e in fake_platform.truth(url)) - at
     return row(
         late,
-        burst,
+        size.burst,
         seconds,
         bytes_each=round(whole - words),
         bytes_with_text=round(whole),
@@ -120,30 +133,26 @@ def _sizes(client: redis.Redis, patterns: tuple[str, ...]) -> float:
     return total
 
 
-def _public(url: str) -> int:
-    return sum(e.what == "public" for e in fake_platform.truth(url))
-
-
 def _wait(ready: Callable[[], bool], due: float) -> None:
     time.sleep(max(0.0, due - time.time()))
     while not ready() and time.time() < due + PATIENCE:
         time.sleep(0.5)
 
 
-def with_bullmq(posts: int, paced: int, burst: int) -> Row:
+def with_bullmq(size: Size) -> Row:
     """BullMQ, one worker at a concurrency of 64."""
     with server() as (running, client):
         before = used(client)
         far = int((time.time() + FAR) * 1000)
-        with started(node("add", running, "far", posts, far, 0)) as adding:
+        with started(node("add", running, "far", size.posts, far, 0)) as adding:
             adding.wait()
-        whole = (used(client) - before) / posts
-        with started(node("work", running, "far", posts, 64)) as idle:
+        whole = (used(client) - before) / size.posts
+        with started(node("work", running, "far", size.posts, 64)) as idle:
             time.sleep(2)
             memory, busy = megabytes(idle.pid), idle_percent([idle.pid])
         late: list[float] = []
         seconds = 0.0
-        for count, gap in ((paced, 1000 / RATE), (burst, 0)):
+        for count, gap in ((size.paced, 1000 / size.rate), (size.burst, 0)):
             queue = f"jobs{count}"
             with started(node("work", running, queue, count, 64)) as worker:
                 due = int((time.time() + 3 + count / 2000) * 1000)
@@ -152,25 +161,25 @@ def with_bullmq(posts: int, paced: int, burst: int) -> Row:
                 said = last_words(worker)
                 seconds = (said["done"] - due) / 1000
                 late = late or said["late"]
-    return row(late, burst, seconds, bytes_each=round(whole), worker_mb=round(memory, 1), idle_cpu_pct=busy)
+    return row(late, size.burst, seconds, bytes_each=round(whole), worker_mb=round(memory, 1), idle_cpu_pct=busy)
 
 
-def with_celery(posts: int, paced: int, burst: int) -> Row:
+def with_celery(size: Size) -> Row:
     """Celery with ``eta``: the worker takes every message at once and keeps it in memory until its time."""
     with server() as (running, client), tempfile.TemporaryDirectory() as folder:
         env = {"PEER_BROKER": running.broker_url}
         out = Path(folder) / "out"
         add = [*python("-m", "bench.dispatch", "--celery-add"), str(out)]
         before = used(client)
-        _run([*add, str(posts), str(time.time() + FAR), "0"], env)
-        whole = (used(client) - before) / posts
+        _run([*add, str(size.posts), str(time.time() + FAR), "0"], env)
+        whole = (used(client) - before) / size.posts
         argv = python("-m", "celery", "-A", "bench.celery_peer", "worker", "--pool=threads", "-c8", "--loglevel=ERROR")
         with started([*argv, "--without-gossip", "--without-mingle", "--without-heartbeat"], env) as worker:
             _settle(worker.pid)
             memory, busy = megabytes(worker.pid), idle_percent([worker.pid])
             late: list[float] = []
             seconds = 0.0
-            for count, gap in ((paced, 1 / RATE), (burst, 0.0)):
+            for count, gap in ((size.paced, 1 / size.rate), (size.burst, 0.0)):
                 due = time.time() + 5 + count / 800
                 _run([*add, str(count), str(due), str(gap)], env)
                 _wait(out.exists, due)
@@ -178,7 +187,7 @@ def with_celery(posts: int, paced: int, burst: int) -> Row:
                 out.unlink()
                 seconds = said["done"] / 1000 - due
                 late = late or said["late"]
-    return row(late, burst, seconds, bytes_each=round(whole), worker_mb=round(memory, 1), idle_cpu_pct=busy)
+    return row(late, size.burst, seconds, bytes_each=round(whole), worker_mb=round(memory, 1), idle_cpu_pct=busy)
 
 
 def _run(argv: list[str], env: dict[str, str]) -> None:
@@ -217,7 +226,7 @@ return ids
 """
 
 
-def with_lua(posts: int, paced: int, burst: int) -> Row:
+def with_lua(size: Size) -> Row:
     """One sorted set and one script, asked every 4 ms."""
     with server() as (_, client):
         claim = client.register_script(CLAIM)
@@ -229,8 +238,8 @@ def with_lua(posts: int, paced: int, burst: int) -> Row:
             return due
 
         before = used(client)
-        add(posts, time.time() + FAR, 0)
-        whole = (used(client) - before) / posts
+        add(size.posts, time.time() + FAR, 0)
+        whole = (used(client) - before) / size.posts
         spent, end = time.process_time(), time.monotonic() + 3
         while time.monotonic() < end:
             claim(keys=["due"])
@@ -238,7 +247,7 @@ def with_lua(posts: int, paced: int, burst: int) -> Row:
         busy = (time.process_time() - spent) / 3 * 100
         late: list[float] = []
         seconds = 0.0
-        for count, gap in ((paced, 1 / RATE), (burst, 0.0)):
+        for count, gap in ((size.paced, 1 / size.rate), (size.burst, 0.0)):
             due = add(count, time.time() + 1, gap)
             first = min(due.values()) / 1000
             seen: list[float] = []
@@ -251,7 +260,9 @@ def with_lua(posts: int, paced: int, burst: int) -> Row:
             seconds = time.time() - first
             late = late or seen
         memory = megabytes(os.getpid())
-    return row(late, burst, seconds, bytes_each=round(whole), worker_mb=round(memory, 1), idle_cpu_pct=round(busy, 2))
+    return row(
+        late, size.burst, seconds, bytes_each=round(whole), worker_mb=round(memory, 1), idle_cpu_pct=round(busy, 2)
+    )
 
 
 METHODS = {"handbill": ours, "celery-eta": with_celery, "bullmq": with_bullmq, "raw-lua": with_lua}
@@ -262,7 +273,8 @@ def main() -> None:
     """Measure every method that is there; print a table, or JSON alone."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=100_000, help="scheduled far ahead")
-    parser.add_argument("--paced", type=int, default=1_000, help="due at 100 a second")
+    parser.add_argument("--paced", type=int, default=1_000, help="due one after the other")
+    parser.add_argument("--rate", type=int, default=100, help="how many of these are due in a second")
     parser.add_argument("--burst", type=int, default=10_000, help="due at one instant")
     parser.add_argument("--only", action="append", choices=METHODS)
     parser.add_argument("--json", action="store_true")
@@ -276,7 +288,7 @@ def main() -> None:
     for name in given.only or METHODS:
         if name == "bullmq" and not bullmq():
             continue
-        found[name] = METHODS[name](given.posts, given.paced, given.burst)
+        found[name] = METHODS[name](Size(given.posts, given.paced, given.burst, given.rate))
         print(f"{name}: {found[name]}", file=sys.stderr)
     if given.json:
         json.dump(found, sys.stdout, indent=1)
