@@ -14,6 +14,8 @@ from worker.errors import BadSource
 from worker.model import DEFAULT_WORKSPACE, Article, Page, article_id
 
 LEAST_WORDS = 40
+LONGEST_BLOCK = 20_000  # code points; a longer one was not written by a person
+LONGEST_TEXT = 300_000  # code points, a long book chapter; what follows says nothing new for a post
 TRACKING = regex.compile(
     r"utm_.*|fbclid|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|yclid|ysclid|twclid|ttclid|igshid|igsh|li_fat_id|mc_cid|mc_eid"
     r"|mkt_tok|oly_(?:anon|enc)_id|vero_id|_hsenc|_hsmi|__hs.*|hsctatracking|_ga|_gl|_ke|s_cid|cmpid|ncid|wt_mc|at_(?:medium|campaign|.*_?name)"
@@ -84,8 +86,13 @@ def clean(draft: Draft, lang: words.Language) -> tuple[str, list[Block], list[st
     """Title, body (prose and the headings in it, in order) and tags of a draft."""
     tags = list(draft.tags)
     blocks: list[Block] = []
+    room = LONGEST_TEXT
     for block in draft.blocks:
-        text, found = _without_hashtags(BULLET.sub("", words.line(FOOTNOTE.sub("", block.text))))
+        if room <= 0:
+            break
+        room -= len(block.text)
+        line = words.line(FOOTNOTE.sub("", block.text[:LONGEST_BLOCK]))
+        text, found = _without_hashtags(BULLET.sub("", line))
         tags += found
         if text:
             blocks.append(dataclasses.replace(block, text=text))

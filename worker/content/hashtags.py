@@ -31,7 +31,7 @@ WORDY = regex.compile(r"\p{L}{2}|\p{Lo}")
 NAME = regex.compile(r"\p{Lu}\S* \p{Lu}")
 NUMBERED = regex.compile(r"\d(?!\p{Lu}$|\p{Lu}\p{Lu}?\b)")
 CASELESS = regex.compile(r"[\p{Arabic}\p{Hebrew}\p{Devanagari}\p{Bengali}\p{Tamil}\p{Telugu}]")
-CAMEL = regex.compile(r"(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})")
+CAMEL = regex.compile(r"(?<=\p{Ll}{2}|\p{N})(?=\p{Lu}\p{Ll})|(?<=\p{Ll}{2})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})")
 HAN = regex.compile(r"[\p{Han}々]{2,}")
 RUN = regex.compile(r"[\p{Katakana}ー]{3,16}|[A-Za-z][A-Za-z0-9]{1,20}|[\p{Thai}]{3,20}")
 TAG = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c .,&'’+/_-]*")
@@ -73,8 +73,8 @@ def choose(article: Article) -> list[str]:
     for word in words.words(article.text):
         forms[stem(word, lang.code)][word] += 1
     known, others = [], []
-    for tag in article.tags:
-        parts = [_as_written(p, forms, lang.code) for p in _parts(html.unescape(tag))] if TAG.fullmatch(tag) else []
+    for tag in map(html.unescape, article.tags):
+        parts = [_as_written(p, forms, lang.code) for p in _parts(tag)] if TAG.fullmatch(tag) else []
         if all(stem(p, lang.code) in forms for p in parts) or tag in article.text:
             known.append(parts)
         elif regex.fullmatch(r"[\p{L}\p{M} '’&-]+", tag) and len(article.tags) <= MACHINE:
@@ -217,9 +217,8 @@ def _unspaced(text: str, lang: words.Language, title: str, limit: int) -> list[P
     """Key phrases of a script without spaces: what is repeated between stop words, as long as it repeats whole."""
     count: Counter[str] = Counter()
     first: dict[str, int] = {}
-    stops = "".join(w for w in lang.stop if len(w) == 1)
     for match in HAN.finditer(text):
-        for piece in regex.split(f"[{regex.escape(stops)}]", match[0]) if stops else [match[0]]:
+        for piece in regex.split(f"[{lang.breaks}]", match[0]) if lang.breaks else [match[0]]:
             for size in range(2, min(8, len(piece)) + 1):
                 for i in range(len(piece) - size + 1):
                     count[piece[i : i + size]] += 1

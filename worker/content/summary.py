@@ -175,7 +175,7 @@ def whole(text: str) -> bool:
 
 
 LABEL = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N} .-]{0,14}[:：]\s")
-QUOTATION = regex.compile(r"[“„«「『\"][^”»」』\"]+[”“»」』\"][.。]?")
+QUOTATION = regex.compile(r"[“„«「『\"][^”»」』\"]+[”“»」』\"][.。]?")  # whose words they are is not said
 ADDRESS = regex.compile(r"https?://|www\.|\S@\S+\.|(?<!\S)@\w")
 SPOKEN = regex.compile(r"[”»」』\"],? ")
 ASKS = ("?", "？", "؟", "!", "！")
@@ -188,12 +188,14 @@ def stands(text: str, lang: words.Language, *, cased: bool = True) -> float:
         return 0.0
     found = [words.plain(w) for w in words.words(text)]
     size = words.count(text)
-    if size < 5 or leans(head, found, lang) or (lang.aside is not None and lang.aside.search(words.plain(text))):
+    if size < 5 or leans(head, found, lang) or QUOTATION.fullmatch(text):
+        return 0.0
+    if lang.aside is not None and lang.aside.search(words.plain(text)):
         return 0.0
     fit = 1.0
     if text.rstrip('"”»」』)').endswith(ASKS):
         fit *= 0.3
-    if LABEL.match(head) or QUOTATION.fullmatch(text):
+    if LABEL.match(head):
         fit *= 0.4
     if size < 8:
         fit *= 0.7

@@ -60,7 +60,7 @@ class Language:
     ``opener`` matches the start of a sentence that leans on the one before; ``anaphors`` are its pronouns and
     ``links`` its "also" and "however", wherever they stand near the start;
     ``aside`` is found in one that speaks of the page and not of its subject; ``particles`` are endings that do what
-    separate words do elsewhere;
+    separate words do elsewhere; ``breaks`` are the characters of an unspaced script that end a name;
     ``boilerplate`` matches the start of a line that belongs to the site and not to the article.
     """
 
@@ -71,6 +71,7 @@ class Language:
     nouns: frozenset[str]
     adverbs: tuple[str, ...]
     particles: regex.Pattern[str] | None
+    breaks: str
     anaphors: frozenset[str]
     links: frozenset[str]
     opener: regex.Pattern[str] | None
@@ -110,6 +111,7 @@ def language(tag: str) -> Language:
         verbs=words["verbs"],
         nouns=words["nouns"],
         adverbs=tuple(data.get("adverbs", "").split()),
+        breaks=data.get("breaks", ""),
         particles=regex.compile(rf"(?<=\p{{L}}{{2}})(?:{data['particles']})$") if "particles" in data else None,
         anaphors=words["anaphors"],
         links=words["links"],
@@ -126,7 +128,9 @@ def _starts(phrases: str) -> regex.Pattern[str] | None:
     if not known:
         return None
     parts = [
-        regex.escape(p) + ("" if UNSPACED.search(p) or not p[-1].isalnum() else r"(?![\p{L}\p{M}\p{N}])") for p in known
+        regex.escape(p)
+        + ("" if UNSPACED.search(p) or not regex.search(r"[\p{L}\p{M}\p{N}]$", p) else r"(?![\p{L}\p{M}\p{N}])")
+        for p in known
     ]
     return regex.compile(rf"(?:{'|'.join(parts)})")
 
@@ -252,7 +256,9 @@ def fits(tag: str, text: str) -> bool:
     if not lang.stop or UNSPACED.search(sample):
         return True
     found = [plain(w) for w in words(sample)]
-    return sum(w in lang.stop for w in found) > 0.15 * len(found)
+    latin = len(regex.findall(r"\p{Latin}", sample)) > letters / 2
+    least = 0.27 if latin and lang.code != "tr" else 0.08  # Turkish hangs its small words on the large ones
+    return sum(w in lang.stop for w in found) > least * len(found)
 
 
 def detect(text: str) -> str:

@@ -1,0 +1,378 @@
+"""What is taken for the article on a page, and what is left behind."""
+
+import dataclasses
+import json
+import os
+import textwrap
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from worker.content import write
+from worker.content.article import extract
+from worker.errors import BadSource
+from worker.intake.fetch import read_source
+from worker.model import Page
+
+ARTICLES = Path(__file__).parent / "fixtures" / "articles"
+SLUGS = sorted(p.name for p in ARTICLES.iterdir())
+UPDATE = os.environ.get("HANDBILL_UPDATE_GOLDEN")  # HANDBILL_UPDATE_GOLDEN=1 pytest tests/test_article.py writes them
+SCRAPED = Path("/work/shared/data/articles/ketamine-depression.txt")
+
+PROSE = (
+    "The bakery on Mill Lane has bought back its oldest oven from a museum in the north. "
+    "It weighs four tonnes and was built in 1911 by a family of bell founders.\n\n"
+    "Six bakers carried the stones in by hand because no crane fits into the narrow yard behind the shop. "
+    "The first loaves from the old oven are promised for Easter."
+)
+
+
+def html(body="", head="", lang="en"):
+    paragraphs = "".join(f"<p>{p}</p>" for p in PROSE.split("\n\n"))
+    return Page(
+        url="https://news.example/a?utm_source=x",
+        kind="html",
+        content=f"<!doctype html><html lang={lang!r}><head>{head}</head><body><article>{body or '<h1>Oven comes home</h1>'}{paragraphs}</article></body></html>",
+        base="https://news.example/a",
+    )
+
+
+def text(content, kind="text"):
+    return Page(url="stdin:1", kind=kind, content=content)
+
+
+def golden(slug):
+    page = read_source(str(next((ARTICLES / slug).glob("page.*"))))
+    article = extract(page)
+    return article, write(article)
+
+
+def check(path, record):
+    """Compare with the stored JSON, paths made the same on every machine; or store it."""
+    here = json.dumps(dataclasses.asdict(record), ensure_ascii=False, indent=1, default=str)
+    here = here.replace((ARTICLES.resolve().parent).as_uri(), "file:///fixtures").replace(
+        str(ARTICLES.parent), "/fixtures"
+    )
+    found = {k: v for k, v in json.loads(here).items() if k not in {"id", "workspace"}}
+    if UPDATE:
+        path.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    assert found == json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_an_article_and_what_is_written_about_it_are_as_they_were_approved(slug):
+    article, content = golden(slug)
+    check(ARTICLES / slug / "article.json", article)
+    check(ARTICLES / slug / "content.json", content)
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_sentence_stands_where_it_says_and_appears_once(slug):
+    article, content = golden(slug)
+    assert content.sentences
+    for sentence in content.sentences:
+        assert article.text[sentence.source_offset :][: len(sentence.text)] == sentence.text
+    assert len({s.text for s in content.sentences}) == len(content.sentences)
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_nothing_of_the_site_is_in_the_text(slug):
+    article, content = golden(slug)
+    everything = f"{article.text} {content.long} {content.medium} {content.short}".casefold()
+    leftovers = "newsletter|cookie|read more|lesen sie auch|à lire aussi|lea también|اقرأ أيضا|あわせて読みたい|相关阅读|devamını oku|©|photo:|foto:|[2]|[3]|[5]|#"
+    assert [w for w in leftovers.split("|") if w in everything] == []
+
+
+def test_reading_the_same_page_twice_gives_the_same_article():
+    assert golden("tide-gates") == golden("tide-gates")
+
+
+def test_a_scraped_article_keeps_its_prose_and_nothing_else():
+    article, content = golden("scraped-mess")
+    assert article.title == "Quiet Streets: Night trams emerge as an unlikely answer to sleepless cities"
+    assert article.tags == ("NightTrams", "UrbanNoise", "PublicTransport", "HealthyCities", "Sleep")
+    for lost in (
+        "Quiet Streets",
+        "trams Quiet",
+        "Introduction",
+        "In ,",
+        "#",
+        "[2]",
+        "Libraries",
+        "Allotment",
+        "Rise of",
+    ):
+        assert lost not in article.text
+        assert lost not in content.short + content.medium + content.long
+    assert content.hashtags[0] == "NightTrams"
+
+
+@pytest.mark.skipif(not SCRAPED.exists(), reason="the real scrape is not shipped")
+def test_the_real_scrape_gives_its_title_once_its_tags_first_and_no_leftovers():
+    article = extract(read_source(str(SCRAPED)))
+    content = write(article)
+    assert article.title == "Unlocking Hope: Ketamine emerges as a potential game-changer in treating severe depression"
+    assert content.hashtags[:3] == ("Ketamine", "DepressionTreatment", "MentalHealth")
+    said = " ".join([article.text, content.short, content.medium, content.long, *(s.text for s in content.sentences)])
+    for lost in ("Unlocking Hope", "In ,", "#", "[5]", "Alzheimer", "Childhood TV", "Introduction", "The Rise of"):
+        assert lost not in said
+
+
+def test_the_title_is_the_headline_without_the_name_of_the_site():
+    head = "<title>Oven comes home | The Crumb</title><meta property='og:site_name' content='The Crumb'>"
+    assert extract(html("<div></div>", head)).title == "Oven comes home"
+    assert (
+        extract(html("<div></div>", "<title>Oven comes home - The Crumb</title>" + head[36:])).title
+        == "Oven comes home"
+    )
+    assert extract(html("<h1>Salt, fire and a four-tonne oven</h1>")).title == "Salt, fire and a four-tonne oven"
+
+
+def test_the_address_is_the_canonical_one_without_tracking():
+    canonical = "<link rel=canonical href='{}'>"
+    for declared, address in (
+        ("https://News.example:443/b?id=7&utm_medium=mail&fbclid=1&gclid=2#top", "https://news.example/b?id=7"),
+        ("/b?mc_cid=1", "https://news.example/b"),
+        ("http://news.example/a", "https://news.example/a"),
+        ("https://original.example/a", "https://original.example/a"),
+        ("https://news.example/", "https://news.example/a"),
+        ("javascript:alert(1)", "https://news.example/a"),
+        ("", "https://news.example/a"),
+    ):
+        assert extract(html("<h1>Oven comes home</h1>", canonical.format(declared))).url == address, declared
+
+
+def test_two_ways_to_one_article_are_one_article():
+    page = html()
+    other = dataclasses.replace(page, url="https://news.example/a?utm_campaign=spring&gclid=3#comments")
+    assert extract(page).id == extract(other).id
+    assert extract(page, workspace="north").id.startswith("north.")
+    assert extract(page, workspace="north").id != extract(page).id
+
+
+def test_what_the_page_says_of_itself_is_read_from_json_ld_and_meta():
+    data = {
+        "@context": "https://schema.org",
+        "@graph": [
+            {"@type": "Organization", "name": "Crumb Media"},
+            {
+                "@type": ["NewsArticle"],
+                "headline": "Oven comes home",
+                "author": [{"name": "Ada Byron"}, {"name": "Kofi Mensah"}],
+                "publisher": {"name": "The Crumb"},
+                "datePublished": "2025-04-02T08:00:00+02:00",
+                "image": [{"url": "/oven.jpg"}],
+                "keywords": ["bread", "old ovens"],
+            },
+        ],
+    }
+    head = f"<script type='application/ld+json'>{json.dumps(data)}</script><script type='application/ld+json'>{{broken</script>"
+    article = extract(html(head=head))
+    assert (article.author, article.site) == ("Ada Byron, Kofi Mensah", "The Crumb")
+    assert article.published_at == datetime.fromisoformat("2025-04-02T08:00:00+02:00")
+    assert article.image == "https://news.example/oven.jpg"
+    assert article.tags == ("bread", "old ovens")
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2025-04-02", datetime(2025, 4, 2, tzinfo=UTC)),
+        ("2025-04-02T08:00:00", datetime(2025, 4, 2, 8, tzinfo=UTC)),
+        ("2025-04-02T08:00:00Z", datetime(2025, 4, 2, 8, tzinfo=UTC)),
+        ("0001-01-01T00:00:00", None),
+        ("yesterday", None),
+    ],
+)
+def test_a_date_is_an_instant_or_none(written, moment):
+    head = f"<meta property='article:published_time' content='{written}'>"
+    assert extract(html(head=head)).published_at == moment
+
+
+def test_the_lead_picture_is_the_declared_one_or_the_first_that_is_no_ornament():
+    images = "<h1>Oven comes home</h1><img src='/logo.png'><img src='data:image/gif;base64,x'><img src='/i/oven.jpg?w=9' alt='A brick oven in a yard'>"
+    article = extract(html(images))
+    assert (article.image, article.image_alt) == ("https://news.example/i/oven.jpg?w=9", "A brick oven in a yard")
+    article = extract(html(images, "<meta property='og:image' content='https://cdn.example/i/oven.jpg'>"))
+    assert (article.image, article.image_alt) == ("https://cdn.example/i/oven.jpg", "A brick oven in a yard")
+    for alt in ("IMG_2041.jpg", "Oven comes home", "oven"):
+        assert extract(html(images.replace("A brick oven in a yard", alt))).image_alt == ""
+
+
+def test_a_picture_of_a_local_page_is_beside_it_or_on_its_site(tmp_path):
+    path = tmp_path / "a.html"
+    for src, image in (
+        ("i/oven.jpg", str(tmp_path / "i/oven.jpg")),
+        ("/etc/passwd.jpg", ""),
+        ("file:///etc/passwd.jpg", ""),
+        ("//cdn.example/o.jpg", "https://cdn.example/o.jpg"),
+    ):
+        path.write_text(html(f"<h1>Oven comes home</h1><img src='{src}' alt='A brick oven'>").content)
+        article = extract(read_source(str(path)))
+        assert article.image == image
+        assert article.url == path.as_uri()
+    head = "<link rel=canonical href='https://news.example/b/'>"
+    path.write_text(html("<h1>Oven comes home</h1><img src='/o.jpg'>", head).content)
+    article = extract(read_source(str(path)))
+    assert (article.url, article.image) == ("https://news.example/b/", "https://news.example/o.jpg")
+
+
+@pytest.mark.parametrize(
+    ("body", "lang", "found"),
+    [
+        (PROSE, "en-GB", "en"),
+        (PROSE, "", "en"),
+        (PROSE, "ar", "en"),
+        (PROSE, "de", "en"),
+        ("Der alte Ofen steht wieder in der Backstube an der Mühle. " * 8, "en", "de"),
+        ("Пекарня на Мельничной улице выкупила свою самую старую печь у музея. " * 8, "en", "ru"),
+    ],
+)
+def test_the_language_is_the_declared_one_if_the_text_can_be_in_it(body, lang, found):
+    page = text(body)
+    if lang:
+        page = Page(
+            url="https://a.example/x",
+            kind="html",
+            content=f"<html lang='{lang}'><body><article><h1>1911</h1><p>{body}</p></article></body></html>",
+        )
+    assert extract(page).language == found
+
+
+def test_markdown_is_read_without_its_marks():
+    article = extract(
+        text(
+            f"# Oven *comes* home\n\n![A brick oven](oven.jpg)\n\n{PROSE}\n\n## Later\n\nSee [the **archive**](https://a.example/x_y_z) for `more` of the story, says the baker.\n\n"
+            "| a | b |\n|---|---|\n\n```\ncode = 1\n```\n\n- first of all, flour\n- then water\n\nEnough was said about bread. #bread #OldOvens",
+            "markdown",
+        )
+    )
+    assert article.title == "Oven comes home"
+    assert article.headings == ("Later",)
+    assert article.tags == ("bread", "OldOvens")
+    assert "See the archive for more of the story, says the baker." in article.text
+    assert article.text.endswith("first of all, flour\n\nthen water\n\nEnough was said about bread.")
+    for mark in ("#", "*", "`", "](", "code", "|"):
+        assert mark not in article.text
+
+
+def test_plain_text_broken_into_lines_is_joined_and_long_lines_are_paragraphs():
+    wrapped = "\n\n".join(textwrap.fill(p, 60) for p in PROSE.split("\n\n"))
+    assert extract(text(f"Oven comes home\n\n{wrapped}")).text == PROSE
+    article = extract(text(f"Oven comes home\n{PROSE}"))
+    assert (article.title, article.text) == ("Oven comes home", PROSE)
+
+
+def test_text_without_a_title_is_named_by_its_first_sentence():
+    title = extract(text(PROSE)).title
+    assert title == "The bakery on Mill Lane has bought back its oldest oven from a museum in the north"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "By Ada Byron",
+        "By Ada Byron and Kofi Mensah, food editors",
+        "Read more: Ten ovens worth a journey",
+        "Related: Ten ovens worth a journey",
+        "Subscribe to our newsletter for a loaf a week.",
+        "Sign up for our newsletter.",
+        "Photo: Kofi Mensah",
+        "© 2025 The Crumb",
+        "Share this article",
+        "5 min read",
+        "12 comments",
+        "April 2, 2025",
+        "Advertisement",
+        "We use cookies to improve your visit.",
+        "https://news.example/other",
+        "press@news.example",
+        "Oven comes home",
+        "oven Oven comes home",
+        "#bread #ovens[5]",
+    ],
+)
+def test_a_line_of_the_site_is_left_out_wherever_it_stands(line):
+    first, second = PROSE.split("\n\n")
+    article = extract(text(f"Oven comes home\n\n{line}\n\n{first}\n\n{line}\n\n{second}\n\n{line}"))
+    assert article.text == PROSE
+    assert article.headings == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Home ovens cannot reach the heat that this one holds for a day.",
+        "Related crafts died out in the same years, and few people noticed.",
+        "By noon the yard was full of neighbours with cameras.",
+        "The © sign on the oven door is older than the law behind it, says the baker.",
+        "In 2019, the museum had offered the oven to three other towns.",
+    ],
+)
+def test_a_sentence_that_only_begins_like_one_of_the_site_stays(line):
+    assert line in extract(text(f"Oven comes home\n\n{PROSE}\n\n{line}\n\n{PROSE[:84]} Twice.")).text
+
+
+def test_footnotes_broken_sentences_and_datelines_go_and_the_rest_of_the_paragraph_stays():
+    article = extract(
+        text(
+            "Oven comes home\n\nMILL LANE — The oven is back.[12] In , it was sold. It cost one pound¹ and a promise [note 3] that was kept.\n\n"
+            + PROSE
+        )
+    )
+    assert article.text.startswith("The oven is back. It cost one pound and a promise that was kept.")
+
+
+def test_headings_and_other_posts_titles_are_told_apart():
+    article = extract(
+        text(
+            f"Oven comes home\n\nA long way\n\n{PROSE}\n\nTen ovens worth a journey\n\nWhy salt is sold in bags\n\nThe end of rye"
+        )
+    )
+    assert article.headings == ("A long way",)
+    assert article.text == PROSE
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        text("Too short to be an article."),
+        text("\n\n".join(f"Headline number {n} about something else" for n in range(40))),
+        Page(
+            url="https://a.example/",
+            kind="html",
+            content="<html><body><form>Log in <input type=password></form></body></html>",
+        ),
+        Page(
+            url="https://a.example/",
+            kind="html",
+            content="<html><body><ul>"
+            + "".join(f"<li><a href='/{n}'>Story number {n} of the day</a></li>" for n in range(60))
+            + "</ul></body></html>",
+        ),
+        Page(url="https://a.example/", kind="html", content="<<<>>>"),
+        Page(url="https://a.example/", kind="html", content="<script>window.app()</script><div id=root></div>"),
+        text("# \n\n![](a.png)", "markdown"),
+    ],
+)
+def test_what_is_no_article_is_refused_in_one_line(page):
+    with pytest.raises(BadSource, match="is no article") as caught:
+        extract(page)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_hostile_page_is_read_in_reasonable_time_and_without_an_accident():
+    for content in (
+        "<div>" * 5000 + PROSE,
+        "<p>" + "a " * 200_000 + "</p>",
+        "<p>" + "(((" * 20_000 + "</p>",
+        "<p>" + "# [1] " * 20_000,
+    ):
+        page = Page(
+            url="https://a.example/", kind="html", content=f"<html><body><article>{content}</article></body></html>"
+        )
+        try:
+            write(extract(page))
+        except BadSource:
+            continue

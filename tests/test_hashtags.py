@@ -1,0 +1,115 @@
+"""Which hashtags an article gets, in which order, and what none of them may be."""
+
+import json
+from pathlib import Path
+
+import pytest
+import regex
+
+from worker.content import hashtags, words
+from worker.model import Article
+
+ARTICLES = Path(__file__).parent / "fixtures" / "articles"
+
+TEXT = (
+    "Night trams are quiet. Night trams in Velden run on rubber, and the city of Velden measured the noise. "
+    "NASA engineers advised the city. The noise of night trams fell by nine decibels after NASA had helped. "
+    "Mental health improves with sleep, say doctors, and mental health is what the city of Velden wants."
+)
+
+
+def tags(text=TEXT, title="Night trams make Velden quiet", language="en", **fields):
+    return hashtags.choose(
+        Article(id="a", url="https://a.example", title=title, text=text, language=language, **fields)
+    )
+
+
+def test_the_authors_tags_come_first_in_their_order():
+    assert tags(tags=("MentalHealth", "Velden", "night trams"))[:3] == ["MentalHealth", "Velden", "NightTrams"]
+
+
+def test_the_authors_tags_that_the_text_never_says_come_after_what_it_does():
+    found = tags(tags=("Urban Planning", "Velden"))
+    assert found[0] == "Velden"
+    assert 0 < found.index("UrbanPlanning") <= 5
+
+
+def test_without_tags_the_title_and_what_is_said_often_decide():
+    found = tags()
+    assert found[0] == "NightTrams"
+    assert {"Velden", "MentalHealth"} <= set(found[:4])
+
+
+def test_a_tag_is_written_as_the_text_writes_it():
+    assert tags(tags=("nasa",))[0] == "NASA"
+    assert tags(tags=("new york",), text=TEXT + " New York wants them too.")[0] == "NewYork"
+
+
+@pytest.mark.parametrize(
+    ("written", "tag"),
+    [
+        ("COVID-19", "COVID19"),
+        ("AT&T", "ATT"),
+        ("U.S. Navy", "USNavy"),
+        ("machine-learning", "MachineLearning"),
+        ("treatment_resistant", "TreatmentResistant"),
+        ("iPhone", "iPhone"),
+        ("crème brûlée", "CrèmeBrûlée"),
+        ("künstliche Intelligenz", "KünstlicheIntelligenz"),
+        ("3D printing", "3DPrinting"),
+        ("DepressionTreatment", "DepressionTreatment"),
+        ("science &amp; fiction", "ScienceFiction"),
+    ],
+)
+def test_words_become_one_word_with_capitals(written, tag):
+    assert tags(tags=(written,), text=f"{TEXT} {written.replace('&amp;', '&')}".replace("#", ""))[0] == tag
+
+
+def test_other_scripts_keep_their_letters_and_the_turkish_i_its_dot():
+    assert (
+        tags("الذكاء الاصطناعي مفيد. الذكاء الاصطناعي جديد.", "", "ar", tags=("الذكاء الاصطناعي",))[0]
+        == "الذكاء_الاصطناعي"
+    )
+    assert tags("人工知能の研究。人工知能の未来。", "人工知能", "ja")[0] == "人工知能"
+    assert tags("人工智能改变世界。人工智能很快。", "人工智能", "zh")[0] == "人工智能"
+    assert tags("istanbul vapuru güzel. istanbul vapuru büyük.", "istanbul", "tr", tags=("istanbul vapuru",))[0] == "İstanbulVapuru"
+    assert tags("인공지능은 빠르다. 인공지능의 미래.", "인공지능", "ko")[0] == "인공지능"
+    assert tags("प्रदूषण बढ़ रहा है। वायु प्रदूषण और वायु प्रदूषण।", "वायु प्रदूषण", "hi")[0] == "वायु_प्रदूषण"
+
+
+def test_no_two_tags_say_the_same():
+    found = tags(tags=("night trams", "Night Tram", "NightTrams", "night-tram", "trams", "Velden", "velden"))
+    assert found[:2] == ["NightTrams", "Velden"]
+    assert not {"NightTram", "Trams", "Tram", "velden"} & set(found)
+
+
+@pytest.mark.parametrize(
+    "junk", ["2024", "The", "#", "!!!", "News", "Uncategorized", "post-id:1913", "/article", "&quot", "a", "x" * 40]
+)
+def test_what_is_no_hashtag_is_left_out(junk):
+    assert junk.strip("#") not in tags(tags=(junk,), text=f"{TEXT} {junk} 2024 The News")
+
+
+def test_addresses_and_their_parts_are_no_hashtags():
+    found = tags(text=TEXT + " http://amzn.example/x http://amzn.example/y http://amzn.example/z")
+    assert not {"Http", "Amzn", "AmznExample"} & set(found)
+
+
+@pytest.mark.parametrize("path", sorted(ARTICLES.glob("*/article.json")), ids=lambda p: p.parent.name)
+def test_every_tag_of_every_article_is_valid(path):
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    fields |= {"tags": tuple(fields["tags"]), "headings": tuple(fields["headings"]), "published_at": None}
+    found = hashtags.choose(Article(id="a", **fields))
+    lang = words.language(fields["language"])
+    assert 3 <= len(found) <= 15
+    for tag in found:
+        assert regex.fullmatch(r"[\p{L}\p{M}\p{N}_]*\p{L}[\p{L}\p{M}\p{N}_]*", tag), tag
+        assert len(tag) <= 30
+        assert words.plain(tag) not in lang.stop | lang.weak
+
+
+def test_key_phrases_of_a_short_text_are_longer_than_those_of_a_long_one():
+    lang = words.language("en")
+    short = "Adaptive noise control for night trams uses damped steel rails."
+    assert hashtags.keyphrases(short, lang)[0].text.count(" ") >= 1
+    assert hashtags.keyphrases(TEXT * 4, lang)[0].text in {"Night trams", "night trams", "Velden", "noise", "city"}
