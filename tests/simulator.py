@@ -42,6 +42,7 @@ SURE = ("fine", "limited", "unauthorized")
 """Fates that leave no doubt whether the message is there."""
 
 SETTLE = 2.0
+RETRY_AFTER = 20
 CALM_ROUNDS = 400
 CRITICAL = ("after keep", "after intent", "before send", "answering", "after send", "before finish")
 """Where a worker that stops does the most harm; trouble comes there more often than elsewhere."""
@@ -158,7 +159,7 @@ class Wire(httpx.BaseTransport):
         simulation.seam("answering")
         if self.http.left() <= 0:
             raise httpx.ReadTimeout("the answer came too late")
-        header = {"Retry-After": "20"} if status == 429 else {}
+        header = {"Retry-After": str(RETRY_AFTER)} if status == 429 else {}
         return httpx.Response(status, headers=header, stream=httpx.ByteStream(content))
 
     def commit(self, commit):
@@ -212,6 +213,7 @@ class Planned:
     cancelled: bool = False
     doubtful: bool = False
     disturbed: bool = False
+    not_before: int = 0
 
 
 class Simulation:
@@ -297,6 +299,9 @@ class Simulation:
         account = f"account:main.{plan.kind.lower()}"
         self.must(not self.stopped & {"all", account}, f"{name} was begun after a stop that was acknowledged")
         self.must(not (plan.doubtful and plan.kind == "C"), f"{name} of class C was sent again unasked")
+        self.must(self.clock.ms >= plan.not_before, f"{name} was sent again before the platform allowed it")
+        if commit.fate == "limited":
+            plan.not_before = self.clock.ms + RETRY_AFTER * 1000
         plan.doubtful = plan.doubtful or commit.fate not in SURE
 
     def later(self, seconds, commit):
@@ -491,12 +496,12 @@ class Simulation:
 
     def go_on(self, name):
         for scope in self.deliveries.paused():
-            self.stopped.discard(scope)
-            decisions.go_on(self.deliveries, scope)
+            if scope.startswith(("all", "account:")):
+                self.stopped.discard(scope)
+                decisions.go_on(self.deliveries, scope)
 
     def reconnect(self, name):
-        self.deliveries.resume(f"account:main.{self.plans[name].kind.lower()}")
-        self.stopped.discard(f"account:main.{self.plans[name].kind.lower()}")
+        self.deliveries.resume(f"connect:main.{self.plans[name].kind.lower()}")
 
     # From beginning to end
 
@@ -525,8 +530,9 @@ class Simulation:
                 if self.actors:
                     self.resume(self.dice.choice(self.actors))
             for scope in self.deliveries.paused():
-                self.stopped.discard(scope)
-                self.deliveries.resume(scope)
+                if not scope.startswith("limit:"):  # those end by themselves
+                    self.stopped.discard(scope)
+                    self.deliveries.resume(scope)
             instants = self.instants()
             if not instants:
                 return
