@@ -24,6 +24,8 @@ from worker.content.readers import READERS
 from worker.errors import BadSource
 from worker.model import Page
 
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "text" / "extraction"
+
 Extract = Callable[[str, str], str]
 """A method: HTML and address in, the article's text out ("" if it finds none)."""
 
@@ -31,7 +33,7 @@ Extract = Callable[[str, str], str]
 def main() -> None:
     """Measure every extractor on the pages under DIR and print a table, or JSON alone."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parent / "data" / "text" / "extraction")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     folder = options.data if (options.data / "truth.json").is_file() else options.data / "extraction"

@@ -24,6 +24,7 @@ from worker.model import Article
 Choose = Callable[[str, str, int], Sequence[str]]
 """A method: text, language and number in; that many sentences or phrases out, best first or in order."""
 
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "text"
 SENTENCES = {"cnndm": 3, "xsum": 1, "bbc": 6}  # as many as the references have
 NAMES = {
     "en": "english", "fr": "french", "pt": "portuguese", "de": "german", "es": "spanish", "it": "italian",
@@ -34,7 +35,7 @@ NAMES = {
 def main() -> None:
     """Measure every set under DIR and print a table, or JSON alone."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parent / "data" / "text")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     found = {

@@ -18,7 +18,8 @@ from worker.model import Page
 ARTICLES = Path(__file__).parent / "fixtures" / "articles"
 SLUGS = sorted(p.name for p in ARTICLES.iterdir())
 UPDATE = os.environ.get("HANDBILL_UPDATE_GOLDEN")  # HANDBILL_UPDATE_GOLDEN=1 pytest tests/test_article.py writes them
-SCRAPED = Path("/work/shared/data/articles/ketamine-depression.txt")
+SHARED = Path(os.environ.get("HANDBILL_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+SCRAPED = SHARED / "data" / "articles" / "ketamine-depression.txt"
 
 PROSE = (
     "The bakery on Mill Lane has bought back its oldest oven from a museum in the north. "
