@@ -63,6 +63,7 @@ def test_the_demo_posts_to_six_platforms_once_however_often_it_runs(environment,
     first = demo(environment)
     assert first.returncode == 0, first.stdout + first.stderr
     assert first.stdout.count("published") == 6
+    assert first.stdout.count("An iron arch bridge") == 6, "the sample's own photo is on every card"
     assert "Gallery: file://" in first.stdout
     made = posts(tmp_path / "data")
     assert sorted(p for p, _ in made) == ["bluesky", "linkedin", "mastodon", "outbox", "telegram", "x"]

@@ -36,6 +36,7 @@ ARTICLE = Article(
     image=str(LEAD),
     image_alt="A bridge",
     tags=("Town", "Bridges"),
+    folder="/",
 )
 LIMITS = Limits(text=300, media_bytes=400_000, media_types=("image/jpeg", "image/png"))
 
@@ -161,9 +162,21 @@ def test_a_broken_photo_is_said_and_the_card_drawn_without_it(studio, tmp_path):
 
 @pytest.mark.parametrize("image", ["file://{}", "FILE://{}", "//{}", "{}", "file:{}"])
 def test_an_article_of_the_web_shows_no_file_of_this_machine(studio, image):
-    article = dataclasses.replace(ARTICLE, url="https://example.org/bridge", image=image.format(LEAD))
+    article = dataclasses.replace(ARTICLE, url="https://example.org/bridge", folder="", image=image.format(LEAD))
     assert "A bridge" not in studio.media(article, CONTENT, LIMITS).alt
-    assert studio.said == ["The article's picture was not used: it is no web address."]
+    assert studio.said == [
+        "The article's picture was not used: it is no web address and does not lie beside the article."
+    ]
+
+
+def test_a_local_article_shows_no_picture_from_elsewhere(studio, tmp_path):
+    article = dataclasses.replace(ARTICLE, folder=str(tmp_path))
+    assert "A bridge" not in studio.media(article, CONTENT, LIMITS).alt
+
+
+def test_a_local_article_of_a_site_shows_the_picture_beside_it(studio):
+    article = dataclasses.replace(ARTICLE, url="https://example.org/bridge", folder=str(LEAD.parent))
+    assert "A bridge" in studio.media(article, CONTENT, LIMITS).alt
 
 
 def test_an_article_that_is_a_file_shows_only_files_and_never_waits_for_one(studio, tmp_path):

@@ -67,7 +67,8 @@ class Article:
     """A published article as a reader sees it: ``text`` is the body alone, paragraphs separated by blank lines.
 
     ``headings`` and ``tags`` (the author's own, without ``#``) are hints and not part of ``text``;
-    ``image`` is the lead picture's address or path, ``image_alt`` its alt text.
+    ``image`` is the lead picture's address or path, ``image_alt`` its alt text; ``folder`` is where a local article's
+    pictures may lie, empty for one of the web, which may show no file of this machine.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Article:
     tags: tuple[str, ...] = ()
     headings: tuple[str, ...] = ()
     workspace: str = DEFAULT_WORKSPACE
+    folder: str = ""
 
     @property
     def linkable(self) -> bool:

@@ -79,6 +79,7 @@ def extract(page: Page, *, workspace: str = DEFAULT_WORKSPACE) -> Article:
         tags=tuple(tags),
         headings=tuple(b.text.rstrip(":：") for b in body if b.kind == "head"),
         workspace=workspace,
+        folder="" if page.base.startswith(("http://", "https://")) else page.base,
     )
 
 
@@ -217,13 +218,10 @@ def _unique_tags(tags: Iterable[str]) -> list[str]:
 
 def _first_title(blocks: list[Block]) -> str:
     """The title of a source that names none: its first line if that is no sentence, else the start of the first."""
-    first = next((b for b in blocks if b.kind in {"head", "p", "item"}), None)
-    if first is None:
-        return ""
-    if not _is_prose(first.text) or len(first.text) <= 120:
-        return first.text[:300]
-    start, end = next(words.sentences(first.text, ""))
-    text = first.text[start:end]
+    first = next((b.text for b in blocks if words.count(b.text)), "")
+    if not _is_prose(first) or len(first) <= 120:
+        return first[:300]
+    text = next(t for t in (first[a:b] for a, b in words.sentences(first, "")) if words.count(t))
     return text.rstrip(".。") if len(text) <= 100 else text[:100].rsplit(" ", 1)[0].rstrip(",;:") + "…"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -167,12 +168,12 @@ def _described(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
 
 def _picture(tree: Any, declared: str) -> tuple[str, str]:
     """The lead picture and its alt text: the declared one, else the first of the article that is no ornament."""
-    name = urlsplit(declared).path.rpartition("/")[2]
+    name = _file_name(declared)
     first: tuple[str, str] | None = None
     for node in tree.iter("img"):
         src = (node.get("src") or node.get("data-src") or "").strip()
         alt = (node.get("alt") or "").strip()
-        if declared and name and src and urlsplit(src).path.rpartition("/")[2] == name and alt:
+        if declared and name and src and _file_name(src) == name and alt:
             return declared, alt
         small = any((node.get(k) or "").isdigit() and int(node.get(k)) < 200 for k in ("width", "height"))
         inside = any(a.tag in {"article", "main", "figure"} for a in node.iterancestors())
@@ -182,10 +183,20 @@ def _picture(tree: Any, declared: str) -> tuple[str, str]:
     return (declared, "") if declared else (first or ("", ""))
 
 
+def _file_name(address: str) -> str:
+    return regex.split(r"[?#]", address)[0].rpartition("/")[2]
+
+
 def _absolute(address: str, page: Page, canonical: str = "") -> str:
-    """An address as seen from the page; from a local file one of its canonical site, or a path beside the file."""
+    """An address as seen from the page.
+
+    A local file's pictures lie beside it, where a browser would look; whatever starts with ``/`` is on its site.
+    """
     address = address.strip()
     base = page.base or page.url
+    beside = regex.match(r"(?![a-z][a-z0-9+.-]*:|/|$)", address, regex.I)
+    if beside and page.base and not page.base.startswith(("http://", "https://")):
+        return str(Path(page.base) / address.split("?")[0])
     for known in (canonical, base):
         if known.startswith(("http://", "https://")) and address:
             found = urljoin(known, address) if regex.match(r"https?:|[^:]*$|[^:]*[/?#]", address, regex.I) else ""
@@ -193,9 +204,7 @@ def _absolute(address: str, page: Page, canonical: str = "") -> str:
             return found if found.startswith(("http://", "https://")) else ""
     if regex.match(r"(?:https?:)?//", address, regex.I):
         return "https:" + address if address.startswith("//") else address
-    if not address or address.startswith("/") or regex.match(r"[a-z][a-z0-9+.-]*:", address, regex.I):
-        return ""
-    return str(Path(base) / address.split("?")[0]) if base else ""
+    return ""
 
 
 def _host(page: Page) -> str:

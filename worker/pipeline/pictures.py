@@ -155,10 +155,10 @@ class Pictures:
             return fetch_bytes(
                 address, seconds=self._settings.request_seconds, allow_hosts=self._settings.allowed, max_bytes=most
             )
-        # Only an article that is itself a file of this machine may show another one.
-        if not article.url.startswith("file:"):
-            raise BadSource("it is no web address")
-        return _read_regular(Path(unquote(urlsplit(address).path) if address.startswith("file:") else address), most)
+        path = Path(unquote(urlsplit(address).path) if address.startswith("file:") else address).resolve()
+        if not article.folder or not path.is_relative_to(Path(article.folder).resolve()):
+            raise BadSource("it is no web address and does not lie beside the article")
+        return _read_regular(path, most)
 
 
 def brand_folder(settings: Settings) -> Path:
