@@ -29,26 +29,33 @@ def healthz() -> dict[str, str]:
 @router.get(
     "/readyz",
     summary="Posts can go out",
-    description="200 if Redis answers, a worker consumes and nothing is overdue by a minute; else 503 saying why.",
+    description="200 if Redis answers, posts are taken up and none is overdue by a minute; else 503 saying why.",
 )
 def readyz(parts: Parts) -> Response:
     """Whether a post that is due now would be sent."""
+    workers: list[str] = []
     found: dict[str, Any] = {"ready": False, "redis": False, "workers": 0, "overdue_seconds": 0.0, "why": ""}
     try:
         parts.store.ping()
         found["redis"] = True
-        found["workers"] = len(parts.records.alive())
+        workers = parts.records.alive()
+        found["workers"] = len(workers)
         found["overdue_seconds"] = round(parts.deliveries.overdue_seconds(), 1)
     except Exception as error:
         line = str(error) if isinstance(error, StoreDown) else lost(error)
         if not line:
             raise
         return JSONResponse(found | {"redis": False, "why": line}, 503)
-    if not found["workers"]:
-        found["why"] = "No worker consumes. Start one with: handbill up, or handbill worker."
+    publishing = any(name.startswith("publish") for name in workers)
+    reading = any(name.startswith("content") for name in workers)
+    if not publishing:
+        which = "No publish worker consumes" if workers else "No worker consumes"
+        found["why"] = f"{which}. Start one with: handbill up, or handbill worker."
     elif found["overdue_seconds"] >= LATE:
         found["why"] = "What is due is not taken up. Look at the workers' log, or run: handbill doctor."
     found["ready"] = not found["why"]
+    if found["ready"] and not reading:  # what is planned goes out all the same
+        found["why"] = "No content worker consumes: new articles wait. Start one with: handbill up, or handbill worker."
     return JSONResponse(found, 200 if found["ready"] else 503)
 
 

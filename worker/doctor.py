@@ -80,8 +80,12 @@ def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
     overlooked = parts.store.check(trial=True)
     yield Finding("redis", not overlooked, overlooked[0] if overlooked else f"{parts.store.where} may hold the truth")
     workers = parts.records.alive()
-    do = "" if workers else "Run: handbill up (or handbill worker)"
-    yield Finding("workers", bool(workers), f"{len(workers)} consume" if workers else "nothing consumes", do)
+    lacking = [queue for queue in ("publish", "content") if not any(name.startswith(queue) for name in workers)]
+    do = "Run: handbill up (or handbill worker)" if lacking else ""
+    said = f"{len(workers)} consume" if workers else "nothing consumes"
+    if workers and lacking:
+        said += f", no {lacking[0]} worker among them"
+    yield Finding("workers", not lacking, said, do)
     late = parts.deliveries.overdue_seconds()
     do = "" if late < LATE_SECONDS else "See: handbill deliveries --status scheduled"
     yield Finding(
