@@ -377,3 +377,12 @@ def test_a_hostile_page_is_read_in_reasonable_time_and_without_an_accident():
             write(extract(page))
         except BadSource:
             continue
+
+
+def test_a_page_of_nothing_but_nesting_is_refused_without_a_line_in_the_log(capfd):
+    page = Page(
+        url="https://example.org/deep/page", kind="html", content="<div>" * 300_000, base="https://example.org/"
+    )
+    with pytest.raises(BadSource, match=r"^https://example\.org/deep/page is no article: "):
+        extract(page)
+    assert capfd.readouterr() == ("", "")

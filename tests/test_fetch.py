@@ -6,6 +6,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
 
 from worker.errors import BadSource
@@ -110,6 +111,20 @@ def test_text_is_decoded_whatever_the_server_says_of_it(server, body, kind):
     server.page("/a", body, kind)
     assert "Straße" in server.read("/a").content
     assert "über Bären" in server.read("/a").content
+
+
+def test_a_latin_page_that_says_it_is_utf_8_keeps_its_accents(server):
+    body = "<html><body><p>La bibliothèque est fermée.</p></body></html>".encode("latin-1")
+    server.page("/a", body, "text/html; charset=utf-8")
+    assert "La bibliothèque est fermée." in server.read("/a").content
+
+
+def test_a_reason_ends_in_one_full_stop(server, monkeypatch):
+    def refuse(_):
+        raise httpx.ConnectError("Connection refused.")
+
+    monkeypatch.setattr(fetch, "guarded_transport", lambda *_, **__: httpx.MockTransport(refuse))
+    assert refused(server.url("/a")).endswith("cannot be read: Connection refused. Check the URL")
 
 
 def test_japanese_in_shift_jis_is_read_by_its_declaration(server):

@@ -275,4 +275,4 @@ def _canonical(declared: str, address: str) -> str:
 
 
 def _name(url: str) -> str:
-    return "the text on standard input" if url.startswith("stdin:") else url.rpartition("/")[2] or url
+    return "the text on standard input" if url.startswith("stdin:") else url

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,9 @@ from lxml import etree
 from worker.content import words
 from worker.errors import BadSource
 from worker.model import Page
+
+# It reports what it cannot read as an error of its own; people get our one line instead.
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL + 1)
 
 ARTICLE_TYPES = regex.compile(r"Article|BlogPosting|Report|Review|Recipe|HowTo|LiveBlog|OpinionNewsArticle|WebPage")
 NO_PICTURE = regex.compile(

@@ -159,7 +159,7 @@ def _get(
         except httpx.TimeoutException:
             raise BadSource(f"{_short(url)} cannot be read", why="the site took too long", do="Try again") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            why = str(error) or type(error).__name__
+            why = (str(error) or type(error).__name__).rstrip(".")
             raise BadSource(f"{_short(url)} cannot be read", why=why, do="Check the URL") from None
     raise BadSource(
         f"{_short(url)} cannot be read", why=f"it redirects more than {REDIRECTS} times", do="Check the URL"
@@ -262,7 +262,9 @@ def _decode(name: str, body: bytes, charset: str) -> str:
     meta = META_CHARSET.search(body[:4096])
     declared = [_codec(c) for c in (charset, meta[1].decode("ascii") if meta else "") if c]
     stateful = [c for c in declared if c.startswith(STATEFUL)]
-    for encoding in [*stateful, "utf-8", *declared]:
+    # What says it is UTF-8 and is not is mostly text of western Europe; a guess from few bytes is mostly wrong.
+    fallback = ["cp1252"] if "utf-8" in declared else []
+    for encoding in [*stateful, "utf-8", *declared, *fallback]:
         if encoding:
             with suppress(UnicodeError):
                 return _lines(body.decode(encoding))
