@@ -17,13 +17,14 @@ from publishers.core.http import Http
 from publishers.core.limits import Limits
 from publishers.core.post import Commit, Post, Receipt
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher
-from worker import decisions
+from worker import decisions, lifecycle
 from worker.embedded import Embedded
 from worker.errors import Refused
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
 from worker.pipeline.publish import Engine
 from worker.settings import Settings
 from worker.store import Deliveries, Records, keys, open_store
+from worker.store.deliveries import Turn
 from worker.store.secrets import Vault
 
 KEY = "7Hn2y1Zq3mZ3p6Yp0bq2kqXx0W1m8dKQ3o0v8m0m0mE="
@@ -409,6 +410,40 @@ def test_who_has_lost_the_lease_may_neither_commit_nor_finish(house):
     assert house.deliveries.intend(new, new.delivery.steps, seconds=0) == "ok"
 
 
+def test_a_post_whose_worker_is_lost_every_time_fails_at_the_limit(house):
+    delivery = house.plan()
+    for _ in range(3):
+        late = house.deliveries.begin(delivery, lease=0.01, stale=3600)
+        time.sleep(0.02)
+        house.engine.tick(0)
+    found = house.deliveries.get(delivery)
+
+    assert (found.status, found.attempts) == (Status.FAILED, 3)
+    assert found.reason == "the worker was lost before it sent anything"
+    assert house.deliveries.next_look(delivery) is None
+    assert "too often" in house.deliveries.history(delivery)[-1].note
+    assert not house.deliveries.finish(late, Status.SCHEDULED, note="too late", wait=0)
+    decisions.retry(house.deliveries, delivery)
+    assert house.engine.publish(delivery) == Status.PUBLISHED
+
+
+def test_a_doubt_whose_worker_is_lost_at_every_look_is_parked_at_the_limit(house):
+    house.world.script = ["lost before"]
+    delivery = house.plan()
+    assert house.engine.publish(delivery) == Status.UNCONFIRMED
+    looks = 0
+    while house.status(delivery) is Status.UNCONFIRMED:
+        house.soon(delivery)
+        assert isinstance(house.deliveries.begin(delivery, lease=0.01, stale=3600), Turn)
+        time.sleep(0.02)
+        house.engine.tick(0)
+        looks += 1
+
+    assert looks == house.settings.attempts + lifecycle.REPEATS_MORE - 1
+    assert house.status(delivery) is Status.PARKED
+    assert house.deliveries.next_look(delivery) is None
+
+
 def test_a_lease_too_short_for_the_commit_is_no_lease(house):
     delivery = house.plan()
     turn = house.deliveries.begin(delivery, lease=1, stale=3600)
@@ -486,7 +521,7 @@ def test_at_most_64_wake_ups_wait_however_many_posts_are_due(house):
 
 def test_a_wake_up_that_got_lost_is_sent_again(house):
     delivery = house.plan()
-    house.deliveries.claim(most=64, settle=1, wake=0.01)
+    house.deliveries.claim(most=64, settle=1, wake=0.01, attempts=3)
     time.sleep(0.02)
 
     assert house.engine.tick() == 1

@@ -28,6 +28,7 @@ from worker.store.deliveries import Turn
 
 S = Status
 LEASE, SETTLE, WAKE = 20.0, 5.0, 10.0
+ATTEMPTS = 2
 ENDS = (S.PUBLISHED, S.FAILED, S.SCHEDULED, S.UNCONFIRMED, S.PARKED)
 
 
@@ -42,6 +43,7 @@ class Model:
     waking: int | None = None
     lease: int | None = None
     fence: int = 0
+    attempts: int = 0
     uncertain: bool = False
     granted: int = 0
     """Fence of the last intent that was granted and not yet settled; 0 = none."""
@@ -89,8 +91,15 @@ class Machine(RuleBasedStateMachine):
         now = self.clock.ms
         for model in self.models.values():
             if model.lease is not None and model.lease <= now:
-                if model.status is S.PREPARING:
+                model.attempts += 1
+                if model.status is S.PREPARING and model.attempts >= ATTEMPTS:
+                    model.fence += 1
+                    model.move(S.FAILED, None)
+                elif model.status is S.PREPARING:
                     model.move(S.SCHEDULED, now)
+                elif model.status is S.UNCONFIRMED and model.attempts >= ATTEMPTS + lifecycle.REPEATS_MORE:
+                    model.fence += 1
+                    model.move(S.PARKED, None)
                 elif model.status is S.PUBLISHING:
                     model.uncertain = True
                     model.move(S.UNCONFIRMED, now + int(SETTLE * 1000))
@@ -99,7 +108,7 @@ class Machine(RuleBasedStateMachine):
             if model.waking is not None and model.waking <= now:
                 model.look, model.waking = now, None
         ready = {name for name, model in self.models.items() if model.look is not None and model.look <= now}
-        woken = self.deliveries.claim(most=most, settle=SETTLE, wake=WAKE)
+        woken = self.deliveries.claim(most=most, settle=SETTLE, wake=WAKE, attempts=ATTEMPTS)
         assert set(woken) <= ready
         assert len(woken) <= (most + keys.SHARDS if most else 0)
         assert most < 64 or set(woken) == ready

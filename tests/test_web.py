@@ -1057,7 +1057,7 @@ def test_late_counts_what_should_be_out_wherever_it_waits(desk):
     turn = store.begin(late[0], lease=60, stale=1e9)
     retried = store.begin(late[1], lease=60, stale=1e9)
     store.finish(retried, Status.SCHEDULED, note="again", wait=1800)
-    store.claim(most=64, settle=45, wake=20)
+    store.claim(most=64, settle=45, wake=20, attempts=8)
     assert store.late(60) == 4
     step = dataclasses.replace(turn.delivery.steps[0], at=datetime.now(UTC))
     store.intend(turn, (step,), seconds=1)

@@ -74,6 +74,7 @@ class Engine:
             most=min(free, WAITING_MOST - self._depth()) if free > 0 else 0,
             settle=self._settings.settle_seconds or Proof(kind=ProofClass.C).settle.total_seconds(),
             wake=self._settings.wake_seconds,
+            attempts=self._settings.attempts,
         )
         for delivery in ids:
             self._wake(delivery)

@@ -196,18 +196,23 @@ class Deliveries:
             self._store.run("create", shard, delivery.id, self._at(), delivery.status, look, steps, line, *pairs)
         )
 
-    def claim(self, *, most: int, settle: float, wake: float) -> list[str]:
+    def claim(self, *, most: int, settle: float, wake: float, attempts: int) -> list[str]:
         """Take what is due off the calendar and return the ids to wake; mends what lost workers left.
 
         ``most`` bounds this call; the bound over all calls is WAITING_MOST. ``settle`` is how long a platform may take
         to show what a lost worker sent, ``wake`` how long a wake-up may wait before it is sent again; in seconds.
+        A lost worker costs a try: after ``attempts`` a post that was not sent fails, and later one in doubt is parked.
         """
         lost = self._line(Status.SCHEDULED, "the worker was lost before it sent anything; tried again")
         unknown = self._line(Status.UNCONFIRMED, "the worker was lost while sending")
+        failed = self._line(Status.FAILED, "the worker was lost before it sent anything, too often to try again")
+        parked = self._line(Status.PARKED, "the worker was lost whenever it looked; only a person can tell now")
+        limits = (attempts, attempts + lifecycle.REPEATS_MORE)
+        lines = (lost, unknown, failed, parked)
         quota = WAITING_MOST // keys.SHARDS
         share = max(1, most // keys.SHARDS) if most > 0 else 0
         found = self._store.each_shard(
-            "claim", self._at(), quota, int(wake * 1000), int(settle * 1000), share, lost, unknown
+            "claim", self._at(), quota, int(wake * 1000), int(settle * 1000), share, *limits, *lines
         )
         return [i.decode() for ids in found for i in ids]
 
