@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -187,7 +188,7 @@ def _picture(tree: Any, declared: str) -> tuple[str, str]:
 
 
 def _file_name(address: str) -> str:
-    return regex.split(r"[?#]", address)[0].rpartition("/")[2]
+    return regex.split(r"[?#]", address, maxsplit=1)[0].rpartition("/")[2]
 
 
 def _absolute(address: str, page: Page, canonical: str = "") -> str:
@@ -195,11 +196,17 @@ def _absolute(address: str, page: Page, canonical: str = "") -> str:
 
     A local file's pictures lie beside it, where a browser would look; whatever starts with ``/`` is on its site.
     """
-    address = address.strip()
+    with suppress(ValueError):  # "http://[5]/" is no address
+        urlsplit(address)
+        return _resolved(address.strip(), page, canonical)
+    return ""
+
+
+def _resolved(address: str, page: Page, canonical: str) -> str:
     base = page.base or page.url
     beside = regex.match(r"(?![a-z][a-z0-9+.-]*:|/|$)", address, regex.I)
     if beside and page.base and not page.base.startswith(("http://", "https://")):
-        return str(Path(page.base) / address.split("?")[0])
+        return str(Path(page.base) / address.split("?", maxsplit=1)[0])
     for known in (canonical, base):
         if known.startswith(("http://", "https://")) and address:
             found = urljoin(known, address) if regex.match(r"https?:|[^:]*$|[^:]*[/?#]", address, regex.I) else ""
