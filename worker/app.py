@@ -36,6 +36,8 @@ CONTENT_PATIENCE = 150.0
 
 EXIT_DEAF = 70
 NOT_FOUND = "404"
+REDELIVERED_AFTER = 300
+"""Seconds until an article whose worker was lost is given to another one; reading one takes far less."""
 
 
 def make(config: Settings) -> Celery:
@@ -55,7 +57,11 @@ def make(config: Settings) -> Celery:
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options={"visibility_timeout": 3600, "health_check_interval": 10, "socket_keepalive": True},
+        broker_transport_options={
+            "visibility_timeout": REDELIVERED_AFTER,
+            "health_check_interval": 10,
+            "socket_keepalive": True,
+        },
     )
     return celery
 
