@@ -386,3 +386,9 @@ def test_a_page_of_nothing_but_nesting_is_refused_without_a_line_in_the_log(capf
     with pytest.raises(BadSource, match=r"^https://example\.org/deep/page is no article: "):
         extract(page)
     assert capfd.readouterr() == ("", "")
+
+
+def test_addresses_that_are_none_do_not_fail_the_page():
+    head = "<link rel=canonical href='http://[5]/'><meta property='og:image' content='https://[x/y.jpg'>"
+    article = extract(html("<h1>Oven comes home</h1><img src='http://[::/o.jpg'>", head))
+    assert (article.url, article.image) == ("https://news.example/a", "")

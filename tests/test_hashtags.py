@@ -72,7 +72,10 @@ def test_other_scripts_keep_their_letters_and_the_turkish_i_its_dot():
     )
     assert tags("人工知能の研究。人工知能の未来。", "人工知能", "ja")[0] == "人工知能"
     assert tags("人工智能改变世界。人工智能很快。", "人工智能", "zh")[0] == "人工智能"
-    assert tags("istanbul vapuru güzel. istanbul vapuru büyük.", "istanbul", "tr", tags=("istanbul vapuru",))[0] == "İstanbulVapuru"
+    assert (
+        tags("istanbul vapuru güzel. istanbul vapuru büyük.", "istanbul", "tr", tags=("istanbul vapuru",))[0]
+        == "İstanbulVapuru"
+    )
     assert tags("인공지능은 빠르다. 인공지능의 미래.", "인공지능", "ko")[0] == "인공지능"
     assert tags("प्रदूषण बढ़ रहा है। वायु प्रदूषण और वायु प्रदूषण।", "वायु प्रदूषण", "hi")[0] == "वायु_प्रदूषण"
 
