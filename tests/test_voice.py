@@ -9,7 +9,7 @@ import pytest
 
 from publishers.core.post import Post
 from worker.content.checks import article_warnings, post_warnings
-from worker.errors import HandbillError, NotFound
+from worker.errors import HandbillError
 from worker.model import Account, Article, StepKind, Voice, from_json, step_key, to_json
 from worker.pipeline.plan import Planner, Studio, composed_json, platform_account, speaking
 from worker.schedule import When
@@ -164,9 +164,10 @@ class Shelf:
     def link_delivery(self, *_):
         pass
 
+    def exists(self, identity):
+        return identity in self.made
+
     def get(self, identity):
-        if identity not in self.made:
-            raise NotFound(identity)
         return self.made[identity]
 
     def create(self, delivery, note):

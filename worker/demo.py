@@ -148,7 +148,9 @@ def _read_aloud(done: list[Delivery], console: Console) -> None:
         console.rule(delivery.platform, align="left")
         console.print(post.text, markup=False, highlight=False, soft_wrap=True)
         for media in post.media:
-            console.print(f"[{media.width}×{media.height}, alt: {media.alt}]", style="dim", markup=False)
+            console.print(
+                f"[{media.width}×{media.height}, alt: {media.alt}]", style="dim", markup=False, soft_wrap=True
+            )
     console.rule()
 
 
