@@ -60,7 +60,7 @@ def table(found: dict[str, dict[str, dict[str, dict[str, float]]]]) -> str:
     return "\n".join(lines)
 
 
-# Summaries: ROUGE F1 with stemming, times 100 (https://pypi.org/project/rouge-score/), the best reference counts.
+# Summaries: ROUGE F1 with stemming, times 100 (package rouge-score), the best reference counts.
 
 
 def measure_summaries(path: Path) -> dict[str, dict[str, float]]:
