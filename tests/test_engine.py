@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import httpcore
@@ -648,3 +650,18 @@ def test_a_worker_whose_hands_are_full_wakes_nobody(house):
 
     assert house.engine.tick(0) == 0
     assert house.engine.tick(1) == 1
+
+
+def test_two_hundred_workers_at_once_each_reach_redis(house):
+    """Left alone, redis-py 8 stops at 100 connections; the 101st worker would lose the receipt in its hand."""
+    gate = threading.Barrier(200)
+
+    def ask():
+        gate.wait(timeout=30)
+        with house.store.client.pipeline() as pipe:
+            pipe.watch("any")
+            gate.wait(timeout=30)
+            pipe.reset()
+
+    with ThreadPoolExecutor(200) as pool:
+        list(pool.map(lambda _: ask(), range(200)))

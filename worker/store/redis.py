@@ -20,6 +20,9 @@ SCHEMA = "1"
 DURABLE_MS = 3000
 """How long a commit waits for its intent to reach the disk before it is put off."""
 
+CONNECTIONS = 10_000
+"""More than there are threads: redis-py's own limit of 100 would make the 101st fail, with a receipt in hand."""
+
 PATIENCE = Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), retries=7)
 """A server that restarts is waited for, about 2 s: a worker may hold a receipt that is nowhere else. Every script may
 be run again after an answer that was lost."""
@@ -159,6 +162,7 @@ def open_store(url: str, *, trial: bool = False) -> Store:
             socket_timeout=10,
             socket_connect_timeout=5,
             health_check_interval=15,
+            max_connections=CONNECTIONS,
             retry=PATIENCE,
             protocol=2,
         )
