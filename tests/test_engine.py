@@ -665,3 +665,18 @@ def test_two_hundred_workers_at_once_each_reach_redis(house):
 
     with ThreadPoolExecutor(200) as pool:
         list(pool.map(lambda _: ask(), range(200)))
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(0.1, 0.1), (0.0001, 0.005), (60, 0.25), (0, 0.25), (-5, 0.25)])
+def test_a_worker_looks_again_when_the_next_post_is_due(seconds, pause):
+    from worker import app  # needs no broker to be imported
+
+    assert app.pause(seconds, 0.25) == pause
+
+
+def test_a_tick_says_when_more_is_due(house):
+    house.engine.tick()
+    assert house.engine.following == float("inf")
+    house.plan(due=datetime.now(UTC) + timedelta(seconds=30))
+    house.engine.tick()
+    assert 29 < house.engine.following <= 30

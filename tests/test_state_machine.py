@@ -108,12 +108,14 @@ class Machine(RuleBasedStateMachine):
             if model.waking is not None and model.waking <= now:
                 model.look, model.waking = now, None
         ready = {name for name, model in self.models.items() if model.look is not None and model.look <= now}
-        woken = self.deliveries.claim(most=most, settle=SETTLE, wake=WAKE, attempts=ATTEMPTS)
+        woken, following = self.deliveries.claim(most=most, settle=SETTLE, wake=WAKE, attempts=ATTEMPTS)
         assert set(woken) <= ready
         assert len(woken) <= (most + keys.SHARDS if most else 0)
         assert most < 64 or set(woken) == ready
         for name in woken:
             self.models[name].look, self.models[name].waking = None, now + int(WAKE * 1000)
+        looks = [model.look for model in self.models.values() if model.look is not None]
+        assert following == (min(looks) - now) / 1000 if looks else following == float("inf")
 
     @rule(target=turns, name=names)
     def begin_only(self, name):

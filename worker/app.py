@@ -31,6 +31,7 @@ PUBLISH = "publish"
 CONTENT = "content"
 CANARY_EVERY = 5.0
 DEAF_AFTER = 30.0
+SHORTEST_PAUSE = 0.005
 CONTENT_PATIENCE = 150.0
 """Seconds more that a content worker may be busy with one article before it counts as deaf."""
 
@@ -125,10 +126,15 @@ def _depth() -> int:
             raise
 
 
+def pause(following: float, every: float) -> float:
+    """Seconds until the next tick is worth while: what was due already waits for a free hand, and that nudges."""
+    return max(following, SHORTEST_PAUSE) if 0 < following < every else every
+
+
 def tick_loop(every: float) -> None:
-    """Tick until the worker stops: at once when a task starts, at the latest after ``every`` seconds."""
+    """Tick until the worker stops: when a task starts, when something is due, at the latest after ``every`` seconds."""
     while not stopping.is_set():
-        nudge.wait(every)
+        nudge.wait(pause(engine().following, every))
         nudge.clear()
         try:
             engine().tick(settings().publish_threads - pulse.running)

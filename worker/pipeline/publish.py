@@ -64,13 +64,15 @@ class Engine:
         self._depth = depth
         self._now = now
         self._rng = rng
+        self.following = float("inf")
+        """Seconds from the last tick until more is due; 0 or less if that tick could not take everything."""
 
     def tick(self, free: int = WAITING_MOST) -> int:
         """Wake what is due and mend what lost workers left; any number of callers do no harm. Returns how many.
 
         ``free`` is how many more posts this worker could take up at once: with none, nothing is woken.
         """
-        ids = self._deliveries.claim(
+        ids, self.following = self._deliveries.claim(
             most=min(free, WAITING_MOST - self._depth()) if free > 0 else 0,
             settle=self._settings.settle_seconds or Proof(kind=ProofClass.C).settle.total_seconds(),
             wake=self._settings.wake_seconds,

@@ -196,8 +196,10 @@ class Deliveries:
             self._store.run("create", shard, delivery.id, self._at(), delivery.status, look, steps, line, *pairs)
         )
 
-    def claim(self, *, most: int, settle: float, wake: float, attempts: int) -> list[str]:
-        """Take what is due off the calendar and return the ids to wake; mends what lost workers left.
+    def claim(self, *, most: int, settle: float, wake: float, attempts: int) -> tuple[list[str], float]:
+        """Take what is due off the calendar: the ids to wake, and the seconds until more is due (``inf``: never).
+
+        First mends what lost workers left.
 
         ``most`` bounds this call; the bound over all calls is WAITING_MOST. ``settle`` is how long a platform may take
         to show what a lost worker sent, ``wake`` how long a wake-up may wait before it is sent again; in seconds.
@@ -214,7 +216,8 @@ class Deliveries:
         found = self._store.each_shard(
             "claim", self._at(), quota, int(wake * 1000), int(settle * 1000), share, *limits, *lines
         )
-        return [i.decode() for ids in found for i in ids]
+        ids = [i.decode() for woken, _ in found for i in woken]
+        return ids, min((ms / 1000 for _, ms in found if ms != b""), default=float("inf"))
 
     def begin(self, delivery: str, *, lease: float, stale: float) -> Turn | str:
         """Start working on a delivery that is due; a word says why it is not our turn. Seconds."""

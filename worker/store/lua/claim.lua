@@ -2,6 +2,7 @@
 -- most to claim, tries before a post fails, tries before an unknown end is parked, then the lines for a lease lost
 -- before the commit, for one lost during it, for the last one lost before it, and for the last one lost in doubt.
 -- First mends what lost workers left: leases that ran out, wake-ups that nobody started.
+-- Answers the ids, and the ms until the next look ('' if there is none).
 local now = clock(ARGV[1])
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', root .. 'leases', '-inf', now, 'LIMIT', 0, 100)) do
   local status = redis.call('HGET', record(id), 'status')
@@ -44,10 +45,11 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', root .. 'waking', '-inf', now, '
   redis.call('ZADD', root .. 'due', now, id)
 end
 local room = math.min(tonumber(ARGV[2]) - redis.call('ZCARD', root .. 'waking'), tonumber(ARGV[5]))
-if room <= 0 then return {} end
-local ids = redis.call('ZRANGEBYSCORE', root .. 'due', '-inf', now, 'LIMIT', 0, room)
+local ids = {}
+if room > 0 then ids = redis.call('ZRANGEBYSCORE', root .. 'due', '-inf', now, 'LIMIT', 0, room) end
 for _, id in ipairs(ids) do
   redis.call('ZREM', root .. 'due', id)
   redis.call('ZADD', root .. 'waking', now + tonumber(ARGV[3]), id)
 end
-return ids
+local following = redis.call('ZRANGE', root .. 'due', 0, 0, 'WITHSCORES')[2]
+return {ids, following and following - now or ''}
