@@ -133,11 +133,13 @@ def pause(following: float, every: float) -> float:
 
 def tick_loop(every: float) -> None:
     """Tick until the worker stops: when a task starts, when something is due, at the latest after ``every`` seconds."""
+    following = every
     while not stopping.is_set():
-        nudge.wait(pause(engine().following, every))
+        nudge.wait(pause(following, every))
         nudge.clear()
         try:
             engine().tick(settings().publish_threads - pulse.running)
+            following = engine().following
         except Exception as error:  # noqa: BLE001 - Redis or the broker is away; the next tick tries again
             log.warning("tick failed", error=type(error).__name__, reason=str(error)[:200])
             stopping.wait(1.0)
