@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from worker import log
 from worker.pipeline.accounts import Accounts
+from worker.pipeline.intake import Intake
 from worker.pipeline.publish import Engine
 from worker.settings import Settings
-from worker.store import Deliveries, Records, Store, open_store
+from worker.store import Deliveries, Records, Sources, Store, open_store
 from worker.store.secrets import Vault, key_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ class Runtime:
         self.store = store
         self.deliveries = Deliveries(store)
         self.records = Records(store, vault)
+        self.sources = Sources(store, vault)
         self.accounts = Accounts(self.records, config)
+        self.intake = Intake(self.sources, self.records, config)
 
     @functools.cached_property
     def planner(self) -> Planner:

@@ -12,16 +12,11 @@ from worker.content import words
 from worker.content.readers import READERS, Block, Draft
 from worker.errors import BadSource
 from worker.model import DEFAULT_WORKSPACE, Article, Page, article_id
+from worker.tracking import TRACKING
 
 LEAST_WORDS = 40
 LONGEST_BLOCK = 20_000  # code points; a longer one was not written by a person
 LONGEST_TEXT = 300_000  # code points, a long book chapter; what follows says nothing new for a post
-TRACKING = regex.compile(
-    r"utm_.*|fbclid|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|yclid|ysclid|twclid|ttclid|igshid|igsh|li_fat_id|mc_cid|mc_eid"
-    r"|mkt_tok|oly_(?:anon|enc)_id|vero_id|_hsenc|_hsmi|__hs.*|hsctatracking|_ga|_gl|_ke|s_cid|cmpid|ncid|wt_mc|at_(?:medium|campaign|.*_?name)"
-    r"|pk_.*|mtm_.*|spm|scm|ref_src|ref_url|sr_share|trk|trkcampaign",
-    regex.I,
-)
 HASHTAG = regex.compile(r"(?<![\p{L}\p{N}&/])[#＃]([\p{L}\p{M}\p{N}_\u200c]*[\p{L}\p{M}][\p{L}\p{M}\p{N}_\u200c]*)")
 FOOTNOTE = regex.compile(
     r"[ \u00a0]?\[(?:\d{1,3}|(?<!\p{L}\[)[a-z]|(?:note|nb|n) ?\d+|citation needed|edit|sic|\*|[†‡])\]"

@@ -3,5 +3,6 @@
 from worker.store.deliveries import Deliveries, Turn
 from worker.store.records import Records
 from worker.store.redis import Store, open_store
+from worker.store.sources import Sources
 
-__all__ = ["Deliveries", "Records", "Store", "Turn", "open_store"]
+__all__ = ["Deliveries", "Records", "Sources", "Store", "Turn", "open_store"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -30,7 +30,8 @@ be run again after an answer that was lost."""
 
 @functools.cache
 def _source(name: str) -> str:
-    return (LUA / "common.lua").read_text() + (LUA / f"{name}.lua").read_text()
+    parts = ["common", *(["item"] if name.startswith("item_") else []), name]
+    return "".join((LUA / f"{part}.lua").read_text() for part in parts)
 
 
 class Store:
@@ -42,11 +43,15 @@ class Store:
         self._sha: dict[str, str] = {}
         self._waits_for_disk = False
 
-    def run(self, script: str, shard: int, *args: object) -> Any:
-        """Run one of the Lua scripts on one shard, as one step."""
+    def run(self, script: str, shard: int | str, *args: object) -> Any:
+        """Run one of the Lua scripts on one shard, or on the keys that begin with a text, as one step."""
         return self._pipe([(script, shard, args)])[0]
 
-    def run_durably(self, script: str, shard: int, *args: object) -> tuple[Any, bool]:
+    def run_each(self, script: str, root: str, calls: Iterable[Sequence[object]]) -> list[Any]:
+        """Run a script several times in one round trip, each time as one step."""
+        return self._pipe([(script, root, tuple(args)) for args in calls])
+
+    def run_durably(self, script: str, shard: int | str, *args: object) -> tuple[Any, bool]:
         """Run a script, then wait until what it wrote is on the disk; False if that was not certain in time."""
         if not self._waits_for_disk:
             return self.run(script, shard, *args), True
@@ -58,13 +63,14 @@ class Store:
         """Run a script on every shard in one round trip."""
         return self._pipe([(script, shard, args) for shard in range(keys.SHARDS)])
 
-    def _pipe(self, calls: list[tuple[str, int, tuple[object, ...]]], *commands: tuple[object, ...]) -> list[Any]:
+    def _pipe(self, calls: list[tuple[str, int | str, tuple[object, ...]]], *commands: tuple[object, ...]) -> list[Any]:
         for script, _, _ in calls:
             if script not in self._sha:
                 self._sha[script] = self.client.script_load(_source(script))
         with self.client.pipeline(transaction=False) as pipe:
             for script, shard, args in calls:
-                pipe.evalsha(self._sha[script], 1, keys.root(shard), *(_text(a) for a in args))
+                root = shard if isinstance(shard, str) else keys.root(shard)
+                pipe.evalsha(self._sha[script], 1, root, *(_text(a) for a in args))
             for command in commands:
                 pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
             try:
