@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from typing import Any
 
@@ -14,8 +15,9 @@ from worker.pipeline.share import share
 
 log = structlog.get_logger()
 
-AT_A_STRETCH = 10.0
-"""Seconds that a thread goes on without a new message; longer, and messages that wait would wait too long."""
+AT_A_STRETCH = (5.0, 15.0)
+"""Seconds that a thread goes on without a new message; longer, and messages that wait would wait too long. Drawn anew
+each time: threads that began together would otherwise all stop together, and wait together for their next message."""
 
 
 @app.task(name="handbill.look", queue=PUBLISH)  # type: ignore[untyped-decorator]  # Celery publishes no types
@@ -23,7 +25,7 @@ def look(delivery: str) -> None:
     """Look at a delivery and do what its status asks for; then at what else is due, which saves a message each."""
     nudge.set()
     with pulse:
-        end = time.monotonic() + AT_A_STRETCH
+        end = time.monotonic() + random.uniform(*AT_A_STRETCH)  # noqa: S311 - spreads threads, guards nothing
         engine().publish(delivery)
         while time.monotonic() < end and not stopping.is_set() and engine().publish_next():
             pulse.beat()
