@@ -272,6 +272,7 @@ def wait_for_calm(parts: Runtime, seconds: float) -> float:
 
 def judge(trial: Trial, found: dict[str, Delivery], events: list[Event], parts: Runtime) -> dict[str, dict[str, int]]:
     """What became of every post, by class."""
+    late = lateness(trial, events)
     public = Counter(e.text for e in events if e.what == "public")
     asked: dict[str, list[Event]] = defaultdict(list)
     for event in events:
@@ -290,6 +291,7 @@ def judge(trial: Trial, found: dict[str, Delivery], events: list[Event], parts: 
         doubtful = [i for i, e in enumerate(asked[text]) if e.fate not in SURE[:1] and e.fate != "limited"]
         row["resent"] += bool(doubtful) and doubtful[0] < len(asked[text]) - 1
         row["early"] += any(e.at < trial.due[name] for e in asked[text])
+        row["late_worst_ms"] = max(row["late_worst_ms"], round(late.get(name, 0.0) * 1000))
         if status is Status.PARKED:
             row["parked_and_live"] += public[text] > 0
             row["parked_without_cause"] += not doubtful and not _lost_in_a_kill(parts, name)
@@ -307,6 +309,7 @@ _ROW = (
     "early",
     "parked_and_live",
     "parked_without_cause",
+    "late_worst_ms",
 )
 
 
@@ -314,13 +317,13 @@ def _lost_in_a_kill(parts: Runtime, name: str) -> bool:
     return any(f"{CUT} while sending" in event.note for event in parts.deliveries.history(name))
 
 
-def lateness(trial: Trial, events: list[Event]) -> list[float]:
-    """Seconds between the instant each post was due and the first request for it, in order of size."""
+def lateness(trial: Trial, events: list[Event]) -> dict[str, float]:
+    """Seconds between the instant each post was due and the first request for it, by delivery."""
     first: dict[str, float] = {}
     for event in events:
         if event.what == "asked":
             first.setdefault(event.text, event.at)
-    return sorted(first[text] - trial.due[name] for name, text in trial.texts.items() if text in first)
+    return {name: first[text] - trial.due[name] for name, text in trial.texts.items() if text in first}
 
 
 def run(*, posts: int, kills: int, interval: float, faults: float, seed: int, log: TextIO) -> dict[str, Any]:
@@ -345,7 +348,7 @@ def run(*, posts: int, kills: int, interval: float, faults: float, seed: int, lo
             found = {d.id: d for d in parts.deliveries.several(trial.classes)}
             events = fake_platform.truth(url)
             classes = judge(trial, found, events, parts)
-            late = lateness(trial, events)
+            late = sorted(lateness(trial, events).values())
             stuck = [f"{d.id} {d.status} {d.reason}" for d in found.values() if d.status not in lifecycle.FINAL]
             cut_off = Counter(e.note for name in trial.classes for e in parts.deliveries.history(name) if CUT in e.note)
     slow = classes.pop("B-slow", None)
