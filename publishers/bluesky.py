@@ -17,6 +17,9 @@ from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publis
 COLLECTION = "app.bsky.feed.post"
 PDS = "#atproto_pds"
 LETTERS = "234567abcdefghijklmnopqrstuvwxyz"  # https://atproto.com/specs/tid
+# What an author may say of a post; every reader's own settings decide what it does there: com.atproto.label.defs
+# #labelValue, https://docs.bsky.app/docs/advanced-guides/moderation, both read in November 2026
+LABELS = ("graphic-media", "nudity", "sexual", "porn")
 CLOSED = {"AccountTakedown", "AccountSuspended", "AccountDeactivated", "RepoTakendown", "RepoDeactivated"}
 STALE = {"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired", "AuthFactorTokenRequired"}
 
@@ -36,6 +39,8 @@ class Bluesky(Publisher):
         media_types=("image/jpeg", "image/png", "image/webp"),
         alt=2000,  # what Bluesky's own app writes; the lexicon sets no limit
         thread=True,
+        warning=True,
+        labels=LABELS,
     )
     fields: ClassVar = (
         Setting(name="identifier", label="Handle, such as you.bsky.social, or e-mail address"),
@@ -85,11 +90,15 @@ class Bluesky(Publisher):
         return {"blob": answer.json()["blob"], "alt": media.alt, "width": media.width, "height": media.height}
 
     def create(self, post: Post, commit: Commit) -> Receipt:
-        if post.warning or post.visibility != "public":
-            raise Unsupported("a Bluesky post is public and carries no warning")
+        if post.visibility != "public":
+            raise Unsupported("a Bluesky post is public")
         record: dict[str, Any] = {"$type": COLLECTION, "text": post.text, "createdAt": _moment(commit.at)}
         if post.language:
             record["langs"] = [post.language]
+        if post.warning:
+            if post.warning not in LABELS:
+                raise Unsupported(f"Bluesky knows no warning but {', '.join(LABELS)}")
+            record["labels"] = {"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": post.warning}]}
         if facets := _facets(post, commit.prepared.get("people", {})):
             record["facets"] = facets
         if embed := self._embed(post, commit.prepared.get("media", ())):

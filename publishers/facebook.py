@@ -24,7 +24,7 @@ class Facebook(Graph):
 
     label: ClassVar = "Facebook Page"
     home: ClassVar = "https://graph.facebook.com"
-    limits: ClassVar = Limits(text=63_206, hashtags=3, media=10, media_bytes=10_000_000, alt=1000)
+    limits: ClassVar = Limits(text=63_206, hashtags=3, media=10, media_bytes=10_000_000, alt=1000, comment=True)
     fields: ClassVar = (
         Setting(
             name="access_token",

@@ -45,6 +45,7 @@ class Instagram(Graph):
         cards=((1080, 1350),),
         link_in_text=False,
         link_card=False,
+        comment=True,
     )
     fields: ClassVar = (
         Setting(

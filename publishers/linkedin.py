@@ -32,7 +32,9 @@ class LinkedIn(Publisher):
 
     label: ClassVar = "LinkedIn"
     home: ClassVar = "https://api.linkedin.com"
-    limits: ClassVar = Limits(text=3000, hashtags=3, alt=4086, media_bytes=8_000_000, cards=((1200, 627),))
+    limits: ClassVar = Limits(
+        text=3000, hashtags=3, alt=4086, media_bytes=8_000_000, cards=((1200, 627),), comment=True
+    )
     fields: ClassVar = (
         Setting(name="access_token", label="OAuth 2 access token", secret=True),
         Setting(name="author", label=f"Author, such as {ORGANIZATION}123; empty is the token's member", required=False),

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from publishers.core.counting import URL_LENGTH
-from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable
+from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.post import Commit, Media, Post, Prepared, Receipt
@@ -21,15 +21,27 @@ CLOCKS = timedelta(minutes=5)  # how far the server's clock and ours may be apar
 PAGE = 40
 # The key is kept an hour: https://docs.joinmastodon.org/methods/statuses/#headers
 REPEATABLE = Proof(kind=ProofClass.A, window=timedelta(minutes=55), then=ProofClass.B)
-# Hollo keeps it an hour too, but does not see a first request that is still running.
+# Hollo keeps it an hour too, but does not see a first request that is still running (its src/api/v1/statuses.ts).
 IN_SEQUENCE = Proof(kind=ProofClass.A, window=timedelta(minutes=55), settle=timedelta(seconds=90), then=ProofClass.B)
 LOOKED_UP = Proof(kind=ProofClass.B)
 # Releases before this one take a second status while the first is being written (https://github.com/mastodon/mastodon/
 # pull/37879) or answer the repeat with 500 (https://github.com/mastodon/mastodon/issues/40399).
 KEYED_SINCE = (4, 7, 2)
 RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:[-+]\S*)?")
+COMPATIBLE = re.compile(r"\(compatible; ([A-Za-z][\w.]*)|^([A-Za-z]\w*)/\d")  # "2.7.2 (compatible; Pleroma 2.9.1)"
+UNKNOWN = "unknown"
+MASTODON, HOLLO, PIXELFED = "mastodon", "hollo", "pixelfed"
+# Who else gets a key is worse off: Pixelfed (its ApiV1Controller) refuses one it has seen even if that request came to
+# nothing, Pleroma (its idempotency_plug.ex) says an old refusal again for hours, GoToSocial and Takahe do not read it.
+KEYED = {MASTODON, HOLLO}
+ALT = {PIXELFED: 1000}  # PF_MEDIA_MAX_ALTTEXT_LENGTH, which its description of itself leaves out
+NODEINFO = "http://nodeinfo.diaspora.software/ns/schema/2."
 REMOTE = re.compile(r"(@\w+(?:[.-]\w+)*)@\w+(?:[.:-]\w+)*")
-LOCKED_OUT = ("authorized scopes", "Your login is")
+LOCKED_OUT = (
+    *("authorized scopes", "Your login is"),  # Mastodon
+    *("Invalid credentials", "Insufficient permissions"),  # Pleroma
+    *("insufficient scope", "insufficient_scope", "out_of_scope_for_token"),  # GoToSocial, Hollo, Takahe
+)
 
 
 class Mastodon(Publisher):
@@ -52,7 +64,10 @@ class Mastodon(Publisher):
         Setting(name="access_token", label="Access token with the scopes read and write", secret=True),
     )
     proof: ClassVar = REPEATABLE
-    unverified: ClassVar = "never run against a real server; which other releases answer a repeat with 500"
+    unverified: ClassVar = (
+        "never run against a real server of any kind; which other releases of Mastodon answer a repeat with 500; "
+        "Pleroma, Akkoma, Pixelfed, GoToSocial, Takahe and Hollo as their source has them"
+    )
     budgets: ClassVar = (Budget(posts=300, seconds=300),)  # https://docs.joinmastodon.org/api/rate-limits/
 
     def connect(self) -> Profile:
@@ -60,13 +75,22 @@ class Mastodon(Publisher):
         number, name = me.pick("id"), me.pick("acct")
         server = self._instance()
         host = str(server.get("domain") or urlsplit(self.base).netloc)
+        software = _software(server) or self._nodeinfo()
         return Profile(
             name=f"@{name}@{host}",
             url=str(me.json().get("url") or ""),
-            limits=_limits(server),
-            proof=_proof(server),
-            settings={"account_id": number},
+            limits=_limits(server, software),
+            proof=_proof(server, software),
+            settings={"account_id": number, "software": software},
         )
+
+    def draft(self, post: Post, key: str, reply_to: Receipt | None) -> Prepared:
+        if self._software() == PIXELFED:
+            if not post.media and reply_to is None:
+                raise Unsupported("a post on Pixelfed needs a picture")
+            if post.visibility == "direct":
+                raise Unsupported("Pixelfed knows no direct posts")
+        return self.prepare(post, key)
 
     def prepare(self, post: Post, key: str) -> Prepared:
         del key
@@ -84,7 +108,9 @@ class Mastodon(Publisher):
             body["media_ids"] = list(media)
         if commit.reply_to is not None:
             body["in_reply_to_id"] = commit.reply_to.id
-        headers = {**self._auth(), "Idempotency-Key": commit.key}
+        headers = self._auth()
+        if self._software() in KEYED:
+            headers["Idempotency-Key"] = commit.key
         return self._public(post, self.commit("POST", "/api/v1/statuses", headers=headers, json=body))
 
     def find(self, post: Post, commit: Commit) -> tuple[Receipt, ...]:
@@ -170,9 +196,27 @@ class Mastodon(Publisher):
         except Rejected:
             answer = self.call("GET", "/api/v1/instance", headers=self._auth())
         told = answer.json()
-        if not isinstance(told, dict):
+        if not isinstance(told, dict) or not told.get("version"):
             raise answer.unreadable("the answer does not describe a server")
         return told
+
+    def _nodeinfo(self) -> str:
+        """The server's software where its description does not tell; see https://nodeinfo.diaspora.software."""
+        try:
+            links = self.call("GET", "/.well-known/nodeinfo").json()["links"]
+            places = [str(k["href"]) for k in links if str(k["rel"]).startswith(NODEINFO)]
+            here = [p for p in places if urlsplit(p).netloc == urlsplit(self.base).netloc]
+            return self.call("GET", here[-1]).pick("software", "name").lower()
+        except PublishError as error:
+            if error.status is None:
+                raise
+            return UNKNOWN
+        except (KeyError, IndexError, TypeError, AttributeError):
+            return UNKNOWN
+
+    def _software(self) -> str:
+        """What ``connect`` found; an account that was connected before it asked counts as Mastodon's own."""
+        return self.settings.get("software") or MASTODON
 
     def _public(self, post: Post, answer: Answer) -> Receipt:
         """The receipt of a status that is public as it was sent: some servers drop what they do not understand."""
@@ -209,31 +253,41 @@ def _receipt(status: Mapping[str, Any]) -> Receipt:
     )
 
 
-def _proof(server: Mapping[str, Any]) -> Proof:
+def _software(server: Mapping[str, Any]) -> str:
+    """Which software a server says it is, in small letters; empty if its description does not tell."""
+    if found := COMPATIBLE.search(str(server.get("version", ""))):
+        return (found[1] or found[2]).lower()
+    return str(server.get("source_url") or "").rstrip("/").rpartition("/")[2].lower()
+
+
+def _proof(server: Mapping[str, Any], software: str) -> Proof:
     """How this software settles a lost answer; what is not known for certain is looked up."""
-    source = str(server.get("source_url") or "").rstrip("/").lower()
-    release = RELEASE.fullmatch(str(server.get("version", "")))
-    if source.endswith("/hollo"):
+    if software == HOLLO:
         return IN_SEQUENCE
-    if release and (not source or source.endswith("/mastodon")):
-        return REPEATABLE if tuple(map(int, release.groups())) >= KEYED_SINCE else LOOKED_UP
+    release = RELEASE.fullmatch(str(server.get("version", "")))
+    if software == MASTODON and release and tuple(map(int, release.groups())) >= KEYED_SINCE:
+        return REPEATABLE
     return LOOKED_UP
 
 
-def _limits(server: Mapping[str, Any]) -> dict[str, Any]:
+def _limits(server: Mapping[str, Any], software: str) -> dict[str, Any]:
     """What the server says it takes, where it says so in a way that makes sense."""
     told = _mapping(server.get("configuration"))
     statuses, media = _mapping(told.get("statuses")), _mapping(told.get("media_attachments"))
+    more = _mapping(_mapping(server.get("pleroma")).get("metadata"))
     numbers = {
         "text": statuses.get("max_characters") or server.get("max_toot_chars"),
         "media": statuses.get("max_media_attachments"),
         "media_bytes": media.get("image_size_limit") or server.get("upload_limit"),
-        "alt": media.get("description_limit") or server.get("description_limit"),
+        "alt": media.get("description_limit")
+        or server.get("description_limit")
+        or more.get("description_limit")
+        or ALT.get(software),
     }
     limits: dict[str, Any] = {k: v for k, v in numbers.items() if isinstance(v, int) and v > 0}
     if types := [t for t in Mastodon.limits.media_types if t in (media.get("supported_mime_types") or ())]:
         limits["media_types"] = types
-    if statuses.get("characters_reserved_per_url") != URL_LENGTH:
+    if software != MASTODON or statuses.get("characters_reserved_per_url") != URL_LENGTH:
         # Others count every character, links in full, whatever they write here.
         limits["counting"] = "codepoints"
     return limits

@@ -38,7 +38,13 @@ class Outbox(Publisher):
 
     label: ClassVar = "Outbox"
     limits: ClassVar = Limits(
-        text=5000, media=4, media_bytes=20_000_000, media_types=tuple(SUFFIX), alt=5000, cards=((1200, 630),)
+        text=5000,
+        media=4,
+        media_bytes=20_000_000,
+        media_types=tuple(SUFFIX),
+        alt=5000,
+        cards=((1200, 630),),
+        thread=True,
     )
     fields: ClassVar = (Setting(name="folder", label="Folder on this machine", default="{data_dir}/outbox"),)
     networked: ClassVar = False

@@ -49,6 +49,7 @@ class WordPress(Publisher):
         media_bytes=2_000_000,  # what PHP takes unless somebody allowed it more
         media_types=tuple(SUFFIX),
         alt=2000,
+        comment=True,
     )
     fields: ClassVar = (
         Setting(name="server", label="Site's address, such as https://example.org"),

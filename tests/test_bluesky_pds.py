@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 import pytest
 
 from publishers.bluesky import COLLECTION, Bluesky
-from publishers.core.errors import Rejected, Unauthorized, Unavailable, Unconfirmed
+from publishers.core.errors import Rejected, Unauthorized, Unavailable, Unconfirmed, Unsupported
 from publishers.core.http import Http
 from publishers.core.post import Commit, Facet, Media, Post
 from tests.servers import bluesky_pds
@@ -164,6 +164,22 @@ def test_a_card_has_the_articles_title_and_picture(account, picture):
     card = records(adapter)[0]["embed"]["external"]
     assert (card["uri"], card["title"], card["description"]) == (POST.link, "T", "D")
     assert card["thumb"]["mimeType"] == "image/png"
+    thumb = {"did": adapter.settings["did"], "cid": card["thumb"]["ref"]["$link"]}
+    assert ask(adapter, "com.atproto.sync.getBlob", **thumb) == png()
+
+
+def test_the_server_keeps_the_authors_own_label_and_no_invented_one(account):
+    adapter = account()
+    send(adapter, Post(text="What the flood left", warning="graphic-media", language="en"))
+    (record,) = records(adapter)
+    assert record["labels"] == {
+        "$type": "com.atproto.label.defs#selfLabels",
+        "values": [{"val": "graphic-media"}],
+    }
+    assert record["langs"] == ["en"]
+    with pytest.raises(Unsupported, match="graphic-media"):
+        send(adapter, Post(text="a", warning="Flood"), 2)
+    assert len(records(adapter)) == 1
 
 
 def test_a_thread_hangs_together(account):

@@ -385,6 +385,8 @@ def test_what_is_declared_makes_sense(name):
     assert limits.media == 0 or 100_000 <= limits.media_bytes <= 100_000_000
     assert set(limits.media_types) <= {"image/jpeg", "image/png", "image/webp", "image/gif"}
     assert limits.alt >= 0
+    assert not (limits.thread and limits.comment), "an answer is a message of its own or a comment"
+    assert limits.warning or not limits.labels
     assert limits.cards
     assert all(200 <= w <= 4096 and 200 <= h <= 4096 for w, h in limits.cards)
     assert len({f.name for f in adapter.fields}) == len(adapter.fields)
@@ -443,7 +445,9 @@ def test_the_same_commit_again_is_the_same_to_the_byte(case, stage):
         assert again == receipt
 
 
-@pytest.mark.parametrize("name", [n for n in over("http") if not publishers.load(n).limits.warning])
+@pytest.mark.parametrize(
+    "name", [n for n in over("http") if not publishers.load(n).limits.warning or publishers.load(n).limits.labels]
+)
 def test_a_warning_that_the_platform_cannot_show_is_never_left_out(name, tmp_path):
     case = Case(name, "create", fixture(name)["create"][0])
     stage = Stage(case, tmp_path)

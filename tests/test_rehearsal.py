@@ -11,6 +11,7 @@ import sys
 import threading
 import urllib.request
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,10 +30,11 @@ from publishers.core.errors import (
     Unsupported,
 )
 from publishers.core.http import Answer, Http
-from publishers.core.post import Commit, Facet, Media, Post
+from publishers.core.post import Commit, Facet, Media, Post, Receipt
 from publishers.core.publisher import ProofClass
 from rehearsal import discord as rehearsed_discord
 from rehearsal import instagram as rehearsed_instagram
+from rehearsal import mastodon as rehearsed_mastodon
 from rehearsal import text as reading
 from rehearsal import threads as rehearsed_threads
 from rehearsal import x as rehearsed_x
@@ -955,3 +957,133 @@ def test_facebook_says_which_page_or_task_is_missing(pages, why):
         http.send = answer
         with pytest.raises(Unauthorized, match=why):
             publishers.load("facebook")({"access_token": "token"}, http).connect()
+
+
+# Servers with Mastodon's API
+
+
+SERVERS = {  # what the adapter makes of each: class, seconds before a repeat, counting, room, alt text
+    "mastodon": ("A", 45, "mastodon", 500, 1500),
+    "hollo": ("A", 90, "codepoints", 10_000, 1500),
+    "gotosocial": ("B", 45, "codepoints", 5000, 1500),
+    "takahe": ("B", 45, "codepoints", 500, 1500),
+    "pixelfed": ("B", 45, "codepoints", 500, 1000),
+    "pleroma": ("B", 45, "codepoints", 5000, 5000),
+    "akkoma": ("B", 45, "codepoints", 5000, 5000),
+}
+
+
+@pytest.fixture
+def on(account, server):
+    """Connects an account on one of the servers; gives the adapter and what ``connect`` learned."""
+
+    def connect(software, **settings):
+        adapter = account("mastodon", server=f"{server}/mastodon/{software}", **settings)
+        return adapter, adapter.connect()
+
+    return connect
+
+
+def test_the_stand_ins_for_mastodon_are_those_that_the_adapter_tells_apart():
+    assert set(SERVERS) == set(rehearsed_mastodon.SERVERS)
+
+
+@pytest.mark.parametrize("software", SERVERS)
+def test_each_server_is_recognised_with_its_own_limits_and_class(software, on):
+    adapter, profile = on(software)
+    kind, settle, counting, room, alt = SERVERS[software]
+    limits = adapter.limits.override(profile.limits)
+    assert (profile.proof.kind, profile.proof.settle.total_seconds()) == (kind, settle)
+    assert (limits.counting, limits.text, limits.alt) == (counting, room, alt)
+    assert profile.settings["software"] == adapter.settings["software"] == software
+    assert set(limits.media_types) <= set(adapter.limits.media_types)
+
+
+@pytest.mark.parametrize("software", SERVERS)
+def test_each_server_shows_a_post_its_warning_and_its_reply_once_and_finds_and_drops_them(software, on, picture, world):
+    adapter, _ = on(software)
+    post = dataclasses.replace(article_post(picture), warning="Flood", language="en", visibility="unlisted")
+    commit = Commit(key=key(1), at=AT, prepared=adapter.draft(post, key(1), None))
+    assert adapter.find(post, commit) == ()
+    first = adapter.create(post, commit)
+    second = send(adapter, Post(text="And the wall is higher.", visibility="unlisted"), 2, reply_to=first, root=first)
+    one, two = (p for a in world.accounts.values() for p in a.posts.values())
+    assert (one.text, one.pictures[0].alt, two.reply_to) == (post.text, "A blue card", one.id)
+    assert one.own == {"spoiler_text": "Flood", "visibility": "unlisted", "language": "en"}
+    assert adapter.find(post, commit) == (first,)
+    changed = adapter.edit(first, dataclasses.replace(post, text="It opens on Monday"), commit)
+    assert (changed.id, changed.extra) == (first.id, first.extra)
+    assert [p["text"] for p in world.seen()] == ["It opens on Monday", "And the wall is higher."]
+    for receipt in (second, first, first):
+        adapter.delete(receipt)
+    assert world.seen() == []
+
+
+@pytest.mark.parametrize("software", SERVERS)
+def test_the_same_post_again_is_a_second_one_wherever_the_class_says_so(software, on, picture, world):
+    adapter, profile = on(software)
+    post = article_post(picture)
+    commit = Commit(key=key(1), at=AT, prepared=adapter.draft(post, key(1), None))
+    receipts = [adapter.create(post, commit) for _ in range(2)]
+    if profile.proof.kind is ProofClass.A:
+        assert receipts[0] == receipts[1]
+        assert len(world.seen()) == 1
+    else:
+        assert len(world.seen()) == 2
+        assert len(adapter.find(post, commit)) == 2
+
+
+@pytest.mark.parametrize(("software", "statuses"), [("mastodon", 1), ("hollo", 2)])
+def test_a_server_that_does_not_see_a_running_request_is_repeated_only_after_a_while(software, statuses, on, world):
+    adapters = [on(software)[0] for _ in range(2)]
+    commit = Commit(key=key(1), at=AT)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda a: a.create(Post(text="Once"), commit), adapters))
+    assert len(world.seen()) == statuses
+    adapters[0].create(Post(text="Once"), commit)
+    assert len(world.seen()) == statuses
+
+
+@pytest.mark.parametrize("software", ["pixelfed", "pleroma", "akkoma"])
+def test_a_key_that_would_stand_in_the_way_of_another_try_is_never_sent(software, on, picture, world):
+    adapter, _ = on(software)
+    world.faults["mastodon"] = Faults(["500-after"])
+    prepared = adapter.draft(article_post(picture), key(1), None)
+    with pytest.raises(Unconfirmed):
+        adapter.create(article_post(picture), Commit(key=key(1), at=AT, prepared=prepared))
+    assert adapter.create(article_post(picture), Commit(key=key(1), at=AT, prepared=prepared)).id
+    assert {p.key for a in world.accounts.values() for p in a.posts.values()} == {""}
+
+
+@pytest.mark.parametrize("software", SERVERS)
+def test_each_server_says_in_its_own_way_that_a_token_is_dead(software, on, world):
+    adapter, _ = on(software)
+    adapter.settings = {**adapter.settings, "access_token": "expired"}
+    with pytest.raises(Unauthorized):
+        send(adapter, Post(text="a"), 1, reply_to=Receipt(id="1"))
+    with pytest.raises(Unauthorized):
+        on(software, access_token="expired")
+    assert world.seen() == []
+
+
+def test_pixelfed_gets_no_post_without_a_picture_and_none_that_it_would_show_to_more_people(on, picture, world):
+    adapter, _ = on("pixelfed")
+    for post in (Post(text="Words alone"), dataclasses.replace(article_post(picture), visibility="direct")):
+        with pytest.raises(Unsupported):
+            send(adapter, post, 1)
+    assert world.seen() == []
+
+
+def test_an_empty_public_post_is_what_a_form_would_have_made(call, on, world):
+    form = call("POST", "/mastodon/hollo/api/v1/statuses", form={"status": "Harbour"})
+    assert (form.status, form.json()["content"]) == (200, "<p></p>")
+    adapter, _ = on("hollo")
+    send(adapter, Post(text="Harbour"), 1)
+    assert [p["text"] for p in world.seen()] == ["", "Harbour"]
+
+
+def test_a_status_that_came_back_empty_is_never_believed_to_be_the_post(on, monkeypatch):
+    adapter, _ = on("hollo")
+    monkeypatch.setattr(rehearsed_mastodon, "_content", lambda home, post: "")
+    with pytest.raises(Unconfirmed):
+        send(adapter, Post(text="Harbour"), 1)

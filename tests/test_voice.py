@@ -92,6 +92,14 @@ def test_a_content_warning_takes_its_room_from_the_text(studio, content):
     assert warned.limit == 500 - len(warned.post.warning)
 
 
+def test_a_platform_that_knows_only_its_own_labels_gets_those_and_takes_no_room_for_them(studio, content):
+    bluesky = Account(id="main.bluesky", platform="bluesky", name="Bluesky")
+    plain, labelled = (studio.post_for(ARTICLE, content, a) for a in (bluesky, voiced(bluesky, warning="nudity")))
+    assert (labelled.post.warning, labelled.limit) == ("nudity", plain.limit)
+    with pytest.raises(HandbillError, match="Bluesky cannot show the warning 'Insects'"):
+        voiced(bluesky, warning="Insects")
+
+
 def test_a_platform_without_content_warnings_gets_none(studio, content):
     account = voiced(Account(id="main.x", platform="x", name="X"), warning="Insects", sensitive=["bees"])
     composed = studio.post_for(ARTICLE, content, account)

@@ -80,17 +80,23 @@ def platform_table() -> str:
                 f"{limits.text} {limits.counting}" + (f", {limits.caption} with a picture" if limits.caption else ""),
                 str(limits.media),
                 str(limits.alt) if limits.alt else "–",
-                *(_yes(adapter, method) for method in ("find", "edit", "delete", "metrics")),
+                _said(limits.thread),
+                _said(limits.comment),
+                (", ".join(limits.labels) or "yes") if limits.warning else "–",
+                *(_said(adapter.can(method)) for method in ("find", "edit", "delete", "metrics")),
                 _proof(adapter),
                 adapter.unverified or "–",
             )
         )
-    head = ("platform", "text", "pictures", "alt text", "look-up", "edit", "delete", "numbers", "class", "unverified")
+    head = (
+        *("platform", "text", "pictures", "alt text", "thread", "first comment", "warning"),
+        *("look-up", "edit", "delete", "numbers", "class", "unverified"),
+    )
     return _table(head, rows)
 
 
-def _yes(adapter: type[Publisher], method: str) -> str:
-    return "yes" if adapter.can(method) else "–"
+def _said(able: object) -> str:
+    return "yes" if able else "–"
 
 
 def _proof(adapter: type[Publisher]) -> str:

@@ -17,8 +17,9 @@ class Limits:
     ``text`` is in units of ``counting`` (a name in ``counting.COUNTERS``); ``caption`` replaces it when a picture
     is attached; ``text_bytes`` is a second bound in UTF-8 bytes; ``alt`` is in code points, 0 = no field for it;
     ``cards`` are the picture sizes the platform shows best, in pixels, best first; ``thread`` says that one message
-    may answer another of the same account; ``link_card`` that a link shows as a card; ``warning`` that a content
-    warning may stand before the text, whose length counts as the text's does.
+    may answer another of the same account, ``comment`` that what answers a post stands under it as a comment;
+    ``link_card`` that a link shows as a card; ``warning`` that a content warning may stand before the text, whose
+    length counts as the text's does; ``labels`` are the only warnings there are, where words of one's own are not.
     """
 
     text: int
@@ -35,7 +36,9 @@ class Limits:
     link_in_text: bool = True
     link_card: bool = True
     thread: bool = False
+    comment: bool = False
     warning: bool = False
+    labels: tuple[str, ...] = ()
 
     def length(self, text: str) -> int:
         """The length of ``text`` as this platform counts it."""

@@ -113,7 +113,7 @@ class Studio:
         """What ``compose`` is told of an account, its voice included."""
         limits, voice = limits_of(account), account.voice(article)
         template = voice.template or load_template(account.platform, TEMPLATES / "posts")
-        if warning := _warning(article, voice, limits):
+        if (warning := _warning(article, voice, limits)) and not limits.labels:
             limits = dataclasses.replace(limits, text=max(1, limits.text - limits.length(warning)))
         return {
             "content": dataclasses.replace(content, hashtags=(*voice.always, *content.hashtags)),
@@ -283,6 +283,10 @@ def speaking(account: Account, host: str, said: Mapping[str, Any]) -> Account:
     for tag in voice.always:
         if counting.hashtags(f"#{tag}") != [(0, len(tag) + 1)]:
             raise HandbillError(f"#{tag} is no hashtag", do="Write it without spaces and signs, such as CityNews")
+    labels = limits_of(account).labels
+    if voice.warning and labels and voice.warning not in labels:
+        label = publishers.load(account.platform).label
+        raise HandbillError(f"{label} cannot show the warning {voice.warning!r}", do=f"Use one of {', '.join(labels)}")
     template = voice.template or load_template(account.platform, TEMPLATES / "posts")
     parse(_disclaimed(template, voice), "The account's template or disclaimer")
     if voice.utm:
@@ -301,9 +305,9 @@ def _names(account: Account) -> dict[str, str]:
 
 
 def _warning(article: Article, voice: Voice, limits: Limits) -> str:
-    """The content warning of a post about ``article``, if it has one."""
+    """The content warning of a post about ``article``, if it has one and the platform can show it."""
     wanted = limits.warning and (not voice.sensitive or checks.mentioned(article, voice.sensitive))
-    return voice.warning if wanted else ""
+    return voice.warning if wanted and (not limits.labels or voice.warning in limits.labels) else ""
 
 
 def composed_json(account: Account, parts: Sequence[Composed]) -> dict[str, Any]:
