@@ -7,11 +7,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from publishers.core.post import Receipt
+from web import cookies
+from web.place import Place
 from worker.model import Account, Status, delivery_id
+from worker.people import Role, User
 from worker.runtime import Runtime
 from worker.schedule import When
 from worker.settings import TEMPLATES, Settings
 from worker.store import open_store
+from worker.store.people import new_user_id
 from worker.store.secrets import Vault
 
 KEY = "7Hn2y1Zq3mZ3p6Yp0bq2kqXx0W1m8dKQ3o0v8m0m0mE="
@@ -42,6 +46,40 @@ def runtime(server, folder: Path, **settings) -> Runtime:
     """The parts on a Redis of a test's own; ``folder`` is the data folder."""
     config = Settings(data_dir=folder, redis_url=server.url, zone="Europe/Vienna", **settings)
     return Runtime(config, open_store(server.url), Vault(KEY))
+
+
+class Visit:
+    """A browser that is signed in: ``headers`` and ``form_token`` for a client, ``cookie`` for playwright."""
+
+    def __init__(self, parts: Runtime, role: str, workspace: str, base: str, zone: str) -> None:
+        place = Place(base, secure=base.startswith("https:"), address="127.0.0.1")
+        email = f"{role}@{workspace}.example"
+        self.user = parts.people.by_email(email)
+        if self.user is None:
+            self.user = User(id=new_user_id(), email=email, name=f"{role.title()} of {workspace}", zone=zone)
+            parts.people.add(self.user)
+        parts.people.set_role(self.user.id, workspace, Role(role))
+        self.secret = parts.people.open_session(self.user.id, workspace, agent="a test", address="127.0.0.1")
+        self.form_token = cookies.form_token(self.secret, workspace)
+        name = cookies.name_of("session", place)
+        self.headers = {"Cookie": f"{name}={self.secret}"}
+        self.cookie = {"name": name, "value": self.secret, "url": base}
+
+
+def sign_in(
+    parts: Runtime,
+    role: str = "owner",
+    workspace: str = "main",
+    *,
+    base: str = "http://127.0.0.1:8484",
+    zone: str = "Europe/Vienna",
+) -> Visit:
+    """Somebody of that role, in a session of their own; made where there is nobody yet.
+
+    ``client.get("/queue", headers=sign_in(parts).headers)``; a form also sends ``form_token`` and, as browsers do,
+    ``Origin: base``. In a browser: ``context.add_cookies([sign_in(parts, base=url).cookie])``.
+    """
+    return Visit(parts, role, workspace, base, zone)
 
 
 class Newsroom:

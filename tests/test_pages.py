@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import expect, sync_playwright
 
-from tests.newsroom import Newsroom, runtime
+from tests.newsroom import Newsroom, runtime, sign_in
 from web import gallery
 from web.app import create_app
 from worker import embedded
@@ -38,6 +38,9 @@ FLAGS = [
     "--disable-sync",
 ]
 
+SIGNED_IN = []
+"""A cookie of each house's owner; their names carry the port."""
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.redis,
@@ -55,6 +58,7 @@ class House:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        SIGNED_IN.append(sign_in(parts, base=self.url).cookie)
         config = uvicorn.Config(
             self.app, port=self.port, log_config=None, proxy_headers=False, timeout_graceful_shutdown=5
         )
@@ -127,7 +131,9 @@ def visit(browser):
         complaints = []
 
         def go(address, *, wrong=False, **options):
+            options.setdefault("timezone_id", "Europe/Vienna")
             context = browser.new_context(**options)
+            context.add_cookies(SIGNED_IN)
             stack.callback(context.close)
             page = context.new_page()
             page.set_default_timeout(PATIENCE)
@@ -298,7 +304,7 @@ def test_the_server_stops_at_once_although_pages_are_open(empty, visit):
     assert time.monotonic() - begun < 2
 
 
-def test_the_command_leaves_no_redis_behind_although_a_page_is_open(tmp_path, visit):
+def test_the_command_prints_the_first_run_and_leaves_no_redis_behind_although_a_page_is_open(tmp_path, visit):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -308,14 +314,23 @@ def test_the_command_leaves_no_redis_behind_although_a_page_is_open(tmp_path, vi
         "HANDBILL_PORT": str(port),
         "HANDBILL_REDIS_URL": "",
     }
-    process = subprocess.Popen([sys.executable, "-m", "worker", "web"], env=environment)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", "web"], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    link = re.search(r"http://\S+/welcome\?link=\S+", process.stderr.readline())[0]
     deadline = time.monotonic() + PATIENCE / 1000
     while not answers(f"http://127.0.0.1:{port}/healthz"):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    expect(visit(f"http://127.0.0.1:{port}/queue", wrong=True).locator("#live")).to_have_text("Live")
+    page = visit(link, wrong=True)
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_label("Mail address").fill("ada@example.org")
+    page.get_by_label("Password").fill("four words that belong")
+    page.get_by_role("button", name="Make the owner account").click()
+    expect(page.locator("#live")).to_have_text("Live")
 
     process.send_signal(signal.SIGTERM)
 
+    process.stderr.close()
     assert process.wait(PATIENCE / 1000) == 0
     assert embedded.running(tmp_path) is None

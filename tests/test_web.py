@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import hashlib
 import json
 import re
@@ -18,7 +19,7 @@ import redis
 import publishers
 from publishers.core.post import Facet, Media, Post, Receipt
 from publishers.core.publisher import ProofClass
-from tests.newsroom import Newsroom, runtime
+from tests.newsroom import Newsroom, runtime, sign_in
 from tests.test_engine import House
 from web import gallery, listing, render, status, views
 from web.app import create_app
@@ -61,11 +62,11 @@ class Desk:
         self.submitted = []
         self.app = create_app(self.parts, submit=lambda source, **options: self.submitted.append((source, options)))
 
-    def ask(self, method, path, *, token=None, client=HERE, base=BASE, headers=(), **request):
+    def ask(self, method, path, *, token=None, client=HERE, base=BASE, headers=(), visit=None, **request):
         async def once():
             transport = httpx.ASGITransport(self.app, client=client)
             async with httpx.AsyncClient(transport=transport, base_url=base) as http:
-                given = {"Authorization": f"Bearer {token}"} if token else {}
+                given = {"Authorization": f"Bearer {token}"} if token else (visit.headers if visit else {})
                 return await http.request(method, path, headers={**given, **dict(headers)}, **request)
 
         return asyncio.run(once())
@@ -76,12 +77,16 @@ class Desk:
     def post(self, path, **request):
         return self.ask("POST", path, **request)
 
+    @functools.cached_property
+    def owner(self):
+        return sign_in(self.parts)
+
     def page(self, path, **request):
-        return self.get(path, headers={"Accept": "text/html"}, **request)
+        return self.get(path, headers={"Accept": "text/html"}, visit=request.pop("visit", self.owner), **request)
 
     def decide(self, delivery, decision, **fields):
-        data = {"form_token": self.app.state.form_token, **fields}
-        return self.post(f"/queue/{delivery}/{decision}", data=data, headers={"Origin": BASE})
+        data = {"form_token": self.owner.form_token, **fields}
+        return self.post(f"/queue/{delivery}/{decision}", data=data, headers={"Origin": BASE}, visit=self.owner)
 
     def token(self, scope="read", workspace="main"):
         return self.parts.records.create_token(scope=scope, workspace=workspace)
@@ -405,12 +410,13 @@ def gone(desk):
     """An application whose Redis went away."""
     client = redis.Redis.from_url("redis://127.0.0.1:1/", retry=None)
     desk.parts.store.client = client
-    desk.parts.records._redis = client
+    desk.parts.records._redis = desk.parts.people._redis = client
     return desk
 
 
 def test_without_redis_everything_says_so_in_one_line(desk):
     token = desk.token()
+    assert desk.page("/queue").status_code == 200
     away = gone(desk)
 
     ready, api, page = away.get("/readyz"), away.get("/api/v1/deliveries", token=token), away.page("/queue")
@@ -459,7 +465,7 @@ def test_another_machine_reads_metrics_with_a_token(desk):
 # Whom pages refuse
 
 
-@pytest.mark.parametrize("path", ["/", "/gallery", "/queue", "/live"])
+@pytest.mark.parametrize("path", ["/", "/gallery", "/queue", "/live", "/sign-in"])
 @pytest.mark.parametrize(
     ("client", "host", "headers"),
     [
@@ -477,18 +483,20 @@ def test_another_machine_reads_metrics_with_a_token(desk):
         (("::ffff:192.0.2.7", 1), "127.0.0.1:8484", {}),
     ],
 )
-def test_pages_answer_nobody_but_a_browser_on_this_machine(desk, path, client, host, headers):
-    answer = desk.get(path, client=client, headers={"Host": host, "Accept": "text/html", **headers})
+def test_without_a_public_address_pages_answer_nobody_but_a_browser_on_this_machine(desk, path, client, host, headers):
+    given = {"Host": host, "Accept": "text/html", **headers}
+    answer = desk.get(path, client=client, headers=given, visit=desk.owner)
 
     assert answer.status_code == 403
-    assert "Pages answer only to a browser on the same machine" in answer.text
+    assert "The pages answer at http://127.0.0.1:8484 on the machine it runs on" in answer.text
 
 
 @pytest.mark.parametrize("client", [("127.0.0.1", 1), ("127.8.9.1", 1), ("::1", 1), ("::ffff:127.0.0.1", 1)])
 @pytest.mark.parametrize("host", ["127.0.0.1:8484", "localhost:8484", "localhost", "[::1]:8484"])
 def test_pages_answer_on_this_machine_by_all_its_names(desk, client, host):
-    assert desk.get("/queue", client=client, headers={"Host": host}).status_code == 200
-    assert desk.get("/", client=client, headers={"Host": host}).headers["location"] == "/gallery"
+    owner = sign_in(desk.parts, base=f"http://{host}")
+    assert desk.get("/queue", client=client, headers={"Host": host}, visit=owner).status_code == 200
+    assert desk.get("/", client=client, headers={"Host": host}, visit=owner).headers["location"] == "/gallery"
 
 
 def test_every_answer_is_sealed(desk):
@@ -506,7 +514,7 @@ def test_every_answer_is_sealed(desk):
     first, second = (desk.page("/queue") for _ in range(2))
     nonces = [re.search(r"'nonce-([^']+)'", a.headers["content-security-policy"])[1] for a in (first, second)]
     assert nonces[0] != nonces[1]
-    assert first.text.count(f'nonce="{nonces[0]}"') == 3
+    assert first.text.count(f'nonce="{nonces[0]}"') == 4
     assert "<script>" not in first.text
     assert not re.search(r"\son\w+=|\sstyle=|javascript:", first.text)
 
@@ -527,9 +535,9 @@ def test_every_answer_is_sealed(desk):
 )
 def test_a_form_of_somebody_elses_page_decides_nothing(desk, fields, headers):
     delivery = desk.plan(to=Status.HELD)
-    data = {"form_token": desk.app.state.form_token, **fields}
+    data = {"form_token": desk.owner.form_token, **fields}
 
-    answer = desk.post(f"/queue/{delivery}/retry", data=data, headers=headers)
+    answer = desk.post(f"/queue/{delivery}/retry", data=data, headers=headers, visit=desk.owner)
 
     assert answer.status_code == 403
     assert desk.status(delivery) is Status.HELD
@@ -578,16 +586,17 @@ def test_a_picture_has_its_hash_for_a_name_and_nothing_else_has_a_name(desk):
     path.write_bytes(content)
     (desk.folder / "secret.key").write_text("secret")
 
-    answer = desk.get(f"/media/{name}")
+    answer = desk.get(f"/media/{name}", visit=desk.owner)
 
     assert answer.content == content
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert desk.get(f"/media/{name}").status_code == 401
     assert desk.get(f"/media/{name}", client=("192.0.2.7", 1)).status_code == 401
     assert desk.get(f"/media/{name}", client=("192.0.2.7", 1), token=desk.token()).status_code == 200
     for wrong in ("../secret.key", "..%2fsecret.key", "%2e%2e/secret.key", f"{name[:2]}/{name}", name[:-4], f"{name}.exe",
                   name.upper(), f"{'0' * 64}.jpg", "%00", f"{name[:-4]}.svg"):  # fmt: skip
-        assert desk.get(f"/media/{wrong}").status_code == 404, wrong
+        assert desk.get(f"/media/{wrong}", visit=desk.owner).status_code == 404, wrong
 
 
 def test_files_of_pages_may_be_kept_for_ever_because_their_address_changes(desk):
@@ -595,7 +604,17 @@ def test_files_of_pages_may_be_kept_for_ever_because_their_address_changes(desk)
     used = re.findall(r'"(/static/[^"]+)"', text)
 
     assert {u.partition("?")[0] for u in used} == {
-        f"/static/{n}" for n in ("mark.svg", "handbill.css", "looks.css", "live.js", "htmx.min.js", "hx-sse.min.js")
+        f"/static/{n}"
+        for n in (
+            "mark.svg",
+            "handbill.css",
+            "shell.css",
+            "looks.css",
+            "live.js",
+            "shell.js",
+            "htmx.min.js",
+            "hx-sse.min.js",
+        )
     }
     for address in used:
         answer = desk.get(address)
@@ -651,7 +670,7 @@ def test_nothing_that_somebody_wrote_becomes_markup(desk):
         html = desk.page(path).text
         seen = Words(html)
         assert evil[:25] in seen.text
-        assert seen.tags.count("script") == 3
+        assert seen.tags.count("script") == 4
         assert "onerror" not in re.sub(r"&lt;img[^<]*", "", html)
         assert [a for a in seen.links if not a.startswith(("/", "#", "https://")) and a] == []
 

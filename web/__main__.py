@@ -11,10 +11,12 @@ from fastapi import FastAPI
 
 from web.api import Submit
 from web.app import create_app
+from web.place import loopback
 from worker import log as logs
+from worker import team
 from worker.app import CONTENT, make
 from worker.errors import HandbillError, StoreDown
-from worker.runtime import open_runtime
+from worker.runtime import Runtime, open_runtime
 from worker.settings import Settings, settings
 from worker.up import redis_for
 
@@ -54,10 +56,23 @@ def submitter(config: Settings) -> Submit:
     return submit
 
 
+def invite_owner(parts: Runtime, host: str) -> None:
+    """Print the one-time link of the first run, on this machine alone; anywhere else, refuse to start without owner."""
+    if parts.people.claimed():
+        return
+    if not loopback(host):
+        do = "Make one first: handbill users add you@example.org --role owner"
+        raise HandbillError(f"The web does not start open on {host}", why="it has no owner yet", do=do)
+    link = team.first_link(parts)
+    line = f"First run: {parts.settings.origin}/welcome?link={link} makes the owner account (works once, for a day)"
+    sys.stderr.write(f"{line}\n")
+
+
 def serve(config: Settings, host: str) -> None:
     """Serve until told to stop."""
     with redis_for(config) as url:
         parts = open_runtime(config, url)
+        invite_owner(parts, host)
         app = create_app(parts, submit=submitter(config.model_copy(update={"redis_url": url})))
         options = uvicorn.Config(
             app,
@@ -66,7 +81,7 @@ def serve(config: Settings, host: str) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,  # whose address a proxy names is not believed
+            proxy_headers=False,  # web.place decides which proxy is believed
             timeout_graceful_shutdown=GRACE,
         )
         Server(options, app).run()

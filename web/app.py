@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +10,8 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from web import api, pages, problems, pull, signs
+from web import api, entry, pages, problems, pull, signs
+from web.access import SignIn
 from web.api import Submit
 from web.guard import Guard
 from web.live import Live
@@ -46,12 +46,13 @@ def create_app(parts: Runtime, *, submit: Submit, every: float = EVERY) -> FastA
     app.state.parts = parts
     app.state.submit = submit
     app.state.live = live
-    app.state.form_token = secrets.token_urlsafe(32)
     app.include_router(signs.router)
     app.include_router(api.router)
+    app.include_router(entry.router)
     app.include_router(pages.router)
     app.include_router(pull.router)
     app.add_exception_handler(HandbillError, problems.of_ours)
+    app.add_exception_handler(SignIn, problems.of_nobody)
     app.add_exception_handler(HTTPException, problems.of_http)
     app.add_exception_handler(RequestValidationError, problems.of_input)
     app.add_middleware(Guard)

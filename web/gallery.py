@@ -45,14 +45,24 @@ def accounts_of(parts: Runtime, deliveries: Iterable[Delivery]) -> dict[str, Acc
 
 
 def groups(
-    parts: Runtime, *, after: Cursor | None, src: Callable[[Media], str], files: bool = False, most: int = ARTICLES
+    parts: Runtime,
+    *,
+    after: Cursor | None,
+    src: Callable[[Media], str],
+    workspace: str = "",
+    files: bool = False,
+    most: int = ARTICLES,
 ) -> tuple[list[Group], Cursor | None]:
-    """Articles, the one whose posts moved last first, and where the next page begins (None = there is none)."""
+    """Articles, the one whose posts moved last first, and where the next page begins (None = there is none).
+
+    Those of ``workspace``, or of all of them if it is empty.
+    """
     statuses = set(Status) - GONE
     start, found = after, list[Group]()
     seen: set[str] = set()
     while rows := parts.deliveries.latest(statuses, most=CHUNK, before=after):
-        articles = {d.id: d.article for d in parts.deliveries.several(i for _, i in rows)}
+        ours = [i for _, i in rows if i.startswith(f"{workspace}." if workspace else "")]
+        articles = {d.id: d.article for d in parts.deliveries.several(ours)}
         for place in rows:
             article = articles.get(place[1], "")
             if not article or article in seen:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from typing import TypeVar
 
 import structlog
 from fastapi import HTTPException
@@ -17,7 +19,19 @@ from worker.store.redis import lost
 log = structlog.get_logger()
 
 BODY_MOST = 64_000
-"""Bytes; the longest thing anyone has to say here is an address and a list of accounts."""
+"""Bytes, unless a route says otherwise with ``takes``."""
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
+
+
+def takes(most: int) -> Callable[[Endpoint], Endpoint]:
+    """Let a route take up to ``most`` bytes, such as an upload; stands below the route's own decorator."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        endpoint.body_most = most  # type: ignore[attr-defined]  # functions take attributes, their type has none
+        return endpoint
+
+    return mark
 
 
 class Guard:
@@ -43,23 +57,24 @@ class Guard:
             await send(message)
 
         try:
-            await self._app(scope, _bounded(receive), safe)
+            await self._app(scope, _bounded(scope, receive), safe)
         except Exception as error:
             if begun:
                 raise
             await _sorry(Request(scope), error)(scope, receive, safe)
 
 
-def _bounded(receive: Receive) -> Receive:
-    """The body as it comes in, as long as it is short."""
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """The body as it comes in, as long as it is short; by then the router has written down whose it is."""
     size = 0
 
     async def bounded() -> Message:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        if size > BODY_MOST:
-            raise HTTPException(413, f"At most {BODY_MOST:,} bytes are taken here.")
+        most = getattr(scope.get("endpoint"), "body_most", BODY_MOST)
+        if size > most:
+            raise HTTPException(413, f"At most {most:,} bytes are taken here.")
         return message
 
     return bounded

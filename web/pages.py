@@ -10,29 +10,36 @@ from pydantic import BaseModel
 from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
 from web import gallery, listing, pictures, render, status
-from web.access import Form, Parts, here, here_or_reads
+from web.access import Form, Operator, Parts, Person, Viewer, article, seen_or_reads
 from worker import decisions
 from worker.errors import HandbillError, NotFound
+from worker.people import May
 
 FOR_EVER = "private, max-age=31536000, immutable"
 
+DONE = {"retry": "sent again", "cancel": "cancelled", "approve": "approved", "resolve": "settled"}
+"""How the audit log calls a decision."""
+
 router = APIRouter(include_in_schema=False)
-local = [Depends(here)]
 
 
-@router.get("/", dependencies=local)
-def home() -> Response:
+@router.get("/")
+def home(person: Viewer) -> Response:
     """The gallery is the front page."""
+    del person
     return RedirectResponse("/gallery", 307)
 
 
-@router.get("/gallery", dependencies=local)
-def show_gallery(request: Request, parts: Parts, article: str = "", cursor: str = "") -> Response:
+@router.get("/gallery")
+def show_gallery(request: Request, parts: Parts, person: Viewer, article: str = "", cursor: str = "") -> Response:
     """Every post as its reader sees it, by article; one article alone if it is named."""
     if article:
+        _ours(person, article, f"There are no posts of an article {article}")
         groups, following = [gallery.group(parts, article, src=pictures.src)], None
     else:
-        groups, following = gallery.groups(parts, after=listing.read_cursor(cursor), src=pictures.src)
+        groups, following = gallery.groups(
+            parts, after=listing.read_cursor(cursor), src=pictures.src, workspace=person.workspace
+        )
     return render.page(
         request,
         "gallery.html",
@@ -53,13 +60,17 @@ class Part(BaseModel):
     said: str = ""
 
 
-@router.get("/queue", dependencies=local)
-def show_queue(request: Request, parts: Parts, part: Annotated[Part, Query()]) -> Response:
+@router.get("/queue")
+def show_queue(request: Request, parts: Parts, person: Viewer, part: Annotated[Part, Query()]) -> Response:
     """Every delivery and where it stands."""
     if part.show not in status.GROUPS:
         raise HTTPException(404, f"There is no part {part.show} of the queue.")
     found, following = listing.page(
-        parts.deliveries, status.GROUPS[part.show], most=status.ROWS, after=listing.read_cursor(part.cursor)
+        parts.deliveries,
+        status.GROUPS[part.show],
+        most=status.ROWS,
+        after=listing.read_cursor(part.cursor),
+        keep=lambda d: d.workspace == person.workspace,
     )
     accounts = gallery.accounts_of(parts, found)
     now = parts.now()
@@ -67,7 +78,7 @@ def show_queue(request: Request, parts: Parts, part: Annotated[Part, Query()]) -
     return render.page(
         request,
         "queue.html",
-        board=status.board(parts),
+        board=status.board(parts, person.workspace),
         rows=[status.row(d, accounts.get(d.account), now=now) for d in found],
         opened=status.opened(parts, chosen) if chosen else None,
         open=chosen.id if chosen else "",
@@ -80,23 +91,35 @@ def show_queue(request: Request, parts: Parts, part: Annotated[Part, Query()]) -
 
 
 @router.post("/queue/{delivery}/{decision}")
-def decide(request: Request, parts: Parts, sent: Form, delivery: str, decision: str) -> Response:
+def decide(request: Request, parts: Parts, person: Operator, sent: Form, *, delivery: str, decision: str) -> Response:
     """What a person decides about a post; the queue is shown again with what came of it."""
+    _ours(person, delivery, f"There is no delivery {delivery}")
+    detail = ""
     match decision:
         case "retry":
             decisions.retry(parts.deliveries, delivery)
         case "cancel":
             decisions.cancel(parts.deliveries, delivery)
         case "approve":
+            if not person.may(May.APPROVE):
+                raise HTTPException(403, f"You are {article(person.role)}; approving needs an owner or an approver.")
             decisions.approve(parts.deliveries, delivery)
         case "resolve":
-            decisions.resolve(parts.deliveries, delivery, there=_found(sent))
+            detail = _found(sent)
+            decisions.resolve(parts.deliveries, delivery, there=detail)
         case _:
             raise NotFound(f"There is no decision {decision}")
+    parts.audit.record(person.actor, DONE[decision], delivery, workspace=person.workspace, detail=detail)
     show = sent.get("show", "all")
     back = request.url_for("show_queue").path
     kept = show if show in status.GROUPS else "all"
     return RedirectResponse(f"{back}?show={kept}&open={delivery}&said={decision}#d-{render.anchor(delivery)}", 303)
+
+
+def _ours(person: Person, identity: str, otherwise: str) -> None:
+    """Raise NotFound for what is another workspace's: its ids begin with its name."""
+    if identity.partition(".")[0] != person.workspace:
+        raise NotFound(otherwise)
 
 
 def _found(sent: Mapping[str, str]) -> str:
@@ -107,15 +130,16 @@ def _found(sent: Mapping[str, str]) -> str:
     return there if sent["answer"] == "there" else ""
 
 
-@router.get("/live", dependencies=local)
-async def live(request: Request) -> Response:
+@router.get("/live")
+async def live(request: Request, person: Viewer) -> Response:
     """Events that say "look again"."""
+    del person
     return StreamingResponse(
         request.app.state.live.stream(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
     )
 
 
-@router.get("/media/{name}", dependencies=[Depends(here_or_reads)])
+@router.get("/media/{name}", dependencies=[Depends(seen_or_reads)])
 def media(parts: Parts, name: str) -> Response:
     """A picture by its content's hash; nothing else has a name here."""
     found = pictures.find(parts.settings.data_dir / "media", name)

@@ -9,9 +9,10 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from web import render
+from web.access import SignIn, sign_in_address
 from worker.errors import HandbillError, NotFound, Refused, StoreDown
 
 KIND = "application/problem+json"
@@ -41,6 +42,15 @@ async def of_ours(request: Request, error: Exception) -> Response:
     """A HandbillError: its one clear line."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 422)
     return answer(request, status, str(error))
+
+
+async def of_nobody(request: Request, error: Exception) -> Response:
+    """Nobody is signed in: a person is led to where they can, anything else is told so."""
+    assert isinstance(error, SignIn)
+    wants = "text/html" in request.headers.get("accept", "") and "hx-request" not in request.headers
+    if wants:
+        return RedirectResponse(sign_in_address(error.back), 303)
+    return answer(request, 401, "Sign in first, at /sign-in.", headers={"WWW-Authenticate": 'Session realm="Handbill"'})
 
 
 async def of_http(request: Request, error: Exception) -> Response:

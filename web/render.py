@@ -8,14 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from web import cookies
+from web.place import Place
 from worker.settings import TEMPLATES
+
+if TYPE_CHECKING:
+    from web.access import Person
 
 PAGES = TEMPLATES / "pages"
 STATIC = Path(__file__).resolve().parent / "static"
@@ -55,6 +60,7 @@ def environment() -> jinja2.Environment:
     env.globals["inline"] = lambda name: Markup(assets()[name].content.decode())  # noqa: S704 - our own file
     env.globals["look"] = lambda platform: f"looks/{platform if platform in LOOKS else 'default'}.html"
     env.filters["day"] = day
+    env.filters["local"] = local
     env.filters["lapse"] = lapse
     env.filters["address"] = address
     env.filters["sentence"] = sentence
@@ -65,19 +71,43 @@ def environment() -> jinja2.Environment:
 def page(
     request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
 ) -> HTMLResponse:
-    """A page for a browser on this machine."""
-    given = {"status": status, **values}
-    html = (
-        environment()
-        .get_template(template)
-        .render(nonce=request.state.nonce, form_token=request.app.state.form_token, path=request.url.path, **given)
-    )
-    return HTMLResponse(html, status, dict(headers or {}))
+    """A page for whoever is signed in, if somebody is; what was kept to be said to them is said."""
+    person: Person | None = getattr(request.state, "person", None)
+    where: Place | None = getattr(request.state, "place", None)
+    visit = fresh = ""
+    if person is None and where is not None:
+        visit = cookies.read(request, "visit", where) or (fresh := cookies.new())
+    given = {
+        "status": status,
+        "person": person,
+        "form_token": person.form_token if person else cookies.form_token(visit),
+        "nonce": request.state.nonce,
+        "path": request.url.path,
+        **values,
+    }
+    answer = HTMLResponse(environment().get_template(template).render(given), status, dict(headers or {}))
+    if person is not None:
+        answer.headers["Handbill-Workspace"] = person.workspace
+        if person.flash[0]:
+            request.app.state.parts.people.flash(person.session, "")
+    if fresh and where is not None:
+        cookies.give(answer, "visit", fresh, where)
+    return answer
 
 
 def day(moment: datetime) -> str:
     """``24 Nov 2026, 09:30`` in the moment's own zone."""
     return f"{moment.day} {moment:%b %Y, %H:%M}"
+
+
+@jinja2.pass_context
+def local(context: jinja2.runtime.Context, moment: datetime, form: str = "") -> Markup:
+    """A moment in the viewer's zone, as an element that names the zone; ``form`` is one of strftime's."""
+    person = context.get("person")
+    there = moment.astimezone(person.zone) if person else moment
+    words = f"{there:{form}}" if form else day(there)
+    zone = getattr(there.tzinfo, "key", "") or there.tzname() or ""
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(there.isoformat(timespec="seconds"), zone, words)
 
 
 def anchor(identity: str) -> str:

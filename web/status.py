@@ -92,17 +92,24 @@ class Board:
     paused: Mapping[str, tuple[datetime | None, str]]
 
 
-def board(parts: Runtime) -> Board:
-    """How everything stands now."""
-    counts = parts.deliveries.count()
+def board(parts: Runtime, workspace: str) -> Board:
+    """How everything of a workspace stands now."""
+    others = set(parts.records.workspaces()) - {workspace}
+    counts = parts.deliveries.count_of(workspace) if others else parts.deliveries.count()
     return Board(
-        late=parts.deliveries.late(LATE),
-        double=len(parts.deliveries.doubles()),
+        late=parts.deliveries.late(LATE, workspace=workspace),
+        double=sum(d.startswith(f"{workspace}.") for d in parts.deliveries.doubles()),
         unknown=sum(counts[s] for s in UNKNOWN),
         workers=len(parts.records.alive()),
         groups={name: sum(counts[s] for s in statuses) for name, statuses in GROUPS.items()},
-        paused=parts.deliveries.paused(),
+        paused={s: why for s, why in parts.deliveries.paused().items() if _concerns(s, workspace)},
     )
+
+
+def _concerns(scope: str, workspace: str) -> bool:
+    """Whether a stop of ``scope`` stops anything of a workspace."""
+    kind, _, name = scope.partition(":")
+    return kind == "all" or name == workspace or name.startswith(f"{workspace}.")
 
 
 def row(delivery: Delivery, account: Account | None, *, now: datetime) -> Row:
@@ -152,8 +159,9 @@ def _line(event: Event, zone: ZoneInfo) -> Line:
 
 def fingerprint(parts: Runtime) -> str:
     """Changes whenever a page would show something else; asked every second, so it reads the newest rows only."""
-    now = board(parts)
     newest = parts.deliveries.several(parts.deliveries.ids(most=ROWS))
     rows = [(d.id, d.status, d.updated_at, d.reason) for d in newest]
-    minute = parts.now().minute if now.late else None  # rows say by how many
-    return digest(now, rows, minute)
+    late = parts.deliveries.late(LATE)
+    minute = parts.now().minute if late else None  # rows say by how many
+    counts, doubles = parts.deliveries.count(), parts.deliveries.doubles()
+    return digest(counts, late, doubles, parts.deliveries.paused(), parts.records.alive(), rows, minute)

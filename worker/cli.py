@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from worker import log as logs
+from worker.commands import users
+from worker.commands.shared import AsJson, Workspace, err, out
+from worker.commands.shared import parts as _parts
+from worker.commands.shared import print_json as _print_json
+from worker.commands.shared import workspace_or_own as _workspace
 from worker.errors import HandbillError
 from worker.settings import settings
 
@@ -33,16 +35,12 @@ cli.add_typer(accounts_cli, name="accounts")
 cli.add_typer(delivery_cli, name="delivery")
 cli.add_typer(brand_cli, name="brand")
 cli.add_typer(tokens_cli, name="tokens")
+cli.add_typer(users.cli, name="users")
 
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Source = Annotated[str, typer.Argument(help="A URL, a path to .html, .md or .txt, or - for standard input.")]
 AccountName = Annotated[str, typer.Argument(help="An account's id, with or without its workspace.")]
 DeliveryName = Annotated[str, typer.Argument(help="A delivery's id.")]
 Thread = Annotated[bool, typer.Option("--thread", help="Say more in replies, where the platform has them.")]
-Workspace = Annotated[str, typer.Option("--workspace", help="Workspace; HANDBILL_WORKSPACE if left out.")]
 
 
 def main() -> None:
@@ -71,28 +69,6 @@ def _redis_words(error: Exception) -> str:
     from worker.store.redis import lost  # noqa: PLC0415 - commands that need no Redis start faster without it
 
     return lost(error)
-
-
-@contextlib.contextmanager
-def _parts() -> Iterator[Any]:
-    """The wired parts, on the given Redis or on the data folder's own for as long as the command runs."""
-    from worker.runtime import open_runtime  # noqa: PLC0415
-    from worker.up import redis_for  # noqa: PLC0415
-
-    with redis_for(settings()) as url:
-        parts = open_runtime(settings(), url)
-        try:
-            yield parts
-        finally:
-            parts.close()
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _workspace(given: str) -> str:
-    return given or settings().workspace
 
 
 @cli.command()

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import publishers
-from worker import embedded
+from worker import embedded, team
 from worker.errors import HandbillError, NotFound
 from worker.lifecycle import FINAL
 from worker.model import Account, Delivery, Status
@@ -93,7 +93,9 @@ def _show(config: Settings, source: str, *, keep: bool, console: Console, log: P
     console.print(f"Gallery: {page.resolve().as_uri()}")
     console.print("[dim]The platforms above are stand-ins on this machine: nothing has left it.[/dim]")
     if keep:
-        console.print(f"Live page: http://{config.host}:{config.port}/gallery   (Ctrl-C ends everything)")
+        link = team.enter_link(parts, team.guest(parts))
+        console.print(f"Live page: {config.origin}/enter?link={link}", soft_wrap=True)
+        console.print("[dim]The link opens it once; another one: handbill users link. Ctrl-C ends everything.[/dim]")
         threading.Event().wait()
     for delivery in done:
         if delivery.status is Status.PARKED:

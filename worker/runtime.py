@@ -13,7 +13,7 @@ from worker.pipeline.accounts import Accounts
 from worker.pipeline.intake import Intake
 from worker.pipeline.publish import Engine
 from worker.settings import Settings
-from worker.store import Deliveries, Records, Sources, Store, open_store
+from worker.store import Audit, Deliveries, People, Records, Sources, Store, open_store
 from worker.store.secrets import Vault, key_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class Runtime:
         self.deliveries = Deliveries(store)
         self.records = Records(store, vault)
         self.sources = Sources(store, vault)
+        self.people = People(store, vault)
+        self.audit = Audit(store)
         self.accounts = Accounts(self.records, config)
         self.intake = Intake(self.sources, self.records, config)
 

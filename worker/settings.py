@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import ipaddress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,7 +28,13 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the web page listens on.")
     port: int = Field(8484, ge=1, le=65535, description="Port the web page listens on.")
     public_url: str = Field(
-        "", description="Where the internet reaches the web page; platforms that fetch pictures themselves need it."
+        "",
+        description="Where the internet reaches the web page, by https: people sign in there, and platforms that fetch "
+        "pictures themselves need it.",
+    )
+    proxies: str = Field(
+        "127.0.0.0/8,::1",
+        description="Addresses or networks, by comma, of the proxies that may say who asks, and that it was by https.",
     )
     rehearsal_port: int = Field(0, ge=0, le=65535, description="Port of the rehearsal platforms; 0 is `port` + 1.")
     rehearsal_url: str = Field("", description="Where the rehearsal platforms answer; empty is this machine.")
@@ -87,6 +95,29 @@ class Settings(BaseSettings):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Vienna") from error
         return value
+
+    @field_validator("proxies")
+    @classmethod
+    def _proxies_are_networks(cls, value: str) -> str:
+        for one in filter(None, (p.strip() for p in value.split(","))):
+            try:
+                ipaddress.ip_network(one)
+            except ValueError as error:
+                raise ValueError(f"{one!r} is no address or network such as 172.18.0.0/16") from error
+        return value
+
+    @property
+    def trusted(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """The networks of the proxies that are believed."""
+        return tuple(ipaddress.ip_network(p.strip()) for p in self.proxies.split(",") if p.strip())
+
+    @property
+    def origin(self) -> str:
+        """What browsers call the web page: its public address, or the one on this machine."""
+        parts = urlsplit(self.public_url)
+        if parts.scheme in {"http", "https"} and parts.hostname:
+            return f"{parts.scheme}://{parts.netloc}".lower()
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def packages(self) -> tuple[str, ...]:

@@ -1,8 +1,10 @@
 """The only code that knows Redis: its keys, its scripts, what it must promise, and the secrets in it."""
 
+from worker.store.audit import Audit
 from worker.store.deliveries import Deliveries, Turn
+from worker.store.people import People
 from worker.store.records import Records
 from worker.store.redis import Store, open_store
 from worker.store.sources import Sources
 
-__all__ = ["Deliveries", "Records", "Sources", "Store", "Turn", "open_store"]
+__all__ = ["Audit", "Deliveries", "People", "Records", "Sources", "Store", "Turn", "open_store"]

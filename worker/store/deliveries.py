@@ -95,6 +95,19 @@ class Deliveries:
             totals[list(Status)[index % len(Status)]] += number
         return totals
 
+    def count_of(self, workspace: str) -> dict[Status, int]:
+        """How many deliveries of one workspace have each status."""
+        mine = f"{workspace}.".encode()
+        with self._store.client.pipeline(transaction=False) as pipe:
+            for shard in range(keys.SHARDS):
+                for status in Status:
+                    pipe.zrange(f"{keys.root(shard)}status:{status}", 0, -1)
+            found = pipe.execute()
+        totals = dict.fromkeys(Status, 0)
+        for index, ids in enumerate(found):
+            totals[list(Status)[index % len(Status)]] += sum(i.startswith(mine) for i in ids)
+        return totals
+
     def ids(self, statuses: Iterable[Status] = Status, *, most: int = 1000) -> list[str]:
         """Ids of deliveries with one of the statuses, the latest move first."""
         return [delivery for _, delivery in self.latest(statuses, most=most)]
@@ -155,9 +168,9 @@ class Deliveries:
                 pipe.zcard(f"{keys.root(shard)}waking")
             return sum(pipe.execute())
 
-    def late(self, seconds: float) -> int:
+    def late(self, seconds: float, *, workspace: str = "") -> int:
         """How many posts should have been out ``seconds`` ago and are not; paused and retried ones count too."""
-        return sum(self._store.each_shard("late", "", int(seconds * 1000)))
+        return sum(self._store.each_shard("late", "", int(seconds * 1000), workspace))
 
     def doubles(self) -> list[str]:
         """Deliveries that a look-up found on their platform more than once."""

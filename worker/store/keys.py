@@ -56,3 +56,12 @@ def tokens() -> str:
 def alive() -> str:
     """Workers by the instant at which the last sign of life of each runs out."""
     return f"{PREFIX}:{{{ALL}}}:alive"
+
+
+def people(what: str) -> str:
+    """What belongs to people: ``users`` hash of JSON · ``emails`` hash to ids · ``passwords`` hash · ``factors`` hash,
+    encrypted · ``members:<workspace>`` and ``member-of:<user>`` hashes to roles · ``names`` of workspaces ·
+    ``session:<hash>`` and ``sessions:<user>`` · ``link:<hash>`` one-time links · ``invitations:<workspace>`` ·
+    ``devices:<user>`` · ``tries:<bucket>``. One slot, because nobody may be half a member.
+    """
+    return f"{PREFIX}:{{{ALL}}}:{what}"

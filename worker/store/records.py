@@ -250,9 +250,10 @@ class Records:
         return bool(mine and self._redis.hdel(keys.tokens(), *mine))
 
     def token(self, token: str) -> dict[str, Any] | None:
-        """Scope and workspace of a token; None if it is not one of ours."""
-        found = cast("bytes | None", self._redis.hget(keys.tokens(), hashlib.sha256(token.encode()).hexdigest()))
-        return cast("dict[str, Any]", json.loads(found)) if found else None
+        """Id, scope, workspace and name of a token; None if it is not one of ours."""
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        found = cast("bytes | None", self._redis.hget(keys.tokens(), digest))
+        return {"id": digest[:TOKEN_ID], **json.loads(found)} if found else None
 
     # Short locks and signs of life
 

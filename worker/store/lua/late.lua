@@ -1,11 +1,20 @@
--- How many posts are late: now, ms after the planned time that count as late. What should have been looked at so long
+-- How many posts are late: now, ms after the planned time that count as late, the workspace ('' = any). What should have been looked at so long
 -- ago is late; what is looked at again later may be, so the next 500 are asked, and all that a worker has.
 local now, grace = clock(ARGV[1]), tonumber(ARGV[2])
 local past = now - grace - 1
-local late = redis.call('ZCOUNT', root .. 'due', '-inf', past)
+local mine = ARGV[3] ~= '' and ARGV[3] .. '.' or ''
+local function ours(id) return string.sub(id, 1, #mine) == mine end
+local late = 0
+if mine == '' then
+  late = redis.call('ZCOUNT', root .. 'due', '-inf', past)
+else
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', root .. 'due', '-inf', past)) do
+    if ours(id) then late = late + 1 end
+  end
+end
 local function ask(ids)
   for _, id in ipairs(ids) do
-    local h = redis.call('HMGET', record(id), 'status', 'due')
+    local h = ours(id) and redis.call('HMGET', record(id), 'status', 'due') or {}
     if h[1] and has('scheduled,preparing,publishing', h[1]) and tonumber(h[2]) <= past then late = late + 1 end
   end
 end
