@@ -49,6 +49,7 @@ class Bluesky(Publisher):
         Setting(name="access_jwt", label="Session, kept by Handbill", secret=True, required=False),
         Setting(name="refresh_jwt", label="Session's renewal, kept by Handbill", secret=True, required=False),
     )
+    pasted: ClassVar = "app password"
     proof: ClassVar = Proof(kind=ProofClass.A, settle=timedelta(seconds=5))
     unverified: ClassVar = "run against Bluesky's own server on one machine, never against bsky.social"
     # A record costs 3 of 5,000 points an hour and 35,000 a day: https://docs.bsky.app/docs/advanced-guides/rate-limits

@@ -12,6 +12,7 @@ from publishers.core.counting import MARKDOWN
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
+from publishers.core.oauth import CLIENT_ID, CLIENT_SECRET, Choice, OAuth, place, refusal
 from publishers.core.post import Commit, Post, Prepared, Receipt
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
@@ -65,6 +66,17 @@ class Discord(Publisher):
         Setting(name="token", label="Bot token, or the whole address of an incoming webhook", secret=True),
         Setting(name="channel_id", label="Channel's number; a webhook has its own", required=False),
     )
+    # Invites the bot; what posts is the bot's own token, so the person's is not kept.
+    # https://discord.com/developers/docs/topics/oauth2#advanced-bot-authorization, read on 25 November 2026
+    oauth: ClassVar = OAuth(
+        authorize="https://discord.com/oauth2/authorize",
+        endpoint="https://discord.com/api/v10/oauth2/token",
+        scopes=("bot",),
+        app=(CLIENT_ID, CLIENT_SECRET, Setting(name="token", label="Bot token of your app", secret=True)),
+        pkce=False,
+        more={"permissions": str(sum(NEEDED.values()) | READ_HISTORY), "integration_type": "0"},
+    )
+    pasted: ClassVar = "bot token or webhook"
     proof: ClassVar = BOT
     # All of one bot's requests: https://discord.com/developers/docs/topics/rate-limits#global-rate-limit; each
     # channel's own rate is not published, it comes with every answer.
@@ -95,6 +107,26 @@ class Discord(Publisher):
             proof=NO_BOT,
             settings={"guild_id": guild, "channel_id": channel},
         )
+
+    def exchange(self, code: str, *, redirect: str, verifier: str) -> Mapping[str, str]:
+        own = self._oauth()
+        try:
+            asked = self.asked(code, redirect=redirect, verifier=verifier)
+            answer = self.call("POST", place(own.endpoint, self._own()), **asked)
+        except (Rejected, Unauthorized) as error:
+            raise refusal(error) from None
+        self.http.hide(own.read(answer)["access_token"])
+        return {"guild_id": answer.pick("guild", "id"), "granted": "bot"}
+
+    def choices(self) -> tuple[Choice, ...]:
+        guild = self.settings.get("guild_id", "")
+        if not guild or self.settings.get("channel_id"):
+            return ()
+        rows = [c for c in self._listed(f"/guilds/{guild}/channels") if c.get("type") in WRITTEN_TO]
+        if not rows:
+            raise Unauthorized("the server has no text channel that the bot can see")
+        rows.sort(key=lambda c: int(c.get("position") or 0))
+        return tuple(Choice(label=f"#{c.get('name')}", settings={"channel_id": str(c["id"])}) for c in rows)
 
     def prepare(self, post: Post, key: str) -> Prepared:
         del post, key

@@ -10,6 +10,7 @@ from publishers.core.errors import PublishError, Rejected, Unauthorized, Unconfi
 from publishers.core.graph import CLOCKS, DUPLICATE, Graph, fault, letters, missing, moment, spoken
 from publishers.core.http import Answer
 from publishers.core.limits import Limits
+from publishers.core.oauth import Choice, OAuth, granted
 from publishers.core.post import Commit, Media, Post, Prepared, Receipt
 from publishers.core.publisher import Profile, Proof, ProofClass, Setting
 
@@ -34,6 +35,23 @@ class Facebook(Graph):
         Setting(name="page_id", label="The Page's number, if the token may post to several", required=False),
         Setting(name="version", label=f"API version, such as {VERSION}", required=False),
     )
+    # https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow, read on 25 November 2026.
+    # The Page's token that comes of a long-lived one has no end, so nothing is renewed.
+    oauth: ClassVar = OAuth(
+        authorize=f"https://www.facebook.com/{VERSION}/dialog/oauth",
+        endpoint=f"https://graph.facebook.com/{VERSION}/oauth/access_token",
+        scopes=(
+            "pages_show_list",
+            "pages_manage_posts",
+            "pages_read_engagement",
+            "pages_manage_engagement",
+            "pages_read_user_content",
+        ),
+        pkce=False,
+        comma=True,
+        https=True,
+    )
+    pasted: ClassVar = "Page or user token"
     proof: ClassVar = Proof(kind=ProofClass.B)
     unverified: ClassVar = (
         "never run against the real platform; how long an alt text may be; whether a Page token reads its own "
@@ -62,18 +80,43 @@ class Facebook(Graph):
             found = self.read(number, fields=PAGE_FIELDS).json()
             return found if isinstance(found, dict) else {}
         try:
-            answer = self.read("me/accounts", fields=f"{PAGE_FIELDS},tasks")
+            pages = self._pages()
         except Rejected:  # a Page has no accounts: the token is the Page's own
             found = self.read("me", fields="id,name,link").json()
             return found if isinstance(found, dict) else {}
-        try:
-            pages = [dict(p) for p in answer.json()["data"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise answer.unreadable("the answer is not a list of Pages") from error
         if len(pages) != 1:
             named = ", ".join(f"page_id={p.get('id')} ({p.get('name')})" for p in pages) or "none"
             raise Unauthorized(f"give the page_id of one of the Pages that this token may post to: {named}")
         return pages[0]
+
+    def _pages(self) -> list[dict[str, Any]]:
+        answer = self.read("me/accounts", fields=f"{PAGE_FIELDS},tasks")
+        try:
+            return [dict(p) for p in answer.json()["data"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise answer.unreadable("the answer is not a list of Pages") from error
+
+    def exchange(self, code: str, *, redirect: str, verifier: str) -> Mapping[str, str]:
+        short = self._granted(self.asked(code, redirect=redirect, verifier=verifier))["access_token"]
+        # https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived
+        app = {k: self.settings.get(k, "") for k in ("client_id", "client_secret")}
+        kept = dict(self._granted({"form": {"grant_type": "fb_exchange_token", **app, "fb_exchange_token": short}}))
+        kept.pop("expires_at", None)  # of the person's token; the Page's, which is kept in its place, has none
+        headers = {"Authorization": f"Bearer {kept['access_token']}"}
+        answer = self.call("GET", self.path("me/permissions"), headers=headers)
+        try:
+            kept["granted"] = granted([p["permission"] for p in answer.json()["data"] if p["status"] == "granted"])
+        except (KeyError, TypeError) as error:
+            raise answer.unreadable("the answer is not a list of permissions") from error
+        return kept
+
+    def choices(self) -> tuple[Choice, ...]:
+        if self.settings.get("page_id"):
+            return ()
+        found = [p for p in self._pages() if TASK in p.get("tasks", [TASK])]
+        if not found:
+            raise Unauthorized("Facebook names no Page on which you may create content; tick one when it asks")
+        return tuple(Choice(label=str(p["name"]), settings={"page_id": str(p["id"])}) for p in found)
 
     def prepare(self, post: Post, key: str) -> Prepared:
         if post.warning or post.visibility != "public":

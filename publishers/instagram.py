@@ -11,6 +11,7 @@ from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthor
 from publishers.core.graph import CLOCKS, PATIENCE, Graph, fault, letters, missing, moment, spoken
 from publishers.core.http import Answer
 from publishers.core.limits import Limits
+from publishers.core.oauth import OAuth, Renewal
 from publishers.core.post import Commit, Post, Prepared, Receipt
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Setting
 
@@ -36,6 +37,7 @@ class Instagram(Graph):
     label: ClassVar = "Instagram"
     home: ClassVar = "https://graph.instagram.com"
     container_state: ClassVar = "status_code"
+    grants: ClassVar = "ig"
     limits: ClassVar = Limits(
         text=2200,
         hashtags=15,  # it takes 30
@@ -58,6 +60,23 @@ class Instagram(Graph):
         ),
         Setting(name="version", label=f"API version, such as {VERSION}", required=False),
     )
+    # https://developers.facebook.com/docs/instagram-platform/instagram-api-with-instagram-login/business-login, read on
+    # 25 November 2026
+    oauth: ClassVar = OAuth(
+        authorize="https://www.instagram.com/oauth/authorize",
+        endpoint="https://api.instagram.com/oauth/access_token",
+        scopes=(
+            "instagram_business_basic",
+            "instagram_business_content_publish",
+            "instagram_business_manage_comments",
+            "instagram_business_manage_insights",
+        ),
+        pkce=False,
+        comma=True,
+        https=True,
+    )
+    # 60 days; no sooner than a day after it was given, and never after its end
+    renewal: ClassVar = Renewal(ahead=timedelta(days=30), young=timedelta(hours=24))
     proof: ClassVar = PUBLISHED_BY_ID
     # 50 by the reference, 100 by the guide: the account is asked before each post, this only bounds a burst.
     budgets: ClassVar = (Budget(posts=100, seconds=86_400),)
@@ -159,11 +178,7 @@ class Instagram(Graph):
     def refresh(self) -> Mapping[str, str]:
         if urlsplit(self.base).hostname == FACEBOOK_LOGIN:
             return super().refresh()
-        params = {"grant_type": "ig_refresh_token"}
-        answer = self.call("GET", "/refresh_access_token", headers=self.auth(), params=params)
-        kept = {"access_token": answer.pick("access_token")}
-        self.http.hide(*kept.values())
-        return kept
+        return self.lengthen()
 
     def classify(self, answer: Answer) -> PublishError | None:
         told = fault(answer) if answer.status >= 300 else {}

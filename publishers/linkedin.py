@@ -11,6 +11,7 @@ from urllib.parse import quote
 from publishers.core.errors import PublishError, Rejected, Unauthorized, Unavailable, Unconfirmed, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
+from publishers.core.oauth import Choice, OAuth, Renewal, Role
 from publishers.core.post import Commit, Media, Post, Receipt
 from publishers.core.publisher import Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
@@ -22,6 +23,7 @@ URN = re.compile(r"urn:li:\w+:\d+")
 CLOCKS = timedelta(minutes=5)  # how far LinkedIn's clock and ours may be apart
 PAGE = 100
 VERSION = "202601"
+MEMBER = ("openid", "profile", "w_member_social")
 DISTRIBUTION = {"feedDistribution": "MAIN_FEED", "targetEntities": [], "thirdPartyDistributionChannels": []}
 
 
@@ -39,7 +41,25 @@ class LinkedIn(Publisher):
         Setting(name="access_token", label="OAuth 2 access token", secret=True),
         Setting(name="author", label=f"Author, such as {ORGANIZATION}123; empty is the token's member", required=False),
         Setting(name="version", label="API version (YYYYMM)", required=False, default=VERSION),
+        Setting(name="refresh_token", label="Refresh token, where LinkedIn gives one", secret=True, required=False),
     )
+    # https://learn.microsoft.com/linkedin/shared/authentication/authorization-code-flow, read on 25 November 2026.
+    # An app has either the members' products or Community Management, so a person says which.
+    oauth: ClassVar = OAuth(
+        authorize="https://www.linkedin.com/oauth/v2/authorization",
+        endpoint="https://www.linkedin.com/oauth/v2/accessToken",
+        scopes=MEMBER,
+        roles={
+            "member": Role(label="Yourself", scopes=MEMBER),
+            "organization": Role(
+                label="An organisation's page that you administer",
+                scopes=("w_organization_social", "r_organization_social", "rw_organization_admin"),
+            ),
+        },
+        pkce=False,  # LinkedIn knows it for native apps alone
+    )
+    # 60 days; who gets no refresh token must connect again: .../authentication/programmatic-refresh-tokens
+    renewal: ClassVar = Renewal(ahead=timedelta(days=7))
     # Only an organisation's posts may be read back, so a member's lost answer is settled by a person.
     proof: ClassVar = Proof(kind=ProofClass.C)
     unverified: ClassVar = "never run against the real platform; how its 3,000 characters are counted is not documented"
@@ -61,6 +81,24 @@ class LinkedIn(Publisher):
         if author and author != member:
             raise Unauthorized(f"the token belongs to {member}, not to {author}; correct the author or the token")
         return Profile(name=answer.pick("name"), proof=Proof(kind=ProofClass.C), settings={"author": member})
+
+    def choices(self) -> tuple[Choice, ...]:
+        if self.settings.get("role") != "organization" or self.settings.get("author"):
+            return ()
+        params = {"q": "roleAssignee", "role": "ADMINISTRATOR", "state": "APPROVED"}
+        found: list[Choice] = []
+        for one in self._list("/rest/organizationAcls", params, {}):
+            urn = str(one.get("organization") or one.get("organizationTarget") or "")
+            if urn.startswith(ORGANIZATION):
+                path = f"/rest/organizations/{urn.removeprefix(ORGANIZATION)}"
+                name = self.call("GET", path, headers=self._headers()).pick("localizedName")
+                found.append(Choice(label=name, settings={"author": urn}))
+        if not found:
+            raise Unauthorized("LinkedIn names no organisation whose page you administer")
+        return tuple(found)
+
+    def refresh(self) -> Mapping[str, str]:
+        return self.renewed()
 
     def upload(self, media: Media) -> dict[str, str]:
         asked = {"initializeUploadRequest": {"owner": self._author()}}

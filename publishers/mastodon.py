@@ -14,6 +14,7 @@ from publishers.core.counting import URL_LENGTH
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
+from publishers.core.oauth import OAuth
 from publishers.core.post import Commit, Media, Post, Prepared, Receipt
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting
 
@@ -36,6 +37,7 @@ MASTODON, HOLLO, PIXELFED = "mastodon", "hollo", "pixelfed"
 KEYED = {MASTODON, HOLLO}
 ALT = {PIXELFED: 1000}  # PF_MEDIA_MAX_ALTTEXT_LENGTH, which its description of itself leaves out
 NODEINFO = "http://nodeinfo.diaspora.software/ns/schema/2."
+WEBSITE = "https://github.com/handbill/handbill"
 REMOTE = re.compile(r"(@\w+(?:[.-]\w+)*)@\w+(?:[.:-]\w+)*")
 LOCKED_OUT = (
     *("authorized scopes", "Your login is"),  # Mastodon
@@ -62,6 +64,15 @@ class Mastodon(Publisher):
     fields: ClassVar = (
         Setting(name="server", label="Server, such as https://mastodon.social"),
         Setting(name="access_token", label="Access token with the scopes read and write", secret=True),
+    )
+    # https://docs.joinmastodon.org/spec/oauth, read on 25 November 2026; a token has no end
+    oauth: ClassVar = OAuth(
+        authorize="/oauth/authorize",
+        endpoint="/oauth/token",
+        revoke="/oauth/revoke",
+        register="/api/v1/apps",
+        asks=("server",),
+        scopes=("read:accounts", "read:statuses", "write:media", "write:statuses"),
     )
     proof: ClassVar = REPEATABLE
     unverified: ClassVar = (
@@ -91,6 +102,21 @@ class Mastodon(Publisher):
             if post.visibility == "direct":
                 raise Unsupported("Pixelfed knows no direct posts")
         return self.prepare(post, key)
+
+    def register(self, *, redirect: str, name: str) -> Mapping[str, str]:
+        own = self._oauth()
+        # Pixelfed knows the wide scopes alone: its config/passport and AuthServiceProvider name no narrower ones.
+        scopes = "read write" if self._nodeinfo() == PIXELFED else " ".join(own.scopes)
+        form = {"client_name": name, "redirect_uris": redirect, "scopes": scopes, "website": WEBSITE}
+        answer = self.call("POST", own.register, form=form)
+        app = {k: answer.pick(k) for k in ("client_id", "client_secret")}
+        self.http.hide(app["client_secret"])
+        return {**app, "scopes": scopes}
+
+    def revoke(self) -> None:
+        own = self._oauth()
+        if self.settings.get("client_id"):
+            self.call("POST", own.revoke, **own.revocation(self.settings, self.settings.get("access_token", "")))
 
     def prepare(self, post: Post, key: str) -> Prepared:
         del key

@@ -48,6 +48,7 @@ class Outbox(Publisher):
     )
     fields: ClassVar = (Setting(name="folder", label="Folder on this machine", default="{data_dir}/outbox"),)
     networked: ClassVar = False
+    pasted: ClassVar = ""
     proof: ClassVar = Proof(kind=ProofClass.A)
 
     def connect(self) -> Profile:

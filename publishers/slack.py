@@ -18,6 +18,7 @@ from publishers.core.errors import (
 )
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
+from publishers.core.oauth import Choice, OAuth, Renewal
 from publishers.core.post import Commit, Media, Post, Receipt
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
@@ -60,7 +61,22 @@ class Slack(Publisher):
     fields: ClassVar = (
         Setting(name="bot_token", label="Bot token of your app, which begins with xoxb-", secret=True),
         Setting(name="channel", label="Channel's id, such as C0123456789"),
+        Setting(name="refresh_token", label="Refresh token, where tokens rotate", secret=True, required=False),
     )
+    # https://docs.slack.dev/authentication/installing-with-oauth, read on 25 November 2026.
+    # Its S256 is for public apps, which may not ask for a bot: https://docs.slack.dev/authentication/using-pkce
+    oauth: ClassVar = OAuth(
+        authorize="https://slack.com/oauth/v2/authorize",
+        endpoint="https://slack.com/api/oauth.v2.access",
+        scopes=(*NEEDED, "channels:read", "channels:history", "groups:read", "groups:history"),
+        pkce=False,
+        comma=True,
+        https=True,
+        access="bot_token",
+    )
+    # Only where the app rotates its tokens: 12 hours, and a refresh token works once.
+    renewal: ClassVar = Renewal(ahead=timedelta(hours=1), asked=True)
+    pasted: ClassVar = "bot token"
     proof: ClassVar = Proof(kind=ProofClass.B)
     budgets: ClassVar = (Budget(posts=1, seconds=1),)  # https://docs.slack.dev/apis/web-api/rate-limits
     unverified: ClassVar = (
@@ -80,6 +96,31 @@ class Slack(Publisher):
             proof=Proof(kind=ProofClass.B if self._reads(channel, scopes) else ProofClass.C),
             settings={"user_id": answer.pick("user_id"), "workspace": workspace},
         )
+
+    def choices(self) -> tuple[Choice, ...]:
+        if self.settings.get("channel"):
+            return ()
+        found: list[Choice] = []
+        params = {"types": "public_channel,private_channel", "exclude_archived": "true", "limit": "200"}
+        while True:
+            answer = self._get("conversations.list", params)
+            try:
+                page = answer.json()
+                for one in page["channels"]:
+                    hint = "" if one.get("is_member") else " (first invite the app there with /invite)"
+                    found.append(Choice(label=f"#{one['name']}{hint}", settings={"channel": str(one["id"])}))
+                more = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+            except (KeyError, TypeError, AttributeError) as error:
+                raise answer.unreadable("the answer is not a list of channels") from error
+            if not more or params.get("cursor") == more:
+                break
+            params["cursor"] = more
+        if not found:
+            raise Unauthorized("Slack names no channel that the app may see")
+        return tuple(sorted(found, key=lambda c: ("(" in c.label, c.label)))
+
+    def refresh(self) -> Mapping[str, str]:
+        return self.renewed()
 
     def upload(self, media: Media) -> str:
         content = media.read()

@@ -29,6 +29,7 @@ class Telegram(Publisher):
         Setting(name="bot_token", label="Bot token from @BotFather", secret=True),
         Setting(name="chat_id", label="Channel, such as @yourchannel, or a chat's number"),
     )
+    pasted: ClassVar = "bot token"
     # A bot has no key to repeat with and cannot read a channel: https://github.com/tdlib/telegram-bot-api/issues/482
     proof: ClassVar = Proof(kind=ProofClass.C)
     budgets: ClassVar = (

@@ -10,6 +10,7 @@ from publishers.core.errors import PublishError, Rejected, Unavailable, Unsuppor
 from publishers.core.graph import CLOCKS, Graph, fault, letters, missing, moment
 from publishers.core.http import Answer
 from publishers.core.limits import Limits
+from publishers.core.oauth import OAuth, Renewal
 from publishers.core.post import Commit, Post, Prepared, Receipt
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Setting
 
@@ -26,6 +27,7 @@ class Threads(Graph):
 
     label: ClassVar = "Threads"
     home: ClassVar = "https://graph.threads.net"
+    grants: ClassVar = "th"
     limits: ClassVar = Limits(
         text=500,
         counting="threads",
@@ -42,6 +44,24 @@ class Threads(Graph):
             secret=True,
         ),
     )
+    # https://developers.facebook.com/docs/threads/get-started/get-access-tokens-and-permissions, 25 November 2026
+    oauth: ClassVar = OAuth(
+        authorize="https://threads.net/oauth/authorize",
+        endpoint="https://graph.threads.net/oauth/access_token",
+        scopes=(
+            "threads_basic",
+            "threads_content_publish",
+            "threads_read_replies",
+            "threads_manage_replies",
+            "threads_manage_insights",
+            "threads_delete",
+        ),
+        pkce=False,
+        comma=True,
+        https=True,
+    )
+    # 60 days; no sooner than a day after it was given, and never after its end: .../get-started/long-lived-tokens
+    renewal: ClassVar = Renewal(ahead=timedelta(days=30), young=timedelta(hours=24))
     proof: ClassVar = PUBLISHED_BY_ID
     # Replies have a budget of their own, 1,000: https://developers.facebook.com/documentation/threads/overview
     budgets: ClassVar = (Budget(posts=250, seconds=86_400),)
@@ -129,11 +149,7 @@ class Threads(Graph):
         return counts
 
     def refresh(self) -> Mapping[str, str]:
-        params = {"grant_type": "th_refresh_token"}
-        answer = self.call("GET", "/refresh_access_token", headers=self.auth(), params=params)
-        kept = {"access_token": answer.pick("access_token")}
-        self.http.hide(*kept.values())
-        return kept
+        return self.lengthen()
 
     def classify(self, answer: Answer) -> PublishError | None:
         told: Mapping[str, Any] = fault(answer) if answer.status >= 300 else {}

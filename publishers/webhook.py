@@ -35,6 +35,7 @@ class Webhook(Publisher):
         Setting(name="secret", label="Secret that signs them, whsec_…, shared with the receiver", secret=True),
         Setting(name="pictures", label="Pictures: inline (in the request) or none", required=False, default=INLINE),
     )
+    pasted: ClassVar = "address and signing secret"
     # A receiver after the specification takes a webhook-id once; how long it remembers is its own affair.
     proof: ClassVar = Proof(kind=ProofClass.A, window=timedelta(hours=24), then=ProofClass.C)
     unverified: ClassVar = (

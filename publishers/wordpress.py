@@ -56,6 +56,7 @@ class WordPress(Publisher):
         Setting(name="username", label="User who writes the posts, at least an author"),
         Setting(name="app_password", label="Application password of this user", secret=True),
     )
+    pasted: ClassVar = "application password"
     # A slug is no key, a repeat gets "-2" (https://github.com/WP-API/WP-API/issues/2984); a draft's number is one.
     proof: ClassVar = Proof(kind=ProofClass.A2)
     unverified: ClassVar = "run against WordPress 6.1 on one machine, never against a public site or with plugins"

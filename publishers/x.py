@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import dataclasses
 import html
 import unicodedata
 from collections.abc import Mapping
@@ -13,10 +13,13 @@ from publishers.core.counting import urls
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unconfirmed, Unsupported
 from publishers.core.http import DAY, Answer, judge
 from publishers.core.limits import Limits
+from publishers.core.oauth import CLIENT_ID, CLIENT_SECRET, OAuth, Renewal, place
 from publishers.core.post import Commit, Media, Post, Receipt
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
 NO_ACCESS = ("client-forbidden", "oauth1-permissions", "unsupported-authentication")
+# A public app has none.
+OPTIONAL_SECRET = dataclasses.replace(CLIENT_SECRET, required=False)
 CLOCKS = timedelta(minutes=5)  # how far X's clock and ours may be apart
 
 
@@ -42,6 +45,18 @@ class X(Publisher):
         Setting(name="client_id", label="OAuth 2 client id", required=False),
         Setting(name="client_secret", label="OAuth 2 client secret", secret=True, required=False),
     )
+    # https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token, read on 25 November 2026
+    oauth: ClassVar = OAuth(
+        authorize="https://x.com/i/oauth2/authorize",
+        endpoint="https://api.x.com/2/oauth2/token",
+        revoke="https://api.x.com/2/oauth2/revoke",
+        scopes=("tweet.read", "tweet.write", "users.read", "media.write", "offline.access"),
+        app=(CLIENT_ID, OPTIONAL_SECRET),
+        basic=True,
+    )
+    # A token lives two hours, a refresh token works once.
+    renewal: ClassVar = Renewal(ahead=timedelta(minutes=20), asked=True)
+    pasted: ClassVar = "access and refresh token"
     proof: ClassVar = Proof(kind=ProofClass.B)
     # https://docs.x.com/x-api/fundamentals/rate-limits
     budgets: ClassVar = (Budget(posts=100, seconds=900), Budget(posts=10_000, seconds=86_400, app=True))
@@ -125,22 +140,14 @@ class X(Publisher):
             raise answer.unreadable("the answer has no public_metrics") from error
 
     def refresh(self) -> Mapping[str, str]:
-        token, client = self.settings.get("refresh_token", ""), self.settings.get("client_id", "")
-        if not token or not client:
-            return super().refresh()
-        form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": client}
-        headers: dict[str, str] = {}
-        if secret := self.settings.get("client_secret", ""):
-            headers["Authorization"] = "Basic " + base64.b64encode(f"{client}:{secret}".encode()).decode()
-        try:
-            answer = self.call("POST", "/2/oauth2/token", headers=headers, form=form)
-        except Rejected as error:
-            what = "X does not take the refresh token; connect the account again"
-            raise Unauthorized(what, status=error.status, words=error.words) from None
-        # A refresh token works once; the answer carries the next one.
-        kept = {"access_token": answer.pick("access_token"), "refresh_token": answer.pick("refresh_token")}
-        self.http.hide(*kept.values())
-        return kept
+        return self.renewed()
+
+    def revoke(self) -> None:
+        own = self._oauth()
+        # Without the renewal token the other one ends by itself within two hours.
+        token = self.settings.get("refresh_token") or self.settings.get("access_token", "")
+        if self.settings.get("client_id"):
+            self.call("POST", place(own.revoke, self._own()), **own.revocation(self.settings, token))
 
     @classmethod
     def price(cls, post: Post) -> float:

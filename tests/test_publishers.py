@@ -319,7 +319,7 @@ def test_every_platform_has_a_fixture_and_every_fixture_a_platform():
 @pytest.mark.parametrize("name", described())
 def test_a_fixture_is_in_words_that_the_suite_knows(name):
     told = fixture(name)
-    known = {"transport", "settings", "secret_in_url", "fresh", "bare_success", "refusals", *SCENES}
+    known = {"transport", "settings", "secret_in_url", "fresh", "bare_success", "refusals", "oauth", *SCENES}
     assert set(told) <= known
     for scene in SCENES:
         for case in told.get(scene, []):

@@ -85,18 +85,27 @@ def platform_table() -> str:
                 (", ".join(limits.labels) or "yes") if limits.warning else "–",
                 *(_said(adapter.can(method)) for method in ("find", "edit", "delete", "metrics")),
                 _proof(adapter),
+                _auth(adapter),
                 adapter.unverified or "–",
             )
         )
     head = (
         *("platform", "text", "pictures", "alt text", "thread", "first comment", "warning"),
-        *("look-up", "edit", "delete", "numbers", "class", "unverified"),
+        *("look-up", "edit", "delete", "numbers", "class", "auth", "unverified"),
     )
     return _table(head, rows)
 
 
 def _said(able: object) -> str:
     return "yes" if able else "–"
+
+
+def _auth(adapter: type[Publisher]) -> str:
+    """How an account is connected: by a person's consent, or with what they paste."""
+    ways = [adapter.pasted] if adapter.pasted else []
+    if own := adapter.oauth:
+        ways.insert(0, "OAuth 2" + (" with S256" if own.pkce else "") + (", registers itself" if own.register else ""))
+    return ", or ".join(ways) or "–"
 
 
 def _proof(adapter: type[Publisher]) -> str:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed
 from publishers.core.http import DAY, SOONEST, WORDS, Answer, judge
+from publishers.core.oauth import refusal
 from publishers.core.post import Prepared
 from publishers.core.publisher import Publisher
 
@@ -35,6 +36,8 @@ class Graph(Publisher):
 
     container_state: ClassVar[str] = "status"
     """The field of a draft (a container) that says how far the platform is with it."""
+    grants: ClassVar[str] = ""
+    """The letters before ``_exchange_token`` where a token of one hour is made into one of 60 days."""
 
     @abstractmethod
     def path(self, name: str) -> str:
@@ -62,6 +65,27 @@ class Graph(Publisher):
     def auth(self) -> dict[str, str]:
         """The headers of every request."""
         return {"Authorization": f"Bearer {self.settings.get('access_token', '')}"}
+
+    def exchange(self, code: str, *, redirect: str, verifier: str) -> Mapping[str, str]:
+        first = dict(super().exchange(code, redirect=redirect, verifier=verifier))
+        # The protocol has no other place for the two than the address.
+        given = {"client_secret": self.settings.get("client_secret", ""), "access_token": first["access_token"]}
+        params = {"grant_type": f"{self.grants}_exchange_token", **given}
+        return {**first, **self._lasting("/access_token", params=params)}
+
+    def lengthen(self) -> Mapping[str, str]:
+        """``refresh`` where a token is renewed by itself."""
+        params = {"grant_type": f"{self.grants}_refresh_token"}
+        return self._lasting("/refresh_access_token", headers=self.auth(), params=params)
+
+    def _lasting(self, path: str, **request: Any) -> Mapping[str, str]:
+        try:
+            answer = self.call("GET", path, **request)
+        except (Rejected, Unauthorized) as error:
+            raise refusal(error) from None
+        kept = self._oauth().read(answer)
+        self.http.hide(kept["access_token"])
+        return kept
 
     def read(self, name: str, **params: str) -> Answer:
         """One object or list."""

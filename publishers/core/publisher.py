@@ -10,10 +10,26 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, final
 
-from publishers.core.errors import PublishError, Unauthorized, Unsupported
+from publishers.core import oauth
+from publishers.core.errors import PublishError, Rejected, Unauthorized, Unsupported
 from publishers.core.http import Answer, Http, judge
 from publishers.core.limits import Limits
+from publishers.core.oauth import Choice, OAuth, Renewal
 from publishers.core.post import Commit, Media, Post, Prepared, Receipt
+from publishers.core.setting import Setting
+
+__all__ = (
+    "Budget",
+    "Choice",
+    "OAuth",
+    "Profile",
+    "Proof",
+    "ProofClass",
+    "Publisher",
+    "Renewal",
+    "Setting",
+    "text_hash",
+)
 
 
 class ProofClass(StrEnum):
@@ -49,20 +65,6 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One thing a person must give to connect an account; ``secret`` ones are stored encrypted and never shown.
-
-    A ``default`` may speak of ``{data_dir}``, the application's data folder.
-    """
-
-    name: str
-    label: str
-    secret: bool = False
-    required: bool = True
-    default: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What ``connect`` learned: the account's name and address, the instance's own limits and class,
     and settings to keep (tokens among them).
@@ -93,6 +95,12 @@ class Publisher(ABC):
     """Whether it speaks to a platform over the network; what does not needs no rehearsal."""
     pulls: ClassVar[bool] = False
     """Whether it fetches pictures itself, from ``Media.url``."""
+    oauth: ClassVar[OAuth | None] = None
+    """How a person's consent connects an account, where the platform has OAuth 2."""
+    pasted: ClassVar[str] = "token"
+    """What a person pastes to connect an account; empty if nothing can be."""
+    renewal: ClassVar[Renewal | None] = None
+    """When ``refresh`` is asked for before the token ends; None = when the token is refused."""
     unverified: ClassVar[str] = ""
     """What nobody has checked against the real platform yet, for the capability table."""
 
@@ -101,7 +109,7 @@ class Publisher(ABC):
         self.http = http
         base = (settings.get("server") or self.home).rstrip("/")
         self.base = base if not base or "://" in base else f"https://{base}"
-        http.hide(*(settings.get(f.name, "") for f in self.fields if f.secret))
+        http.hide(*(settings.get(name, "") for name in self.secrets()))
 
     @abstractmethod
     def connect(self) -> Profile:
@@ -148,6 +156,69 @@ class Publisher(ABC):
         """Get a new token; returns the settings to keep. Raises Unauthorized if only a person can help."""
         raise Unauthorized(f"{self.label} does not accept the token; connect the account again")
 
+    def authorization(self, *, redirect: str, state: str, verifier: str, role: str = "") -> str:
+        """The address of the page where a person allows us to post."""
+        client = self.settings.get("client_id", "")
+        own, scopes = self._oauth(), self.settings.get("scopes", "")
+        given = {"redirect": redirect, "state": state, "verifier": verifier, "role": role, "scopes": scopes}
+        return own.address(self._own(), client, **given)
+
+    def register(self, *, redirect: str, name: str) -> Mapping[str, str]:
+        """Register an app with the account's server; returns its credentials."""
+        raise Unsupported(f"{self.label} registers no app by itself")
+
+    def exchange(self, code: str, *, redirect: str, verifier: str) -> Mapping[str, str]:
+        """Turn the code that a person was sent back with into the settings to keep.
+
+        Raises Unauthorized if the platform does not take it; what is lost on the way is Unavailable, the code with it.
+        """
+        return self._granted(self.asked(code, redirect=redirect, verifier=verifier))
+
+    def asked(self, code: str, *, redirect: str, verifier: str) -> Mapping[str, Any]:
+        """The request of ``exchange``; the code and its verifier are hidden from every error from now on."""
+        self.http.hide(code, verifier)
+        return self._oauth().exchange(self.settings, code=code, redirect=redirect, verifier=verifier)
+
+    def choices(self) -> tuple[Choice, ...]:
+        """What this token may post to, where a person has to choose."""
+        return ()
+
+    def revoke(self) -> None:  # noqa: B027 - most platforms do not want to know
+        """Tell the platform that the token is not used any more, where it wants to know."""
+
+    def renewed(self) -> Mapping[str, str]:
+        """``refresh`` by OAuth 2's renewal token, for adapters whose platform gives one."""
+        token, own = self.settings.get("refresh_token", ""), self._oauth()
+        if not token or not self.settings.get("client_id"):
+            raise Unauthorized(f"{self.label} gave no way to renew the token; connect the account again")
+        return self._granted(own.renewal(self.settings, token))
+
+    def _granted(self, asked: Mapping[str, Any]) -> Mapping[str, str]:
+        own = self._oauth()
+        try:
+            answer = self.call("POST", oauth.place(own.endpoint, self._own()), **asked)
+        except (Rejected, Unauthorized) as error:
+            raise oauth.refusal(error) from None
+        kept = own.read(answer)
+        self.http.hide(kept[own.access], kept.get("refresh_token", ""))
+        return kept
+
+    def _oauth(self) -> OAuth:
+        if self.oauth is None:
+            raise Unsupported(f"{self.label} has no OAuth 2 here")
+        return self.oauth
+
+    def _own(self) -> str:
+        """The account's own server; empty where the platform has one address for everybody."""
+        return self.base if self.settings.get("server") else ""
+
+    @final
+    @classmethod
+    def secrets(cls) -> frozenset[str]:
+        """The names of the settings that are stored encrypted and never shown."""
+        app = cls.oauth.app if cls.oauth else ()
+        return frozenset(f.name for f in (*cls.fields, *app) if f.secret)
+
     @classmethod
     def price(cls, post: Post) -> float:
         """What the platform takes for sending this message, in US dollars; 0 where it takes nothing."""
@@ -179,6 +250,7 @@ class Publisher(ABC):
         answer = self.http.send(method, url, commit=commit, **request)
         error = self.classify(answer)
         if error is not None:
+            error.words = self.http.redact(error.words)  # a refusal inside a 200 is not redacted before
             raise error
         return answer
 
