@@ -373,10 +373,10 @@ class _Writer:
         return sorted(itertools.islice(fresh, REACH), key=lambda s: self._worth(s, title), reverse=True)
 
     def _worth(self, sentence: Sentence, title: str) -> float:
-        """Its place among the best, and how little of the title it says again; the best is worth 1."""
-        said = self._about(self.title) if title else frozenset()
-        again = len(said & self._about(sentence.text)) / max(1, len(said))
-        return FADE ** self.sentences.index(sentence) * (1 - again / 2)
+        """Its place among the best, and less if more than half of it stands in the title; the best is worth 1."""
+        about = self._about(sentence.text)
+        again = len(about & self._about(self.title)) / max(1, len(about)) if title else 0.0
+        return FADE ** self.sentences.index(sentence) * min(1.0, 2 * (1 - again))
 
     def _choose(self, title: str, order: Sequence[Sentence], tags: tuple[str, ...]) -> tuple[Sentence, ...]:
         """As many of the sentences as are wanted and fit, none twice in other words, in the article's order."""

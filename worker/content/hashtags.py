@@ -18,6 +18,7 @@ from worker.model import Article
 MOST = 15
 LONGEST = 30
 WORDS = 3
+FEWEST = 2  # below so many, words that are less sure are used as well
 MACHINE = 8  # nobody writes more tags than this by hand; a longer list has no order to be kept
 STEMMERS = {
     "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
@@ -34,6 +35,9 @@ CASELESS = regex.compile(r"[\p{Arabic}\p{Hebrew}\p{Devanagari}\p{Bengali}\p{Tami
 CAMEL = regex.compile(r"(?<=\p{Ll}{2}|\p{N})(?=\p{Lu}\p{Ll})|(?<=\p{Ll}{2})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})")
 HAN = regex.compile(r"[\p{Han}々]{2,}")
 RUN = regex.compile(r"[\p{Katakana}ー]{3,16}|[A-Za-z][A-Za-z0-9]{1,20}|[\p{Thai}]{3,20}")
+TOKEN = regex.compile(r"\p{L}[\p{L}\p{M}\p{N}]*(?:['’\-‑][\p{L}\p{M}\p{N}]+)*")
+BEGINS = regex.compile(r"(?:^|[.!?…:]\s)[\s\"'“”„‘’«»‹›(\[¿¡–—-]*$")
+AMOUNT = regex.compile(r"[一二三四五六七八九十百千万億兆亿〇零两兩年月日時时分秒円元圓割度本人個件回歳岁]+")
 TAG = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c .,&'’+/_-]*")
 
 # How key phrases are weighed; chosen on news, abstracts and three languages together (``python -m bench.text``).
@@ -70,7 +74,8 @@ def choose(article: Article) -> list[str]:
     """Up to 15 hashtags without ``#``, best first; the platform decides how many are used."""
     lang = words.language(article.language)
     forms: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for word in words.words(article.text):
+    text = "\n".join([article.title, *article.headings, article.text])
+    for word in words.words(text):
         forms[stem(word, lang.code)][word] += 1
     known, others = [], []
     for tag in map(html.unescape, article.tags):
@@ -81,10 +86,10 @@ def choose(article: Article) -> list[str]:
             others.append(parts)
     if len(known) > MACHINE:
         known.sort(key=lambda parts: -min((forms[stem(p, lang.code)].total() for p in parts), default=0))
-    text = "\n".join([article.title, *article.headings, article.text])
     wanted = {stem(w, lang.code) for w in words.words(article.title)}
     phrases = [p for p in keyphrases(text, lang, title=article.title, limit=50) if len(p.stems) <= WORDS]
-    own = [_parts(p.text) for p in _sayable(phrases, lang, wanted)]
+    sure, rest = _sayable(phrases, _Usage(text, lang), wanted)
+    own = [_parts(p) for p in (*sure, *rest[: max(0, FEWEST - len(sure) - len(known))])]
     picked: dict[str, frozenset[str]] = {}
     hints = [(p, True) for p in known[:MACHINE]]
     found = [(p, False) for p in own]
@@ -111,25 +116,104 @@ def _is_new(
     if all(words.plain(s) in lang.stop or words.plain(s) in lang.weak for s in (*_parts(tag), tag)[:-1] or (tag,)):
         return False
     covered = frozenset().union(*picked.values())
-    return hinted or 2 * len(stems & covered) <= len(stems)
+    return hinted or (2 * len(stems & covered) <= len(stems) and not any(p <= stems for p in picked.values()))
 
 
-def _sayable(phrases: Sequence[Phrase], lang: words.Language, wanted: set[str]) -> Iterator[Phrase]:
-    """The key phrases that make a hashtag: said twice, or one of the ``wanted`` words, and no part of another."""
+def _sayable(phrases: Sequence[Phrase], usage: _Usage, wanted: set[str]) -> tuple[list[str], list[str]]:
+    """The key phrases that make a hashtag, and those that do where there are too few: said twice, and no part of
+    another; a single word is one of the ``wanted``, a name, or said three times.
+    """
+    lang = usage.lang
     english = words.language("en").stop
+    sure: list[str] = []
+    rest: list[str] = []
     for phrase in phrases:
         parts = [words.plain(w) for w in words.words(phrase.text)]
         ends = (parts[0], parts[-1]) if not NAME.match(phrase.text) else ()
         if NUMBERED.match(phrase.text) or lang.weak.intersection(ends) or english.issuperset(parts):
             continue
-        if phrase.count < 2 and (len(phrase.stems) > 1 or phrase.stems[0] not in wanted):
+        if phrase.count < 2 or AMOUNT.fullmatch(phrase.text):
             continue
-        if lang.code == "de" and phrase.text.islower():  # a thing's name has a capital in German
+        if lang.code == "de" and phrase.text.rpartition(" ")[2].islower():  # a thing's name has a capital in German
             continue
         inside = set(phrase.stems)
         if any(inside < set(p.stems) and 2 * p.count > phrase.count and p.count > 1 for p in phrases):
             continue
-        yield phrase
+        if usage.acts(phrase):
+            continue
+        single = len(phrase.stems) == 1
+        name = usage.full_name(phrase.text) if single else phrase.text
+        known = not single or phrase.stems[0] in wanted or usage.named(phrase.stems[0]) or phrase.count > 2
+        (sure if known else rest).append(name)
+    return sure, rest
+
+
+class _Usage:
+    """How the words of a text are used in it: as verbs, as names, as parts of longer names."""
+
+    def __init__(self, text: str, lang: words.Language) -> None:
+        self.lang = lang
+        self._said: Counter[str] = Counter()
+        self._acts: Counter[str] = Counter()
+        self._small: set[str] = set()
+        self._named: Counter[str] = Counter()
+        self._names: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for line in text.split("\n"):
+            self._read(list(TOKEN.finditer(line)), line)
+
+    def _read(self, found: Sequence[regex.Match[str]], line: str) -> None:
+        plain = [words.plain(m[0]) for m in found]
+        run: list[str] = []
+        for i, match in enumerate(found):
+            word = next(words.words(match[0]), match[0])
+            key = stem(word, self.lang.code)
+            self._said[key] += 1
+            elided = plain[i].partition("'")[0] + "'" if "'" in plain[i] else ""
+            before = {plain[i - 1] if i else "", elided}
+            following = found[i + 1][0] if i + 1 < len(found) else ""
+            after = {following, following.replace("’", "'").partition("'")[0] + "'"}  # "Le Rex" is a name
+            if before & self.lang.acts_after or after & self.lang.acts_before:
+                self._acts[key] += 1
+            if word[0].islower():
+                self._small.add(words.plain(word))
+            apart = i > 0 and line[found[i - 1].end() : match.start()] != " "
+            if run and (apart or not word[0].isupper()):
+                self._end(run)
+                run = []
+            if word[0].isupper():
+                begins = not run and (not i or BEGINS.search(line[: match.start()]) is not None)
+                if not begins:
+                    self._named[key] += 1
+                if not (begins and words.plain(word) in self.lang.stop | self.lang.weak | self.lang.verbs):
+                    run.append(word)
+        self._end(run)
+
+    def _end(self, run: list[str]) -> None:
+        """Remember a run of words with capital letters under each of its words."""
+        for word in run:
+            self._names[word][" ".join(run)] += 1
+
+    def acts(self, phrase: Phrase) -> bool:
+        """Whether the last word of a phrase, or its only one, is a verb at least as often as not."""
+        last = phrase.text.rpartition(" ")[2]
+        low, key = words.plain(last), phrase.stems[-1]
+        if last[0].isupper() and self._named[key] and low not in self._small:
+            return False
+        if len(phrase.stems) == 1 and self.lang.acting and low.endswith(self.lang.acting) and len(low) > 4:
+            return low not in self.lang.nouns
+        return 2 * self._acts[key] >= max(1, self._said[key])
+
+    def named(self, key: str) -> bool:
+        """Whether a word is mostly written with a capital letter where none is due."""
+        return self.lang.code != "de" and 2 * self._named[key] >= self._said[key]
+
+    def full_name(self, word: str) -> str:
+        """The one longer name of which ``word`` is the last or first part in this text, else ``word``."""
+        if words.plain(word) in self._small or self.lang.code == "de":
+            return word
+        longer = {n for n in self._names[word] if " " in n and n.count(" ") < WORDS}
+        longer = {n for n in longer if not any(n != m and m.endswith(" " + n) for m in longer)}
+        return longer.pop() if len(longer) == 1 else word
 
 
 def _parts(text: str) -> list[str]:
@@ -159,58 +243,93 @@ def keyphrases(text: str, lang: words.Language, *, title: str = "", limit: int =
     """What ``text`` speaks of, best first: names of up to four words, by how often and early they are said."""
     if lang.code in {"zh", "ja", "th"}:
         return _unspaced(text, lang, title, limit)
-    count: Counter[tuple[str, ...]] = Counter()
-    whole: Counter[tuple[str, ...]] = Counter()
-    said: Counter[str] = Counter()
-    first: dict[tuple[str, ...], int] = {}
-    forms: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-    total = 0
-    for chunk in _chunks(text, lang):
-        stems = [stem(w, lang.code) for w in chunk]
-        said.update(stems)
-        for size in range(1, min(4, len(chunk)) + 1):
-            for i in range(len(chunk) - size + 1):
-                key = tuple(stems[i : i + size])
-                count[key] += 1
-                first.setdefault(key, total + i)
-                forms[key][" ".join(chunk[i : i + size])] += 1
-        if len(chunk) <= 4:
-            whole[tuple(stems)] += 1
-        total += len(chunk)
+    said = _Said(text, lang)
     wanted = {stem(w, lang.code) for w in words.words(title)}
     found = []
-    for key, n in count.items():
-        if len(key) > 1 and n < 2 and key not in whole:
+    for key, n in said.count.items():
+        if len(key) > 1 and n < 2 and key not in said.whole:
             continue
-        best = max(forms[key], key=lambda f: forms[key][f])
-        if len(key) == 1 and words.plain(best) in lang.weak:
-            continue
-        weight = n**OFTEN / (1 + math.log1p(first[key] / EARLY))
-        weight *= 1 + (SHORT_TEXT / total) ** 2 * (len(key) - 1)
-        weight *= (sum(said[s] for s in key) / len(key)) ** 0.25
-        weight *= 1 + sum(s in wanted for s in key) / len(key)
-        if len(key) == 1:
-            weight *= INSIDE + (1 - INSIDE) * min(1.0, 2 * whole[key] / n)
-        found.append(Phrase(best, key, n, weight))
-    found.sort(key=lambda p: (-p.weight, first[p.stems]))
+        best = max(said.forms[key], key=lambda f: (-_oblique(f, lang), said.forms[key][f]))
+        if len(key) > 1 or words.plain(best) not in lang.weak:
+            found.append(Phrase(best, key, n, said.weight(key, wanted)))
+    found.sort(key=lambda p: (-p.weight, said.first[p.stems]))
     return found[:limit]
 
 
-def _chunks(text: str, lang: words.Language) -> Iterator[list[str]]:
-    """The runs of words that can name a thing, between stop words, verbs and punctuation."""
+Key = tuple[str, ...]
+"""The stems of a phrase."""
+
+
+class _Said:
+    """Every phrase of a text by its stems: how often it is said, how often by itself, where first, in what forms."""
+
+    def __init__(self, text: str, lang: words.Language) -> None:
+        self.lang = lang
+        self.count: Counter[Key] = Counter()
+        self.whole: Counter[Key] = Counter()
+        self.first: dict[Key, int] = {}
+        self.forms: defaultdict[Key, Counter[str]] = defaultdict(Counter)
+        self._words: Counter[str] = Counter()
+        self._total = 0
+        last = ""
+        for link, chunk in _chunks(text, lang):
+            stems = [stem(w, lang.code) for w in chunk]
+            if link:
+                key = (stem(last, lang.code), link, stems[0])
+                self._add(key, f"{last} {link} {chunk[0]}", self._total - 1)
+                self.whole[key] += 1
+            self._words.update(stems)
+            for size in range(1, min(4, len(chunk)) + 1):
+                for i in range(len(chunk) - size + 1):
+                    self._add(tuple(stems[i : i + size]), " ".join(chunk[i : i + size]), self._total + i)
+            if len(chunk) <= 4:
+                self.whole[tuple(stems)] += 1
+            self._total += len(chunk)
+            last = chunk[-1]
+
+    def _add(self, key: Key, form: str, place: int) -> None:
+        self.count[key] += 1
+        self.first.setdefault(key, place)
+        self.forms[key][form] += 1
+
+    def weight(self, key: Key, wanted: set[str]) -> float:
+        """How much a phrase says of the text whose title has the ``wanted`` stems."""
+        weight: float = self.count[key] ** OFTEN / (1 + math.log1p(self.first[key] / EARLY))
+        if not self.lang.linking:  # where "of" joins nouns, a long run of words is seldom one name
+            weight *= 1 + (SHORT_TEXT / self._total) ** 2 * (len(key) - 1)
+        weight *= (sum(self._words[s] for s in key) / len(key)) ** 0.25
+        weight *= 1 + sum(s in wanted for s in key) / len(key)
+        if len(key) == 1:
+            weight *= INSIDE + (1 - INSIDE) * min(1.0, 2 * self.whole[key] / self.count[key])
+        return weight
+
+
+def _oblique(phrase: str, lang: words.Language) -> int:
+    """How many words of a phrase stand in a case that a name by itself does not have."""
+    return sum(w.endswith(lang.oblique) for w in phrase.split()) if lang.oblique else 0
+
+
+def _chunks(text: str, lang: words.Language) -> Iterator[tuple[str, list[str]]]:
+    """The runs of words that can name a thing, between stop words, verbs and punctuation, each with the one word that
+    links it to the run before it ("" if none does).
+    """
     for stretch in BREAK.split(text):
         found = list(words.words(stretch))
         run: list[str] = []
+        link, between = "", 9
         for word, after in zip(found, [*found[1:], ""], strict=False):
             beside = after[:1].isupper() or (run and run[-1][0].isupper())  # "New York", "United States"
             named = word[0].isupper() and beside and words.plain(word) not in lang.stop
             if (named or lang.names(word)) and WORDY.search(word):
                 run.append(lang.particles.sub("", word) if lang.particles is not None else word)
-            elif run:
-                yield run
-                run = []
+                continue
+            if run:
+                yield link if between == 1 else "", run
+                run, between = [], 0
+            between += 1
+            link = words.plain(word) if words.plain(word) in lang.linking else ""
         if run:
-            yield run
+            yield link if between == 1 else "", run
 
 
 def _unspaced(text: str, lang: words.Language, title: str, limit: int) -> list[Phrase]:

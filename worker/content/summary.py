@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import regex
@@ -22,9 +23,13 @@ SHORT, MEDIUM, LONG = 120, 280, 600
 SHORT_AT_MOST = 150
 LONGEST = 500
 TITLE = 3  # the title counts like this many sentences
-LEAD = 0.1  # how fast a place loses weight with its distance from the beginning
+OFTEN = 0.85  # the power of how many others share a word
+LEAD = 0.07  # how fast a place loses weight with its distance from the beginning
+LEADS = 0.2  # a first sentence that has more than this share of the title is the article's lead
 NAMELESS = 0.6  # the worth of a sentence that does not name what the title is about
 FAINT = 0.1  # a summary takes nothing that scores less than this share of the best
+UNNAMED = 0.6  # the worth of one that begins with somebody or something that was named before
+UNSPOKEN = 0.7  # the worth of one in which somebody speaks and is not named
 DIVERSE = 40  # so many sentences are ordered for variety; nobody reads further
 
 Vector = dict[str, float]
@@ -58,12 +63,17 @@ def scored(article: Article) -> list[Scored]:
     found = [Counter(words.terms(t, lang)) for t in texts]
     title = set(words.terms(article.title, lang))
     cased = any(c.isupper() for c in article.text[:1000])
-    alone = [0.0 if says(set(f), title) else stands(t, lang, cased=cased) for t, f in zip(texts, found, strict=True)]
+    alone = [
+        0.0 if says(set(f), title) else stands(t, lang, cased=cased, title=title)
+        for t, f in zip(texts, found, strict=True)
+    ]
     topic = _topic(title, found)
     alone = [fit if topic <= f.keys() else NAMELESS * fit for fit, f in zip(alone, found, strict=True)]
     if not any(alone):
         alone = [0.5 if words.count(t) > 2 else 0.1 for t in texts]
     scores = weigh(found, title)
+    if scores and len(title & found[0].keys()) > LEADS * len(title):
+        scores[0] = max(scores)  # what an article begins with and what its title says is its news
     return [
         Scored(t, a, i, _unit(f), s, fit, whole(t) and not says(set(f), title))
         for i, (t, (a, _), f, s, fit) in enumerate(zip(texts, spans, found, scores, alone, strict=True))
@@ -80,7 +90,9 @@ def _topic(title: set[str], found: Sequence[Counter[str]]) -> set[str]:
 def weigh(found: Sequence[Counter[str]], title: set[str]) -> list[float]:
     """How much each sentence, given by its terms and in order, says of all of them: from 0 to 1."""
     spread = Counter(t for f in found for t in f)
-    central = [sum(spread[t] - 1 + TITLE * (t in title) for t in f) / (1 + LEAD * i) for i, f in enumerate(found)]
+    central = [
+        sum((spread[t] - 1) ** OFTEN + TITLE * (t in title) for t in f) / (1 + LEAD * i) for i, f in enumerate(found)
+    ]
     top = max(central, default=0.0) or 1.0
     return [c / top for c in central]
 
@@ -102,7 +114,7 @@ def pick(candidates: Sequence[Scored], fits: Callable[[Sequence[Scored]], bool])
 
     while rest:
         best = max(rest, key=lambda c: (worth(c), -c.place))
-        if worth(best) <= least * (len(taken) > 0):
+        if taken and worth(best) <= least:
             break
         rest.remove(best)
         if fits([*taken, best]):
@@ -133,7 +145,7 @@ def short(candidates: Sequence[Scored]) -> str:
     """The one sentence that says most in about 120 code points."""
     fit = [c for c in candidates if c.alone and len(c.text) <= SHORT_AT_MOST]
     if fit:
-        return max(fit, key=lambda c: (c.score * c.alone * min(1.0, SHORT / len(c.text)) ** 2, -c.place)).text
+        return max(fit, key=lambda c: (c.score * c.alone * min(1.0, SHORT / len(c.text)), -c.place)).text
     return min((c for c in candidates if c.alone), key=lambda c: len(c.text)).text
 
 
@@ -178,11 +190,17 @@ LABEL = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N} .-]{0,14}[:：]\s")
 QUOTATION = regex.compile(r"[“„«「『\"][^”»」』\"]+[”“»」』\"][.。]?")  # whose words they are is not said
 ADDRESS = regex.compile(r"https?://|www\.|\S@\S+\.|(?<!\S)@\w")
 SPOKEN = regex.compile(r"[”»」』\"],? ")
+QUOTED = regex.compile(r"“[^”]*”|„[^“”]*[“”]|«[^»]*»|\"[^\"]*\"")
+POINTS_BACK = regex.compile(
+    r"\b(?:that|this|those|these)(?=[.,;:]| (?:possible|impossible|clear|way)\b)|\b(?:did|do|does|doing|done) so\b"
+)
+AGED = regex.compile(r"(?:The|A) \d+-year-old")  # somebody who was named before
+CODE = regex.compile(r"\w\.\w+\(|\w\(\)|\w_\w|[=!]=|=>|\p{Ll}\p{Lu}\w*\(|`")
 ASKS = ("?", "？", "؟", "!", "！")
 
 
-def stands(text: str, lang: words.Language, *, cased: bool = True) -> float:
-    """How well a sentence stands without the others: 0 not at all, 1 well."""
+def stands(text: str, lang: words.Language, *, cased: bool = True, title: AbstractSet[str] = frozenset()) -> float:
+    """How well a sentence stands without the others, below a title of these terms: 0 not at all, 1 well."""
     head = words.OPENING.sub("", text)
     if not whole(text) or not head or (cased and head[0].islower()) or text[0] in "([（…" or ADDRESS.search(text):
         return 0.0
@@ -192,7 +210,7 @@ def stands(text: str, lang: words.Language, *, cased: bool = True) -> float:
         return 0.0
     if lang.aside is not None and lang.aside.search(words.plain(text)):
         return 0.0
-    fit = 1.0
+    fit = 0.5 if CODE.search(text) else 1.0
     if text.rstrip('"”»」』)').endswith(ASKS):
         fit *= 0.3
     if LABEL.match(head):
@@ -203,7 +221,31 @@ def stands(text: str, lang: words.Language, *, cased: bool = True) -> float:
         fit *= 0.6
     if sum(w[0].isdigit() for w in found) > 0.25 * len(found):
         fit *= 0.5
+    return fit * _placed(text, lang, title)
+
+
+def _placed(text: str, lang: words.Language, title: AbstractSet[str]) -> float:
+    """How well a reader who sees nothing else knows of whom a sentence speaks, and who speaks in it."""
+    own = list(words.words(QUOTED.sub(" ", text)))
+    fit = 1.0
+    if lang.firsts.intersection(words.plain(w) for w in own if len(w) < 2 or not w.isupper()) - title:  # "the US"
+        fit *= UNSPOKEN
+    if _unnamed(own, lang) or (lang.code == "en" and POINTS_BACK.search(text)):
+        fit *= UNNAMED
+    echo = lang.echoes.match(words.plain(words.OPENING.sub("", text))) if lang.echoes is not None else None
+    if (echo and title.isdisjoint(words.terms(echo[0], lang))) or AGED.match(text):
+        fit *= UNNAMED
     return fit
+
+
+def _unnamed(own: Sequence[str], lang: words.Language) -> bool:
+    """Whether a pronoun that stands for somebody comes before any name."""
+    for i, word in enumerate(own):
+        if words.plain(word) in lang.persons:
+            return True
+        if word[0].isupper() and (i or words.plain(word) not in lang.stop):
+            return False
+    return False
 
 
 def leans(head: str, found: Sequence[str], lang: words.Language) -> bool:

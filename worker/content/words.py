@@ -57,11 +57,14 @@ class Language:
     """One language: ``stop`` are words without content, ``weak`` ones too general for a hashtag; all are casefolded.
 
     ``verbs`` and words with the ending of ``adverbs``, but for ``nouns``, are never inside the name of a thing.
-    ``opener`` matches the start of a sentence that leans on the one before; ``anaphors`` are its pronouns and
-    ``links`` its "also" and "however", wherever they stand near the start;
-    ``aside`` is found in one that speaks of the page and not of its subject; ``particles`` are endings that do what
-    separate words do elsewhere; ``breaks`` are the characters of an unspaced script that end a name;
-    ``boilerplate`` matches the start of a line that belongs to the site and not to the article.
+    A word is a verb where it stands after one of ``acts_after`` or before one of ``acts_before``; one that ends in
+    ``acting`` is never the name of a thing by itself; ``oblique`` are endings of cases that a name in a list has not.
+    ``linking`` words join two nouns to one name. ``opener`` matches the start of a sentence that leans on the one
+    before; ``anaphors`` are its pronouns and ``links`` its "also" and "however", wherever they stand near the start;
+    ``echoes`` are subjects that were named before ("the company"); ``persons`` are pronouns that stand for somebody,
+    ``firsts`` those of who speaks; ``aside`` is found in one that speaks of the page and not of its subject;
+    ``particles`` are endings that do what separate words do elsewhere; ``breaks`` are the characters of an unspaced
+    script that end a name; ``boilerplate`` matches the start of a line that belongs to the site, not to the article.
     """
 
     code: str
@@ -74,6 +77,14 @@ class Language:
     breaks: str
     anaphors: frozenset[str]
     links: frozenset[str]
+    persons: frozenset[str]
+    firsts: frozenset[str]
+    linking: frozenset[str]
+    acts_after: frozenset[str]
+    acts_before: frozenset[str]
+    acting: tuple[str, ...]
+    oblique: tuple[str, ...]
+    echoes: regex.Pattern[str] | None
     opener: regex.Pattern[str] | None
     aside: regex.Pattern[str] | None
     boilerplate: regex.Pattern[str] | None
@@ -102,7 +113,19 @@ def language(tag: str) -> Language:
     data = tomllib.loads(path.read_text(encoding="utf-8")) if code and path.is_file() else {}
     words = {
         k: frozenset(plain(w) for w in data.get(k, "").split())
-        for k in ("stop", "weak", "verbs", "nouns", "anaphors", "links")
+        for k in (
+            "stop",
+            "weak",
+            "verbs",
+            "nouns",
+            "anaphors",
+            "links",
+            "persons",
+            "firsts",
+            "linking",
+            "acts_after",
+            "acts_before",
+        )
     }
     return Language(
         code=code,
@@ -115,6 +138,14 @@ def language(tag: str) -> Language:
         particles=regex.compile(rf"(?<=\p{{L}}{{2}})(?:{data['particles']})$") if "particles" in data else None,
         anaphors=words["anaphors"],
         links=words["links"],
+        persons=words["persons"],
+        firsts=words["firsts"],
+        linking=words["linking"],
+        acts_after=words["acts_after"],
+        acts_before=words["acts_before"],
+        acting=tuple(data.get("acting", "").split()),
+        oblique=tuple(data.get("oblique", "").split()),
+        echoes=_starts(data.get("echoes", "")),
         opener=_starts(data.get("openers", "")),
         aside=_starts(data.get("asides", "")),
         boilerplate=_starts(data.get("boilerplate", "")),
