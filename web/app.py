@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from web import api, entry, pages, problems, pull, signs
+from web import api, entry, hooks, pages, problems, pull, signs
 from web.access import SignIn
 from web.api import Submit
 from web.guard import Guard
@@ -51,6 +51,7 @@ def create_app(parts: Runtime, *, submit: Submit, every: float = EVERY) -> FastA
     app.include_router(entry.router)
     app.include_router(pages.router)
     app.include_router(pull.router)
+    app.include_router(hooks.router)
     app.add_exception_handler(HandbillError, problems.of_ours)
     app.add_exception_handler(SignIn, problems.of_nobody)
     app.add_exception_handler(HTTPException, problems.of_http)

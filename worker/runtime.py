@@ -12,8 +12,10 @@ from worker import log
 from worker.pipeline.accounts import Accounts
 from worker.pipeline.intake import Intake
 from worker.pipeline.publish import Engine
+from worker.pipeline.push import Push
+from worker.pipeline.receive import Receiver
 from worker.settings import Settings
-from worker.store import Audit, Deliveries, People, Records, Sources, Store, open_store
+from worker.store import Audit, Deliveries, Hooks, People, Records, Sources, Store, open_store
 from worker.store.secrets import Vault, key_of
 
 if TYPE_CHECKING:
@@ -29,10 +31,13 @@ class Runtime:
         self.deliveries = Deliveries(store)
         self.records = Records(store, vault)
         self.sources = Sources(store, vault)
+        self.hooks = Hooks(store, vault)
         self.people = People(store, vault)
         self.audit = Audit(store)
         self.accounts = Accounts(self.records, config)
         self.intake = Intake(self.sources, self.records, config)
+        self.receiver = Receiver(self.hooks, self.sources, self.intake)
+        self.push = Push(self.hooks, self.sources, config)
 
     @functools.cached_property
     def planner(self) -> Planner:

@@ -128,8 +128,8 @@ def _moment(value: str) -> datetime | None:
 class Http:
     """Sends requests for one attempt of one account: ``seconds`` is the total deadline of each request.
 
-    ``allow`` are hosts (``host`` or ``host:port``) that may be private; ``secrets`` are values that must not
-    appear in any error; ``transport`` and the clocks are for tests.
+    ``allow`` are hosts (``host`` or ``host:port``) that may be private, ``ports`` the only ports of all others (None =
+    any); ``secrets`` are values that must not appear in any error; ``transport`` and the clocks are for tests.
     """
 
     def __init__(
@@ -137,6 +137,7 @@ class Http:
         *,
         seconds: float = 30.0,
         allow: Iterable[str] = (),
+        ports: frozenset[int] | None = None,
         secrets: Iterable[str] = (),
         agent: str = "Handbill (+https://github.com/handbill/handbill)",
         transport: httpx.BaseTransport | None = None,
@@ -150,7 +151,7 @@ class Http:
         self._timeout = httpx.Timeout(seconds).as_dict()
         self._headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": agent}
         # Not a Client: no redirects, no cookies, no environment; no request depends on the one before it.
-        self._transport = transport or guarded_transport(self._deadline, allow=allow)
+        self._transport = transport or guarded_transport(self._deadline, allow=allow, ports=ports)
 
     def __enter__(self) -> Self:
         return self

@@ -62,9 +62,9 @@ class Kind(StrEnum):
 class Sent:
     """One request as it came: ``path`` with its query, header names in small letters, the body byte for byte."""
 
-    headers: Mapping[str, str]
-    body: bytes
-    path: str = "/"
+    headers: Mapping[str, str] = field(repr=False)  # they may hold the secret
+    body: bytes = field(repr=False)
+    path: str = field(default="/", repr=False)
     method: str = "POST"
 
     def header(self, name: str) -> str:

@@ -23,6 +23,9 @@ LEASE_LEAST, LEASE_MOST = 300, 90 * 86_400
 CLOUD_LEASE = 25 * 3_600
 """Seconds that an rssCloud registration lasts by convention; it is renewed each day."""
 
+RENEW_AT = 0.8
+"""The part of a lease after which it is renewed."""
+
 METHODS = ("sha1", "sha256", "sha384", "sha512")
 SEARCHED = 65_536
 """Bytes at the start of a feed in which its hub is looked for: its head, before the first articles."""

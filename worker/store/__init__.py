@@ -2,9 +2,10 @@
 
 from worker.store.audit import Audit
 from worker.store.deliveries import Deliveries, Turn
+from worker.store.hooks import Hooks
 from worker.store.people import People
 from worker.store.records import Records
 from worker.store.redis import Store, open_store
 from worker.store.sources import Sources
 
-__all__ = ["Audit", "Deliveries", "People", "Records", "Sources", "Store", "Turn", "open_store"]
+__all__ = ["Audit", "Deliveries", "Hooks", "People", "Records", "Sources", "Store", "Turn", "open_store"]

@@ -53,6 +53,11 @@ def tokens() -> str:
     return f"{PREFIX}:{{{ALL}}}:tokens"
 
 
+def hooks() -> str:
+    """Public addresses: a hash from a token's SHA-256 to what it is for and whose it is."""
+    return f"{PREFIX}:{{{ALL}}}:hooks"
+
+
 def alive() -> str:
     """Workers by the instant at which the last sign of life of each runs out."""
     return f"{PREFIX}:{{{ALL}}}:alive"
