@@ -557,7 +557,7 @@ class Simulation:
         with self.store.client.pipeline(transaction=False) as pipe:
             for delivery in found:
                 for status in Status:
-                    pipe.zscore(f"{keys.root(keys.shard(delivery.id))}status:{status}", delivery.id)
+                    pipe.zscore(keys.status(keys.shard(delivery.id), delivery.workspace, status), delivery.id)
             scores = iter(pipe.execute())
         for delivery in found:
             lists = [s for s, score in zip(Status, scores, strict=False) if score is not None]

@@ -260,7 +260,7 @@ class Machine(RuleBasedStateMachine):
                 pipe.hmget(f"{root}delivery:{name}", "status", "fence", "due")
                 for queue in ("due", "waking", "leases"):
                     pipe.zscore(f"{root}{queue}", name)
-                pipe.zscore(f"{root}status:{self.models[name].status}", name)
+                pipe.zscore(f"{root}status:main:{self.models[name].status}", name)
             rows = iter(pipe.execute())
         for name, model in self.models.items():
             (status, fence, due), look, waking, lease, listed = (next(rows) for _ in range(5))

@@ -6,8 +6,10 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from publishers.core.post import Receipt
+from worker import approval
 from worker.errors import Refused
 from worker.model import Delivery, Status, Step
 from worker.store.deliveries import Deliveries
@@ -30,49 +32,73 @@ ORIGINS: Mapping[str, tuple[Status, ...]] = {
 """What each decision may be made about."""
 
 
-def retry(deliveries: Deliveries, delivery: str) -> None:
-    """A failed or held post is due now; raises Refused if it is anything else."""
+def retry(deliveries: Deliveries, delivery: str, *, by: str = "", approves: bool = False) -> None:
+    """A failed or held post is due now; raises Refused if it is anything else.
+
+    That is another time than the one that was approved, so where approval is asked for it waits for it, unless who
+    decides ``approves`` it by that.
+    """
     found = deliveries.get(delivery)
     # What was uploaded may be gone by now, and the attempt is a new one at a new time.
     steps = _with(found, dataclasses.replace(found.current, prepared=None, at=None))
-    fields = {"attempts": 0, "reason": ""}
-    note = "sent again by hand"
-    deliveries.change(delivery, Status.SCHEDULED, origins=ORIGINS["retry"], note=note, steps=steps, fields=fields)
+    now = deliveries.now()
+    fields = {"attempts": 0, "reason": ""} | (_approved(found, steps, now, by) if approves else {})
+    note = f"sent again by {by or 'hand'}"
+    deliveries.change(
+        delivery,
+        Status.SCHEDULED,
+        origins=ORIGINS["retry"],
+        note=note,
+        due=now,
+        steps=steps,
+        seen=found.fence,
+        fields=fields,
+    )
 
 
-def cancel(deliveries: Deliveries, delivery: str) -> None:
+def cancel(deliveries: Deliveries, delivery: str, *, by: str = "") -> None:
     """It is never sent, and its place in the calendar is free; raises Refused once an attempt has begun."""
     account = deliveries.get(delivery).account
-    deliveries.change(delivery, Status.CANCELLED, origins=ORIGINS["cancel"], note="cancelled by hand")
+    deliveries.change(delivery, Status.CANCELLED, origins=ORIGINS["cancel"], note=f"cancelled by {by or 'hand'}")
     deliveries.release(account, delivery)
 
 
-def approve(deliveries: Deliveries, delivery: str) -> None:
-    """It goes out at its time; raises Refused unless it awaits approval and is as it was looked at."""
+def approve(deliveries: Deliveries, delivery: str, *, seal: str = "", by: str = "") -> None:
+    """It goes out at its time, exactly as it is; raises Refused unless it awaits approval.
+
+    ``seal`` is that of what ``by`` saw: refused if it is no longer the one it has.
+    """
     found = deliveries.get(delivery)
+    if seal and seal != approval.seal(found):
+        raise Refused(f"{delivery} has changed since you looked", do="Look at it again, then approve it")
     deliveries.change(
         delivery,
         Status.SCHEDULED,
         origins=ORIGINS["approve"],
-        note="approved",
+        note=f"approved by {by}" if by else "approved",
         due=found.due,
-        version=found.version,
+        seen=found.fence,
+        fields={"reason": "", **_approved(found, found.steps, found.due, by)},
     )
 
 
-def resolve(deliveries: Deliveries, delivery: str, *, there: str) -> None:
+def resolve(deliveries: Deliveries, delivery: str, *, there: str, by: str = "", approves: bool = False) -> None:
     """A person looked: it is public as ``there`` (an address or id), or, if that is empty, it is not: send again."""
     found = deliveries.get(delivery)
-    settled = {"uncertain": 0, "looks": 0, "attempts": 0, "reason": ""}
+    who = by or "a person"
+    settled: dict[str, object] = {"uncertain": 0, "looks": 0, "attempts": 0, "reason": ""}
     if not there:
-        step = dataclasses.replace(found.current, prepared=None, at=None)
+        steps = _with(found, dataclasses.replace(found.current, prepared=None, at=None))
+        now = deliveries.now()
         deliveries.change(
             delivery,
             Status.SCHEDULED,
             origins=ORIGINS["resolve"],
-            note="a person looked and it is not there: sent again",
-            steps=_with(found, step),
-            fields=settled,
+            note=f"{who} looked and it is not there: sent again",
+            due=now,
+            steps=steps,
+            seen=found.fence,
+            fields=settled | (_approved(found, steps, now, by) if approves else {}),
         )
         return
     receipt = Receipt(id=there, url=there if there.startswith("http") else None)
@@ -81,18 +107,18 @@ def resolve(deliveries: Deliveries, delivery: str, *, there: str) -> None:
         delivery,
         Status.PUBLISHED,
         origins=ORIGINS["resolve"],
-        note=f"a person looked and it is there: {there}",
+        note=f"{who} looked and it is there: {there}",
         steps=_with(found, step),
         fields=settled | {"step": found.step + 1},
     )
 
 
-def stop(deliveries: Deliveries, scope: str, *, sleep: Callable[[float], None] = time.sleep) -> int:
+def stop(deliveries: Deliveries, scope: str, *, by: str = "", sleep: Callable[[float], None] = time.sleep) -> int:
     """Let nothing of ``scope`` begin to be sent; returns when whatever had begun before has ended, and how many.
 
     A commit that passed its last check just before the stop is waited for, so after this none begins.
     """
-    deliveries.pause(scope, until=None, why="stopped by hand")
+    deliveries.pause(scope, until=None, why=f"stopped by {by or 'hand'}")
     begun = {d.id: d.fence for d in _sending(deliveries, scope)}
     while any(d.fence == begun.get(d.id) for d in _sending(deliveries, scope)):
         sleep(LOOK_EVERY)
@@ -124,6 +150,11 @@ def _sending(deliveries: Deliveries, scope: str) -> list[Delivery]:
 
 def _covers(scope: str, delivery: Delivery) -> bool:
     return scope in {"all", f"workspace:{delivery.workspace}", f"account:{delivery.account}"}
+
+
+def _approved(delivery: Delivery, steps: tuple[Step, ...], due: datetime, by: str) -> dict[str, object]:
+    """What is stored of an approval of these steps at this time."""
+    return {"approval": approval.seal(dataclasses.replace(delivery, steps=steps, due=due)), "approver": by}
 
 
 def _with(delivery: Delivery, step: Step) -> tuple[Step, ...]:

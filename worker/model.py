@@ -182,7 +182,8 @@ class Account:
     """One account on one platform. ``settings`` are public values; secrets live encrypted in the store.
 
     ``limits`` and ``proof`` are what the instance said of itself, over what the adapter declares. ``voices`` are by
-    the articles' host, such as ``example.org``; "" is for all.
+    the articles' host, such as ``example.org``; "" is for all. ``approval`` is whether posts wait for somebody's
+    approval; None: as the workspace has it.
     """
 
     id: str
@@ -199,6 +200,7 @@ class Account:
     brand: str = ""
     rehearsal: bool = False
     active: bool = True
+    approval: bool | None = None
 
     def voice(self, article: Article) -> Voice:
         """How this account speaks of ``article``."""
@@ -227,7 +229,8 @@ class Step:
 class Delivery:
     """One article on one account: what to say, when, and how far it has come.
 
-    ``due`` is an instant; ``wall`` and ``zone`` keep what the person asked for. ``fence`` grows with every lease.
+    ``due`` is an instant; ``wall`` and ``zone`` keep what the person asked for. ``fence`` grows with every lease and
+    with every change that a person makes. ``approval`` is the seal (see ``worker.approval``) of what ``approver`` saw.
     """
 
     id: str
@@ -245,6 +248,8 @@ class Delivery:
     fence: int = 0
     version: int = 1
     reason: str = ""
+    approval: str = ""
+    approver: str = ""
     created_at: datetime | None = None
     updated_at: datetime | None = None
     workspace: str = DEFAULT_WORKSPACE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from worker.errors import HandbillError
@@ -23,6 +24,18 @@ class When:
     wall: str
     zone: str
     shifted: bool = False
+
+
+class Rate(Protocol):
+    """How many messages a platform takes within any so many seconds."""
+
+    @property
+    def posts(self) -> int:
+        """So many."""
+
+    @property
+    def seconds(self) -> float:
+        """Within any window of this length."""
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -91,6 +104,79 @@ def quiet(calendar: Calendar, instant: datetime, zone: str) -> bool:
     """Whether an instant lies in the calendar's quiet hours, which may run over midnight."""
     wall = instant.astimezone(zone_of(zone)).time()
     return any(begin <= wall < end if begin <= end else wall >= begin or wall < end for begin, end in calendar.quiet)
+
+
+def forbidden(
+    calendar: Calendar, when: When, *, now: datetime, taken: Sequence[datetime] = (), rates: Sequence[Rate] = ()
+) -> list[str]:
+    """Why an account may not post then, one line each; ``taken`` is when its other posts are due."""
+    zone = zone_of(when.zone)
+    wall = when.instant.astimezone(zone)
+    found = []
+    if when.instant < now:
+        found.append(f"{wall:%Y-%m-%d %H:%M} has passed")
+    if wall.date() in calendar.blackouts:
+        found.append(f"{wall:%Y-%m-%d} is a day without posts")
+    for begin, end in calendar.quiet:
+        if quiet(Calendar(quiet=((begin, end),)), when.instant, when.zone):
+            found.append(f"{wall:%H:%M} is in the quiet hours, {begin:%H:%M} to {end:%H:%M}")
+    gap = timedelta(minutes=calendar.gap)
+    near = min((t for t in taken if abs(t - when.instant) < gap), key=lambda t: abs(t - when.instant), default=None)
+    if near is not None:
+        found.append(
+            f"another post is due at {near.astimezone(zone):%H:%M}, and {calendar.gap} minutes lie between two"
+        )
+    found += [
+        f"the platform takes {rate.posts} in {_span_words(rate.seconds)}, and so many are planned"
+        for rate in rates
+        if _crowded(when.instant, taken, rate)
+    ]
+    return found
+
+
+def _crowded(instant: datetime, taken: Sequence[datetime], rate: Rate) -> bool:
+    """Whether one more post at ``instant`` makes some window of the rate hold more than it may."""
+    span = timedelta(seconds=rate.seconds)
+    near = sorted(t for t in taken if abs(t - instant) < span)
+    return any(
+        sum(begin <= t < begin + span for t in near) >= rate.posts
+        for begin in (*(t for t in near if t <= instant), instant)
+    )
+
+
+def _span_words(seconds: float) -> str:
+    for unit, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= unit:
+            count = seconds / unit
+            return f"a {name}" if count == 1 else f"{count:g} {name}s"
+    return f"{seconds:g} seconds"
+
+
+def changes(zone: str, since: date, until: date) -> dict[date, int]:
+    """The days from ``since`` up to ``until`` on which clocks change, with the minutes they are put forward (+) or
+    back (-).
+    """
+    place = zone_of(zone)
+    found = {}
+    for number in range((until - since).days):
+        day = since + timedelta(days=number)
+        begin, end = (datetime.combine(d, time(0), place) for d in (day, day + timedelta(days=1)))
+        before, after = begin.utcoffset(), end.utcoffset()
+        if before is not None and after is not None and before != after:
+            found[day] = round((after - before).total_seconds() / 60)
+    return found
+
+
+def note(wall: datetime, zone: str) -> str:
+    """What a clock change does to a wall time (naive), in one line; empty if nothing."""
+    place = zone_of(zone)
+    when = at_wall(wall, zone)
+    if when.shifted:
+        return f"Clocks skip {wall:%H:%M} on this day in {zone}: it goes out at {when.wall[11:]}."
+    first, second = (wall.replace(tzinfo=place, fold=fold).utcoffset() for fold in (0, 1))
+    if first != second:
+        return f"{wall:%H:%M} happens twice on this day in {zone}: it goes out the first time."
+    return ""
 
 
 def read_calendar(text: str) -> Calendar:

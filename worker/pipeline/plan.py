@@ -180,10 +180,12 @@ class Planner:
         approve: bool = False,
         thread: bool = False,
         again: bool = False,
+        draft: bool = False,
     ) -> list[Delivery]:
         """One delivery per account, due when ``due(account, delivery)`` says; those that exist are left alone.
 
-        With ``thread`` it is a message and its replies, where the platform has them; ``again`` adds one more share.
+        They wait for approval with ``approve`` or where the account asks for it; with ``draft`` for whoever finishes
+        them. With ``thread`` it is a message and its replies, where the platform has them; ``again`` adds one share.
         Everything is composed before anything is stored, so what is refused leaves nothing behind.
 
         Returns all of the article's deliveries on these accounts, whether they are new or were there.
@@ -201,7 +203,9 @@ class Planner:
                     self._deliveries.release(account.id, identity)
             raise
         for delivery, note in new:
-            status = Status.AWAITING_APPROVAL if approve else Status.SCHEDULED
+            account = next(a for a in accounts if a.id == delivery.account)
+            waits = approve or self._records.needs_approval(account)
+            status = Status.DRAFT if draft else Status.AWAITING_APPROVAL if waits else Status.SCHEDULED
             self._records.link_delivery(article.id, delivery.id)
             self._deliveries.create(dataclasses.replace(delivery, status=status), note=note)
         return [self._deliveries.get(identity) for _, (identity, _) in places]

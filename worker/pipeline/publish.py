@@ -12,7 +12,7 @@ import structlog
 from publishers.core.errors import PublishError, RateLimited, Unavailable, Unconfirmed, Unsupported
 from publishers.core.post import Commit, Post, Receipt
 from publishers.core.publisher import Proof, ProofClass, Publisher
-from worker import lifecycle, pull
+from worker import approval, lifecycle, pull
 from worker.errors import HandbillError, NotFound
 from worker.model import Account, Delivery, Status, Step, StepKind
 from worker.pipeline.accounts import Accounts, proof_of
@@ -115,9 +115,20 @@ class Engine:
             except HandbillError as error:
                 return self._later(turn, Unavailable(str(error)), proof=Proof(kind=ProofClass.B))
             with publisher.http:
+                if turn.delivery.step == 0 and self._unapproved(turn, account):
+                    return Status.AWAITING_APPROVAL
                 if turn.delivery.status is Status.UNCONFIRMED:
                     return self._confirm(turn, account, publisher)
                 return self._send(turn, account, publisher)
+
+    def _unapproved(self, turn: Turn, account: Account) -> bool:
+        """Whether nobody approved what would be sent now, where somebody must; then it waits for that."""
+        asked = turn.delivery.status is not Status.UNCONFIRMED and self._records.needs_approval(account)
+        if not asked or approval.covered(turn.delivery):
+            return False
+        note = "nobody has approved it as it is now"
+        self._deliveries.finish(turn, Status.AWAITING_APPROVAL, note=note, fields={"reason": note})
+        return True
 
     def _send(self, turn: Turn, account: Account, publisher: Publisher) -> str:
         """Prepare, make the intent durable, send the one commit, store what came of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -83,48 +83,42 @@ class Deliveries:
         score = self._store.client.zscore(f"{root}leases", delivery)
         return score is not None and score > self._now_ms()
 
-    def count(self) -> dict[Status, int]:
-        """How many deliveries have each status."""
+    def count(self, workspace: str = "") -> dict[Status, int]:
+        """How many deliveries have each status, in one workspace or ("") in all."""
+        places = self._places(workspace)
         with self._store.client.pipeline(transaction=False) as pipe:
-            for shard in range(keys.SHARDS):
+            for shard, place in places:
                 for status in Status:
-                    pipe.zcard(f"{keys.root(shard)}status:{status}")
+                    pipe.zcard(keys.status(shard, place, status))
             found = pipe.execute()
         totals = dict.fromkeys(Status, 0)
         for index, number in enumerate(found):
             totals[list(Status)[index % len(Status)]] += number
         return totals
 
-    def count_of(self, workspace: str) -> dict[Status, int]:
-        """How many deliveries of one workspace have each status."""
-        mine = f"{workspace}.".encode()
-        with self._store.client.pipeline(transaction=False) as pipe:
-            for shard in range(keys.SHARDS):
-                for status in Status:
-                    pipe.zrange(f"{keys.root(shard)}status:{status}", 0, -1)
-            found = pipe.execute()
-        totals = dict.fromkeys(Status, 0)
-        for index, ids in enumerate(found):
-            totals[list(Status)[index % len(Status)]] += sum(i.startswith(mine) for i in ids)
-        return totals
-
-    def ids(self, statuses: Iterable[Status] = Status, *, most: int = 1000) -> list[str]:
-        """Ids of deliveries with one of the statuses, the latest move first."""
-        return [delivery for _, delivery in self.latest(statuses, most=most)]
+    def ids(self, statuses: Iterable[Status] = Status, *, most: int = 1000, workspace: str = "") -> list[str]:
+        """Ids of deliveries with one of the statuses, the latest move first; ``workspace`` "" is all."""
+        return [delivery for _, delivery in self.latest(statuses, most=most, workspace=workspace)]
 
     def latest(
-        self, statuses: Iterable[Status] = Status, *, most: int, before: tuple[datetime, str] | None = None
+        self,
+        statuses: Iterable[Status] = Status,
+        *,
+        most: int,
+        before: tuple[datetime, str] | None = None,
+        workspace: str = "",
     ) -> list[tuple[datetime, str]]:
         """When deliveries with one of the statuses last moved, and their ids; the latest move first.
 
-        ``before`` is such a pair: only what comes after it in this order is returned.
+        ``before`` is such a pair: only what comes after it in this order is returned. ``workspace`` "" is all.
         """
         wanted = list(statuses)
         moved = None if before is None else _ms(before[0])
+        places = self._places(workspace)
         with self._store.client.pipeline(transaction=False) as pipe:
-            for shard in range(keys.SHARDS):
+            for shard, place in places:
                 for status in wanted:
-                    key = f"{keys.root(shard)}status:{status}"
+                    key = keys.status(shard, place, status)
                     if moved is None:
                         pipe.zrange(key, 0, most - 1, desc=True, withscores=True)
                         continue
@@ -136,6 +130,38 @@ class Deliveries:
             rows = [row for row in rows if row < (_ms(before[0]), before[1])]
         # Redis, too, puts the larger id first where the instants are equal.
         return [(_moment(score), delivery) for score, delivery in sorted(rows, reverse=True)[:most]]
+
+    def _places(self, workspace: str) -> list[tuple[int, str]]:
+        """Each shard with each workspace that something is listed under there."""
+        if workspace:
+            return [(shard, workspace) for shard in range(keys.SHARDS)]
+        with self._store.client.pipeline(transaction=False) as pipe:
+            for shard in range(keys.SHARDS):
+                pipe.smembers(f"{keys.root(shard)}workspaces")
+            found = pipe.execute()
+        return [(shard, cast("bytes", w).decode()) for shard, names in enumerate(found) for w in sorted(names)]
+
+    def planned(
+        self,
+        workspace: str,
+        days: Sequence[datetime],
+        *,
+        most: int,
+        without: Iterable[Status] = (),
+        accounts: Iterable[str] = (),
+    ) -> list[tuple[int, list[str]]]:
+        """What stands in a workspace's calendar, day by day: how many, and at most so many ids, the earliest first.
+
+        ``days`` are the instants at which the days begin, and the end of the last; ``accounts`` none is all.
+        """
+        bounds = [_ms(day) for day in days]
+        found = self._store.each_shard("planned", workspace, most, ",".join(without), ",".join(accounts), *bounds)
+        result: list[tuple[int, list[str]]] = []
+        for number in range(len(days) - 1):
+            chunks = [shard[number] for shard in found]
+            pairs = [(float(c[i + 1]), cast("bytes", c[i]).decode()) for c in chunks for i in range(1, len(c), 2)]
+            result.append((sum(c[0] for c in chunks), [delivery for _, delivery in sorted(pairs)[:most]]))
+        return result
 
     def several(self, ids: Iterable[str]) -> Iterator[Delivery]:
         """Many deliveries in few round trips; those that are gone are left out."""
@@ -301,10 +327,13 @@ class Deliveries:
         note: str,
         due: datetime | None = None,
         steps: tuple[Step, ...] | None = None,
-        version: int | None = None,
+        seen: int | None = None,
         fields: Mapping[str, object] | None = None,
     ) -> None:
-        """Move a delivery that no worker holds; raises NotFound, or Refused saying what it is doing instead."""
+        """Move a delivery that no worker holds; raises NotFound, or Refused saying what it is doing instead.
+
+        ``seen`` is the fence it had when it was looked at: refused if anything about it has changed since.
+        """
         allowed = lifecycle.origins(to)
         wanted = sorted(s for s in origins if s in allowed or s == to)
         look: object = ""
@@ -312,6 +341,8 @@ class Deliveries:
         if to in lifecycle.WAITING:
             look = _ms(due) if due is not None else self._now_ms()
             values.setdefault("due", look)
+        elif due is not None:
+            values.setdefault("due", _ms(due))
         pairs = [x for pair in values.items() for x in pair]
         text = "" if steps is None else STEPS.dump_json(steps).decode()
         shard = keys.shard(delivery)
@@ -325,16 +356,24 @@ class Deliveries:
             look,
             text,
             self._line(to, note),
-            "" if version is None else version,
+            "" if seen is None else seen,
             *pairs,
         )
         word = cast("bytes", answer).decode()
         if word == "gone":
             raise NotFound(f"There is no delivery {delivery}", do="See: handbill deliveries")
-        if word == "version":
+        if word == "changed":
             raise Refused(f"{delivery} was changed meanwhile", do="Look at it again, then repeat")
         if word != "ok":
             raise Refused(f"{delivery} cannot become {to}", why=f"it is {word}", do=_advice(word))
+
+    def discard(self, delivery: str) -> None:
+        """Throw a draft away; raises NotFound, or Refused if it is more than a draft."""
+        word = cast("bytes", self._store.run("discard", keys.shard(delivery), delivery)).decode()
+        if word == "gone":
+            raise NotFound(f"There is no delivery {delivery}", do="See: handbill deliveries")
+        if word != "ok":
+            raise Refused(f"{delivery} cannot be thrown away", why=f"it is {word}", do="Cancel it")
 
     def release(self, account: str, delivery: str) -> None:
         """Give a delivery's place in its account's calendar back."""
@@ -421,6 +460,8 @@ def _delivery(delivery: str, fields: Mapping[bytes, bytes], steps: bytes | None)
         fence=int(f.get("fence", 0)),
         version=int(f.get("version", 1)),
         reason=f.get("reason", ""),
+        approval=f.get("approval", ""),
+        approver=f.get("approver", ""),
         created_at=_moment(float(f["created"])),
         updated_at=_moment(float(f["updated"])),
         steps=STEPS.validate_json(steps) if steps else (),

@@ -20,12 +20,17 @@ def shard(delivery: str) -> int:
 def root(number: int) -> str:
     """The start of every key of one shard; the scripts append the rest.
 
-    ``delivery:<id>`` hash · ``steps:<id>`` JSON · ``history:<id>`` list of JSON · ``status:<status>`` sorted by the
-    instant of the last move · ``due`` sorted by the next look · ``waking`` sorted by when a wake-up counts as lost ·
-    ``leases`` sorted by their end · ``paused`` hash of who may not send · ``doubles`` set of what a
-    look-up found twice.
+    ``delivery:<id>`` hash · ``steps:<id>`` JSON · ``history:<id>`` list of JSON · ``status:<workspace>:<status>``
+    sorted by the instant of the last move · ``planned:<workspace>`` sorted by the planned instant · ``workspaces``
+    set · ``due`` sorted by the next look · ``waking`` sorted by when a wake-up counts as lost · ``leases`` sorted by
+    their end · ``paused`` hash of who may not send · ``doubles`` set of what a look-up found twice.
     """
     return f"{PREFIX}:{{{number}}}:"
+
+
+def status(number: int, workspace: str, status: str) -> str:
+    """The deliveries of a shard and a workspace that have a status."""
+    return f"{root(number)}status:{workspace}:{status}"
 
 
 def home(workspace: str) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from publishers.core.publisher import Budget
+from worker import approval
 from worker.errors import NotFound
 from worker.model import Account, Article, Brand, Content, from_json, to_json
 from worker.store import keys
@@ -59,6 +60,30 @@ redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
 return 1
 """
 
+ARRIVE = """
+local home, id, record, content = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local new = redis.call('EXISTS', KEYS[1]) == 0
+redis.call('HSET', KEYS[1], 'article', record, 'content', content)
+if new then
+  local t = redis.call('TIME')
+  local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+  redis.call('HSET', KEYS[1], 'arrived', now)
+  for _, list in ipairs({'all', 'new'}) do redis.call('ZADD', home .. 'articles:' .. list, now, id) end
+end
+return new and 1 or 0
+"""
+"""An article that is read again keeps its place and what was decided about it."""
+
+SORT = """
+local home, id, from, to = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local at = redis.call('HGET', KEYS[1], 'arrived')
+if not at or (from ~= '' and not redis.call('ZSCORE', home .. 'articles:' .. from, id)) then return 0 end
+for _, list in ipairs({'new', 'planned', 'skipped'}) do redis.call('ZREM', home .. 'articles:' .. list, id) end
+redis.call('ZADD', home .. 'articles:' .. to, at, id)
+return 1
+"""
+"""Puts an article into one of the lists new, planned and skipped; only if it is in ``from``, where one is named."""
+
 UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
@@ -74,10 +99,8 @@ class Records:
     def save_article(self, article: Article, content: Content) -> None:
         """Store an article with what was written about it, in place of what was there."""
         home = keys.home(article.workspace)
-        with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(f"{home}article:{article.id}", mapping={"article": to_json(article), "content": to_json(content)})
-            pipe.sadd(f"{home}articles", article.id)
-            pipe.execute()
+        key = f"{home}article:{article.id}"
+        self._redis.eval(ARRIVE, 1, key, home, article.id, to_json(article), to_json(content))
         self._redis.sadd(keys.workspaces(), article.workspace)
 
     def article(self, article: str) -> tuple[Article, Content]:
@@ -87,6 +110,53 @@ class Records:
         if found[0] is None or found[1] is None:
             raise NotFound(f"There is no article {article}")
         return from_json(Article, found[0]), from_json(Content, found[1])
+
+    def arrived(
+        self, workspace: str, shelf: str, *, most: int, before: tuple[datetime, str] | None = None
+    ) -> list[tuple[datetime, str]]:
+        """When articles on a shelf (``new``, ``planned``, ``skipped`` or ``all``) arrived, and their ids; latest first.
+
+        ``before`` is such a pair: only what comes after it in this order is returned.
+        """
+        key = f"{keys.home(workspace)}articles:{shelf}"
+        rows: list[tuple[bytes, float]]
+        if before is None:
+            rows = cast("Any", self._redis.zrange(key, 0, most - 1, desc=True, withscores=True))
+        else:
+            at = round(before[0].timestamp() * 1000)
+            with self._redis.pipeline(transaction=False) as pipe:
+                pipe.zrange(key, at, at, byscore=True, withscores=True)
+                pipe.zrange(key, f"({at}", "-inf", desc=True, byscore=True, offset=0, num=most, withscores=True)
+                same, rest = pipe.execute()
+            rows = [r for r in (*same, *rest) if (int(r[1]), r[0].decode()) < (at, before[1])]
+        found = [(datetime.fromtimestamp(ms / 1000, UTC), article.decode()) for article, ms in rows]
+        return sorted(found, reverse=True)[:most]
+
+    def shelves(self, workspace: str) -> dict[str, int]:
+        """How many articles are on each shelf."""
+        names = ("new", "planned", "skipped", "all")
+        with self._redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.zcard(f"{keys.home(workspace)}articles:{name}")
+            return dict(zip(names, pipe.execute(), strict=True))
+
+    def articles(self, ids: Iterable[str]) -> dict[str, tuple[Article, Content]]:
+        """Articles with what was written about them, by id; those that are gone are left out."""
+        wanted = list(ids)
+        with self._redis.pipeline(transaction=False) as pipe:
+            for article in wanted:
+                pipe.hmget(f"{keys.home(_workspace(article))}article:{article}", ["article", "content"])
+            rows = pipe.execute()
+        return {
+            name: (from_json(Article, row[0]), from_json(Content, row[1]))
+            for name, row in zip(wanted, rows, strict=True)
+            if row[0] is not None and row[1] is not None
+        }
+
+    def shelve(self, article: str, shelf: str, *, only_from: str = "") -> bool:
+        """Put an article on the shelf ``new``, ``planned`` or ``skipped``; False if it is gone or not where it was."""
+        home = keys.home(_workspace(article))
+        return bool(self._redis.eval(SORT, 1, f"{home}article:{article}", home, article, only_from, shelf))
 
     def titles(self, articles: Iterable[str]) -> dict[str, str]:
         """The titles of articles by id; those that are gone are left out."""
@@ -100,6 +170,14 @@ class Records:
     def link_delivery(self, article: str, delivery: str) -> None:
         """Remember that a delivery belongs to an article; before the delivery is stored, so none is ever lost."""
         self._redis.sadd(f"{keys.home(_workspace(article))}article:{article}:deliveries", delivery)
+        self.shelve(article, "planned")
+
+    def unlink_delivery(self, article: str, delivery: str) -> None:
+        """Forget that a draft belonged to an article, which is new again if it was the only one."""
+        key = f"{keys.home(_workspace(article))}article:{article}:deliveries"
+        self._redis.srem(key, delivery)
+        if not self._redis.exists(key):
+            self.shelve(article, "new", only_from="planned")
 
     def deliveries_of(self, article: str) -> list[str]:
         """Ids of an article's deliveries."""
@@ -168,6 +246,22 @@ class Records:
     def workspaces(self) -> list[str]:
         """Every workspace that holds something."""
         return sorted(w.decode() for w in cast("set[bytes]", self._redis.smembers(keys.workspaces())))
+
+    def require_approval(self, workspace: str, *, wanted: bool) -> None:
+        """Let posts of the workspace's accounts wait for approval, where the account itself says nothing."""
+        key = f"{keys.home(workspace)}approval"
+        if wanted:
+            self._redis.set(key, 1)
+        else:
+            self._redis.delete(key)
+
+    def needs_approval(self, account: Account) -> bool:
+        """Whether the account's posts wait for somebody's approval."""
+        return approval.wanted(account, workspace=self.approval(account.workspace))
+
+    def approval(self, workspace: str) -> bool:
+        """Whether posts of the workspace wait for approval, where the account says nothing."""
+        return bool(self._redis.exists(f"{keys.home(workspace)}approval"))
 
     # Brands
 

@@ -13,10 +13,11 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
 from worker.errors import StoreDown
+from worker.model import Status
 from worker.store import keys
 
 LUA = Path(__file__).parent / "lua"
-SCHEMA = "1"
+SCHEMA = "2"
 DURABLE_MS = 3000
 """How long a commit waits for its intent to reach the disk before it is put off."""
 
@@ -110,6 +111,10 @@ class Store:
 
     def _claim_schema(self) -> None:
         stored = cast("bytes | None", self.client.get(keys.schema()))
+        if stored == b"1":  # each shard is one step, and a step that is made twice changes nothing
+            self.each_shard("upgrade", *Status)
+            self.client.set(keys.schema(), SCHEMA)
+            return
         if stored is None:
             self.client.set(keys.schema(), SCHEMA, nx=True)
         elif stored.decode() != SCHEMA:

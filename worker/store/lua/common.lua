@@ -16,11 +16,19 @@ local function note(id, now, line)
   redis.call('LTRIM', key, -200, -1)
 end
 
+-- The workspace stands at the start of every id.
+local function workspace(id) return string.match(id, '^[^.]*') end
+
+local function shelf(id, status) return root .. 'status:' .. workspace(id) .. ':' .. status end
+
 local function move(id, from, to, now)
-  redis.call('ZREM', root .. 'status:' .. from, id)
-  redis.call('ZADD', root .. 'status:' .. to, now, id)
+  redis.call('ZREM', shelf(id, from), id)
+  redis.call('ZADD', shelf(id, to), now, id)
   redis.call('HSET', record(id), 'status', to, 'updated', now)
 end
+
+-- Where a delivery stands in the workspace's calendar, whatever has become of it.
+local function plan(id, due) redis.call('ZADD', root .. 'planned:' .. workspace(id), due, id) end
 
 -- When to look at a delivery next; '' takes it out of every queue.
 local function look(id, at)
