@@ -148,7 +148,7 @@ def _span_words(seconds: float) -> str:
     for unit, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= unit:
             count = seconds / unit
-            return f"a {name}" if count == 1 else f"{count:g} {name}s"
+            return f"{'an' if name == 'hour' else 'a'} {name}" if count == 1 else f"{count:g} {name}s"
     return f"{seconds:g} seconds"
 
 

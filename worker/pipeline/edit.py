@@ -45,9 +45,12 @@ class Edit:
     comment: str | None = None
 
 
-def facets(text: str) -> tuple[Facet, ...]:
-    """What in a text that a person wrote is a link, a hashtag or a mention."""
-    found = [Facet(type="link", start=a, end=b, value=text[a:b]) for a, b in counting.urls(text) if "://" in text[a:b]]
+def facets(text: str, link: str | None = None) -> tuple[Facet, ...]:
+    """What in a text that a person wrote is a link, a hashtag or a mention; ``link`` is one whatever its host."""
+    links = {(a, b) for a, b in counting.urls(text) if "://" in text[a:b]}
+    if link and (at := text.find(link)) >= 0 and not any(a < at + len(link) and at < b for a, b in links):
+        links.add((at, at + len(link)))
+    found = [Facet(type="link", start=a, end=b, value=text[a:b]) for a, b in links]
     found += [Facet(type="tag", start=a, end=b, value=text[a:b].lstrip("#＃")) for a, b in counting.hashtags(text)]
     found += [Facet(type="mention", start=a, end=b, value=text[a:b].lstrip("@＠")) for a, b in counting.mentions(text)]
     return tuple(sorted(found, key=lambda f: f.start))
@@ -57,7 +60,7 @@ def rewritten(delivery: Delivery, edit: Edit, version: int) -> tuple[Step, ...]:
     """The steps of a delivery as ``edit`` wants them, with keys of ``version``, nothing of them prepared (pure)."""
     first = delivery.steps[0].post
     if edit.text is not None and (text := _tidy(edit.text)) != first.text:
-        first = dataclasses.replace(first, text=text, facets=facets(text))
+        first = dataclasses.replace(first, text=text, facets=facets(text, first.link))
     if edit.picture is not None:
         first = dataclasses.replace(first, media=edit.picture)
     if edit.alt is not None and first.media:
