@@ -230,7 +230,7 @@ def list_deliveries(
         [status] if status else list(Status),
         most=limit,
         after=listing.read_cursor(cursor),
-        keep=lambda d: d.workspace == caller.workspace,
+        workspace=caller.workspace,
     )
     place = listing.write_cursor(following) if following else None
     return Deliveries(deliveries=[_delivery(d) for d in found], next=place)

@@ -60,9 +60,8 @@ def groups(
     statuses = set(Status) - GONE
     start, found = after, list[Group]()
     seen: set[str] = set()
-    while rows := parts.deliveries.latest(statuses, most=CHUNK, before=after):
-        ours = [i for _, i in rows if i.startswith(f"{workspace}." if workspace else "")]
-        articles = {d.id: d.article for d in parts.deliveries.several(ours)}
+    while rows := parts.deliveries.latest(statuses, most=CHUNK, before=after, workspace=workspace):
+        articles = {d.id: d.article for d in parts.deliveries.several(i for _, i in rows)}
         for place in rows:
             article = articles.get(place[1], "")
             if not article or article in seen:

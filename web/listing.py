@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from worker.errors import HandbillError
@@ -34,15 +34,18 @@ def page(
     *,
     most: int,
     after: Cursor | None,
-    keep: Callable[[Delivery], bool] = lambda _: True,
+    workspace: str = "",
 ) -> tuple[list[Delivery], Cursor | None]:
-    """Up to ``most`` deliveries, the latest move first, and where the next page begins (None = there is none)."""
+    """Up to ``most`` deliveries, the latest move first, and where the next page begins (None = there is none).
+
+    ``workspace`` "" is all.
+    """
     found: list[tuple[Cursor, Delivery]] = []
     while len(found) <= most:
-        rows = deliveries.latest(statuses, most=most + 1, before=after)
+        rows = deliveries.latest(statuses, most=most + 1, before=after, workspace=workspace)
         known = {d.id: d for d in deliveries.several(i for _, i in rows)}
         # One that moved on while this was read is met again at its new place.
-        found += [(r, d) for r in rows if (d := known.get(r[1])) and d.status in statuses and keep(d)]
+        found += [(r, d) for r in rows if (d := known.get(r[1])) and d.status in statuses]
         if len(rows) <= most:
             break
         after = rows[-1]

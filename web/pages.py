@@ -70,7 +70,7 @@ def show_queue(request: Request, parts: Parts, person: Viewer, part: Annotated[P
         status.GROUPS[part.show],
         most=status.ROWS,
         after=listing.read_cursor(part.cursor),
-        keep=lambda d: d.workspace == person.workspace,
+        workspace=person.workspace,
     )
     accounts = gallery.accounts_of(parts, found)
     now = parts.now()

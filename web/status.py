@@ -94,8 +94,7 @@ class Board:
 
 def board(parts: Runtime, workspace: str) -> Board:
     """How everything of a workspace stands now."""
-    others = set(parts.records.workspaces()) - {workspace}
-    counts = parts.deliveries.count_of(workspace) if others else parts.deliveries.count()
+    counts = parts.deliveries.count(workspace)
     return Board(
         late=parts.deliveries.late(LATE, workspace=workspace),
         double=sum(d.startswith(f"{workspace}.") for d in parts.deliveries.doubles()),
