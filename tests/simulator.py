@@ -78,6 +78,7 @@ class SeamedStore(Store):
     seam = staticmethod(lambda name: None)
     accident = staticmethod(lambda name: None)
     seen = staticmethod(lambda name, answer: None)
+    sleep = staticmethod(lambda seconds: None)
 
     def _pipe(self, calls, *commands):
         name = calls[0][0]

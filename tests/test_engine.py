@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import httpcore
 import httpx
 import pytest
+import redis
 
 from publishers.core.errors import RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed
 from publishers.core.guard import Deadline, _Stream
@@ -665,6 +666,28 @@ def test_two_hundred_workers_at_once_each_reach_redis(house):
 
     with ThreadPoolExecutor(200) as pool:
         list(pool.map(lambda _: ask(), range(200)))
+
+
+def test_a_receipt_is_told_to_redis_until_it_is_back(server, tmp_path, monkeypatch):
+    """Nobody else knows it: left untold, a post of class C would be parked although it is there."""
+    store = open_store(server.url)
+    store.client.flushall()
+    house = House(store, Settings(data_dir=tmp_path, request_seconds=1), kind=ProofClass.C)
+    delivery = house.plan()
+    naps, away, pipe = [], iter([True] * 5), store._pipe
+
+    def broken(calls, *commands):
+        if calls[0][0] == "finish" and next(away, False):
+            raise redis.ConnectionError("away")
+        return pipe(calls, *commands)
+
+    monkeypatch.setattr(store, "_pipe", broken)
+    monkeypatch.setattr(store, "sleep", naps.append)
+
+    assert house.engine.publish(delivery) == Status.PUBLISHED
+    assert house.status(delivery) == Status.PUBLISHED
+    assert (naps, len(house.world.sent)) == ([1.0] * 5, 1)
+    store.close()
 
 
 @pytest.mark.parametrize(("seconds", "pause"), [(0.1, 0.1), (0.0001, 0.005), (60, 0.25), (0, 0.25), (-5, 0.25)])

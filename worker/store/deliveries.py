@@ -304,14 +304,17 @@ class Deliveries:
         costs: bool = False,
         fields: Mapping[str, object] | None = None,
     ) -> bool:
-        """Say how a turn ended; ``wait`` seconds until the next look, None = never. False if it was not ours."""
+        """Say how a turn ended; ``wait`` seconds until the next look, None = never. False if it was not ours.
+
+        Told to a server that is away until it is back, for nobody else knows what the platform answered.
+        """
         origins = ",".join(sorted(lifecycle.origins(to)))
         look = "" if wait is None else int(wait * 1000)
         text = "" if steps is None else STEPS.dump_json(steps).decode()
         pairs = [x for pair in (fields or {}).items() for x in pair]
         line = self._line(to, note, turn.delivery.attempts + 1)
         shard = keys.shard(turn.delivery.id)
-        answer = self._store.run(
+        answer = self._store.run_stubbornly(
             "finish", shard, turn.delivery.id, turn.fence, self._at(), origins, to, look, text, line, int(costs), *pairs
         )
         return bool(answer == b"ok")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -28,6 +30,10 @@ PATIENCE = Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), retries=7)
 """A server that restarts is waited for, about 2 s: a worker may hold a receipt that is nowhere else. Every script may
 be run again after an answer that was lost."""
 
+AGAIN, BETWEEN = 12, 1.0
+"""How often, with how many seconds between, a server that is away is told what became of a commit: most of a minute in
+all, as long as a large store takes to be read back."""
+
 
 @functools.cache
 def _source(name: str) -> str:
@@ -37,6 +43,9 @@ def _source(name: str) -> str:
 
 class Store:
     """One pool of connections to the Redis or Valkey that holds the truth."""
+
+    sleep: Callable[[float], None] = staticmethod(time.sleep)
+    """Replaced where a simulated world has another time."""
 
     def __init__(self, client: redis.Redis, *, where: str) -> None:
         self.client = client
@@ -51,6 +60,14 @@ class Store:
     def run_each(self, script: str, root: str, calls: Iterable[Sequence[object]]) -> list[Any]:
         """Run a script several times in one round trip, each time as one step."""
         return self._pipe([(script, root, tuple(args)) for args in calls])
+
+    def run_stubbornly(self, script: str, shard: int, *args: object) -> Any:
+        """As ``run``, but a server that is away is asked again and again: what is told here is known nowhere else."""
+        for _ in range(AGAIN):
+            with contextlib.suppress(redis.ConnectionError, redis.TimeoutError):
+                return self.run(script, shard, *args)
+            self.sleep(BETWEEN)
+        return self.run(script, shard, *args)
 
     def run_durably(self, script: str, shard: int | str, *args: object) -> tuple[Any, bool]:
         """Run a script, then wait until what it wrote is on the disk; False if that was not certain in time."""
