@@ -20,8 +20,10 @@ CARRIERS = tuple(  # whoever connects to one of these reaches the IPv4 address i
     map(ipaddress.IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96"))  # RFC 6052, 2765, 4291
 )
 # Not every Python knows of these: local NAT64 (RFC 8215), documentation (RFC 9637), segment routing (RFC 9602),
-# old 6to4 relays (RFC 7526).
-NEVER_PUBLIC = tuple(map(ipaddress.ip_network, ("64:ff9b:1::/48", "3fff::/20", "5f00::/16", "192.88.99.0/24")))
+# protocol assignments (RFC 6890; 192.0.0.192 is a cloud's metadata server), old 6to4 relays (RFC 7526).
+NEVER_PUBLIC = tuple(
+    map(ipaddress.ip_network, ("64:ff9b:1::/48", "3fff::/20", "5f00::/16", "192.0.0.0/24", "192.88.99.0/24"))
+)
 CLOUD_METADATA = ipaddress.ip_address("168.63.129.16")  # a cloud's wire server on an otherwise public address
 PIECE = 16_384  # bytes written before the clock is looked at again
 
