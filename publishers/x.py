@@ -61,8 +61,8 @@ class X(Publisher):
     # https://docs.x.com/x-api/fundamentals/rate-limits
     budgets: ClassVar = (Budget(posts=100, seconds=900), Budget(posts=10_000, seconds=86_400, app=True))
     unverified: ClassVar = (
-        "never run against the real platform; whether an app may answer its own posts, as a thread does; whether "
-        "tweet.fields will be renamed post.fields"
+        "never run against the real platform; whether an app that pays as it goes may answer its own posts, as a "
+        "thread does; whether tweet.fields will be renamed post.fields"
     )
 
     def connect(self) -> Profile:
