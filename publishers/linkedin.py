@@ -8,7 +8,15 @@ from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from publishers.core.errors import PublishError, Rejected, Unauthorized, Unavailable, Unconfirmed, Unsupported
+from publishers.core.errors import (
+    PublishError,
+    RateLimited,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+    Unconfirmed,
+    Unsupported,
+)
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.oauth import Choice, OAuth, Renewal, Role
@@ -22,6 +30,8 @@ ELEMENT = re.compile(r"\{hashtag\|\\?([#\uff03])\|((?:\\.|[^\\}])*)\}|\\(.)", re
 URN = re.compile(r"urn:li:\w+:\d+")
 CLOCKS = timedelta(minutes=5)  # how far LinkedIn's clock and ours may be apart
 PAGE = 100
+PATIENCE = 900.0  # a limit is for a UTC day, and no answer says how much of it is left
+CARD = "card"
 VERSION = "202601"
 MEMBER = ("openid", "profile", "w_member_social")
 DISTRIBUTION = {"feedDistribution": "MAIN_FEED", "targetEntities": [], "thirdPartyDistributionChannels": []}
@@ -35,11 +45,19 @@ class LinkedIn(Publisher):
     label: ClassVar = "LinkedIn"
     home: ClassVar = "https://api.linkedin.com"
     limits: ClassVar = Limits(
-        text=3000, hashtags=3, alt=4086, media_bytes=8_000_000, cards=((1200, 627),), comment=True
+        text=3000,
+        hashtags=3,
+        media=20,
+        media_bytes=8_000_000,
+        media_types=("image/jpeg", "image/png", "image/gif"),
+        alt=4086,
+        cards=((1200, 627),),
+        comment=True,
     )
     fields: ClassVar = (
         Setting(name="access_token", label="OAuth 2 access token", secret=True),
         Setting(name="author", label=f"Author, such as {ORGANIZATION}123; empty is the token's member", required=False),
+        Setting(name="embed", label="Under the text: images or card", required=False, default="images"),
         Setting(name="version", label="API version (YYYYMM)", required=False, default=VERSION),
         Setting(name="refresh_token", label="Refresh token, where LinkedIn gives one", secret=True, required=False),
     )
@@ -62,10 +80,14 @@ class LinkedIn(Publisher):
     renewal: ClassVar = Renewal(ahead=timedelta(days=7))
     # Only an organisation's posts may be read back, so a member's lost answer is settled by a person.
     proof: ClassVar = Proof(kind=ProofClass.C)
-    unverified: ClassVar = "never run against the real platform; how its 3,000 characters are counted is not documented"
+    unverified: ClassVar = (
+        "never run against the real platform; how its 3,000 characters are counted; how many posts it takes in a day "
+        "(neither is documented)"
+    )
 
     def connect(self) -> Profile:
         author = self.settings.get("author", "")
+        limits = {"link_in_text": False, "media": 1} if self._card() else {}
         if author.startswith(ORGANIZATION):
             path = f"/rest/organizations/{author.removeprefix(ORGANIZATION)}"
             answer = self.call("GET", path, headers=self._headers())
@@ -73,6 +95,7 @@ class LinkedIn(Publisher):
             return Profile(
                 name=name,
                 url=f"{self._site()}/company/{vanity}" if vanity else "",
+                limits=limits,
                 proof=Proof(kind=ProofClass.B),
                 settings={"author": author},
             )
@@ -80,7 +103,8 @@ class LinkedIn(Publisher):
         member = PERSON + answer.pick("sub")
         if author and author != member:
             raise Unauthorized(f"the token belongs to {member}, not to {author}; correct the author or the token")
-        return Profile(name=answer.pick("name"), proof=Proof(kind=ProofClass.C), settings={"author": member})
+        proof, kept = Proof(kind=ProofClass.C), {"author": member}
+        return Profile(name=answer.pick("name"), limits=limits, proof=proof, settings=kept)
 
     def choices(self) -> tuple[Choice, ...]:
         if self.settings.get("role") != "organization" or self.settings.get("author"):
@@ -119,14 +143,21 @@ class LinkedIn(Publisher):
             "lifecycleState": "PUBLISHED",
             "isReshareDisabledByAuthor": False,
         }
-        if media := commit.prepared.get("media"):
-            body["content"] = {"media": {**media[0], "title": post.title} if post.title else dict(media[0])}
-        elif post.link:
-            # LinkedIn reads no page by itself: the card is what is sent here.
-            card = {"source": post.link, "title": post.title or post.link, "description": post.description}
-            body["content"] = {"article": card}
+        if content := self._content(post, list(commit.prepared.get("media", ()))):
+            body["content"] = content
         answer = self.commit("POST", "/rest/posts", headers=self._headers(), json=body)
         return self._receipt(answer.header("x-restli-id"))
+
+    def _content(self, post: Post, media: list[dict[str, str]]) -> dict[str, Any]:
+        if post.link and (self._card() or not media):
+            # LinkedIn reads no page by itself: the card is what is sent here.
+            card = {"source": post.link, "title": post.title or post.link, "description": post.description}
+            return {"article": {**card, "thumbnail": media[0]["id"]} if media else card}
+        if len(media) > 1:
+            return {"multiImage": {"images": media}}
+        if media:
+            return {"media": {**media[0], "title": post.title} if post.title else media[0]}
+        return {}
 
     def find(self, post: Post, commit: Commit) -> tuple[Receipt, ...]:
         if not self._author().startswith(ORGANIZATION):
@@ -156,20 +187,30 @@ class LinkedIn(Publisher):
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit
         headers = {**self._headers(), "X-RestLi-Method": "PARTIAL_UPDATE"}
-        patch = {"patch": {"$set": {"commentary": _little(post)}}}
-        self.commit("POST", f"/rest/posts/{quote(receipt.id, safe='')}", headers=headers, json=patch)
+        patch: dict[str, Any] = {"$set": {"commentary": _little(post)}}
+        if "on" in receipt.extra:
+            patch = {"message": {"$set": {"text": post.text}}}
+        self.commit("POST", self._place(receipt), headers=headers, json={"patch": patch})
         return receipt
 
     def delete(self, receipt: Receipt) -> None:
-        path = f"/rest/posts/{quote(receipt.id, safe='')}"
-        if parent := receipt.extra.get("on"):
-            actor = quote(self._author(), safe="")
-            path = f"/rest/socialActions/{quote(str(parent), safe='')}/comments/{receipt.id}?actor={actor}"
         try:
-            self.commit("DELETE", path, headers=self._headers())
+            self.commit("DELETE", self._place(receipt), headers=self._headers())
         except Rejected as error:
             if error.status != 404:
                 raise
+
+    def metrics(self, receipt: Receipt) -> Mapping[str, int]:
+        if not self._author().startswith(ORGANIZATION) or "on" in receipt.extra:
+            raise Unsupported("LinkedIn tells an app how often an organisation's posts were liked, and of no others")
+        path = f"/rest/socialMetadata/{quote(receipt.id, safe='')}"
+        answer = self.call("GET", path, headers=self._headers())
+        try:
+            told = answer.json()
+            reactions = [int(one["count"]) for one in (told.get("reactionSummaries") or {}).values()]
+            return {"likes": sum(reactions), "replies": int(told["commentSummary"]["count"])}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise answer.unreadable("the answer has no numbers") from error
 
     def classify(self, answer: Answer) -> PublishError | None:
         words, body = answer.words(), answer.body.decode("utf-8", "replace")
@@ -179,6 +220,9 @@ class LinkedIn(Publisher):
             urn = URN.search(body)
             what = f"LinkedIn already has this post{f' as {urn[0]}' if urn else ''}"
             return Unconfirmed(what, status=422, words=words)
+        if answer.status == 429:
+            wait = answer.retry_after(default=PATIENCE)
+            return RateLimited("LinkedIn asks to wait", retry_after=wait, status=429, words=words)
         if answer.status == 426:
             what = "LinkedIn has retired this API version; set the account's version to a newer month"
             return Unauthorized(what, status=426, words=words)
@@ -207,6 +251,16 @@ class LinkedIn(Publisher):
             elements += found
             if len(found) < PAGE:
                 return elements
+
+    def _place(self, receipt: Receipt) -> str:
+        """Where a post or a comment is changed and deleted."""
+        if parent := receipt.extra.get("on"):
+            actor = quote(self._author(), safe="")
+            return f"/rest/socialActions/{quote(str(parent), safe='')}/comments/{receipt.id}?actor={actor}"
+        return f"/rest/posts/{quote(receipt.id, safe='')}"
+
+    def _card(self) -> bool:
+        return self.settings.get("embed") == CARD
 
     def _author(self) -> str:
         author = self.settings.get("author", "")

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rehearsal import text as reading
-from rehearsal.world import URN, Account, Platform, Received, Refused, bearer, body_of
+from rehearsal.world import URN, Account, Picture, Platform, Received, Refused, bearer, body_of
 
 ELEMENT = re.compile(
     r"\\(?P<escaped>.)"
@@ -76,6 +76,8 @@ class LinkedIn(Platform):
             Route("/rest/socialActions/{urn}/comments", self.comment, methods=["POST"]),
             Route("/rest/socialActions/{urn}/comments", self.comments),
             Route("/rest/socialActions/{urn}/comments/{comment}", self.delete, methods=["DELETE"]),
+            Route("/rest/socialActions/{urn}/comments/{comment}", self.update, methods=["POST"]),
+            Route("/rest/socialMetadata/{urn}", self.numbers),
         ]
 
     def trouble(self, status: int) -> Response:
@@ -134,20 +136,17 @@ class LinkedIn(Platform):
             words = "ERROR :: /commentary :: length exceeds the maximum allowed 3000"
             raise _error(422, "FIELD_LENGTH_TOO_LONG", words)
         content = fields.get("content", {})
-        pictures = []
-        if media := content.get("media"):
-            picture = account.pictures.get(str(media.get("id")))
-            if picture is None:
-                raise _error(400, "INVALID_MEDIA", f"{media.get('id')} does not exist or is not available")
-            alt = str(media.get("altText", ""))
-            if len(alt) > 4086:
-                raise _error(422, "FIELD_LENGTH_TOO_LONG", "ERROR :: /content/media/altText :: length exceeds 4086")
-            pictures = [account.describe(picture, alt)]
+        article = content.get("article")
+        media = [content["media"]] if "media" in content else content.get("multiImage", {}).get("images", [])
+        if len(media) > 20 or ("multiImage" in content and len(media) < 2):
+            raise _error(422, "INVALID_CONTENT", "ERROR :: /content/multiImage/images :: must have 2 to 20 elements")
+        pictures = [_picture(account, str(m.get("id")), str(m.get("altText", ""))) for m in media]
+        if article and "thumbnail" in article:
+            pictures = [_picture(account, str(article["thumbnail"]), "")]
         for post in account.saying(text):
             young = now - datetime.fromisoformat(post.at) < DUPLICATE_FOR
             if young and post.reply_to is None and post.own["author"] == author:
                 raise _duplicate(post.id)
-        article = content.get("article")
         urn = URN + account.snowflake(now)
         account.keep(
             Received(
@@ -196,11 +195,15 @@ class LinkedIn(Platform):
             fields = await body_of(request)
             _authorize(request)
             account = self.account(request)
-            post = account.alive(request.path_params["urn"])
+            number = request.path_params.get("comment", request.path_params["urn"])
+            post = account.alive(number)
             if post is None:
-                raise _missing(request.path_params["urn"])
+                raise _missing(number)
             if request.headers.get("x-restli-method", "").upper() != "PARTIAL_UPDATE":
                 raise _error(400, "ILLEGAL_ARGUMENT", "X-RestLi-Method must be PARTIAL_UPDATE")
+            if post.reply_to is not None:
+                said = str(fields.get("patch", {}).get("message", {}).get("$set", {}).get("text", ""))
+                return JSONResponse(_comment(account.keep(dataclasses.replace(post, text=said))))
             commentary = str(fields.get("patch", {}).get("$set", {}).get("commentary", ""))
             text, facets = read_little(commentary)
             own = {**post.own, "commentary": commentary}
@@ -256,6 +259,18 @@ class LinkedIn(Platform):
             raise _missing(request.path_params["urn"])
         return _paged(request, [_comment(p) for p in account.living if p.reply_to == parent.id])
 
+    async def numbers(self, request: Request) -> Response:
+        _authorize(request)
+        account = self.account(request)
+        post = account.alive(request.path_params["urn"])
+        if post is None:
+            raise _missing(request.path_params["urn"])
+        if not post.own["author"].startswith(ORGANIZATION):
+            raise _error(403, "ACCESS_DENIED", "Not enough permissions to access: partnerApiSocialMetadata.GET")
+        count = sum(p.reply_to == post.id for p in account.living)
+        comments = {"count": count, "topLevelCount": count}
+        return JSONResponse({"entity": post.id, "reactionSummaries": {}, "commentSummary": comments})
+
     def _may(self, request: Request, author: str) -> bool:
         if not AUTHOR.fullmatch(author):
             return False
@@ -264,6 +279,15 @@ class LinkedIn(Platform):
 
 def _member(account: Account) -> str:
     return "urn:li:person:" + hashlib.sha256(account.name.encode()).hexdigest()[:10]
+
+
+def _picture(account: Account, number: str, alt: str) -> Picture:
+    picture = account.pictures.get(number)
+    if picture is None:
+        raise _error(400, "INVALID_MEDIA", f"{number} does not exist or is not available")
+    if len(alt) > 4086:
+        raise _error(422, "FIELD_LENGTH_TOO_LONG", "ERROR :: /content/media/altText :: length exceeds 4086")
+    return account.describe(picture, alt) if alt else picture
 
 
 def _post(post: Received) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from rehearsal.world import Account, Platform, Received, Refused, bearer, body_o
 
 LIGHT = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))  # code points that weigh one; all others weigh two
 TYPES = {"image/jpeg", "image/png", "image/gif", "image/webp"}
+EDITABLE_FOR = timedelta(hours=1)  # https://docs.x.com/changelog, October 3, 2025
 DUPLICATE_FOR = timedelta(hours=24)  # undocumented; long enough for every test
 
 
@@ -139,6 +140,13 @@ class X(Platform):
         if any(now - datetime.fromisoformat(p.at) < DUPLICATE_FOR for p in account.saying(text)):
             # Body as seen in https://github.com/akrherz/iembot/issues/163
             raise _problem(403, "Forbidden", "You are not allowed to create a Tweet with duplicate content.")
+        before = fields.get("edit_options", {}).get("previous_post_id")
+        if before is not None:
+            changed = account.alive(str(before))
+            if changed is None or now - datetime.fromisoformat(changed.at) > EDITABLE_FOR:
+                raise _problem(403, "Forbidden", "You are not permitted to edit this Tweet.")
+            account.remove(changed)
+            answered = changed.reply_to
         facets = reading.facets(text)
         number = account.snowflake(now)
         post = account.keep(

@@ -295,7 +295,7 @@ def test_a_full_platform_says_how_long_to_wait(platform, account, world, picture
     world.faults[platform] = Faults(["429"])
     with pytest.raises(RateLimited) as caught:
         send(adapter, story(platform, picture), 1)
-    assert 0 <= caught.value.retry_after <= 60
+    assert 0 <= caught.value.retry_after <= (900 if platform == "linkedin" else 60)  # which gives no time
     assert world.seen() == []
 
 
@@ -415,6 +415,39 @@ def test_linkedin_is_told_every_reserved_character(account, world):
     assert got["text"] == text
     assert [f["value"] for f in got["facets"]] == ["Tag_one"]
     assert read_little("cut (here)")[0] == "cut "
+
+
+def test_linkedin_shows_a_card_with_the_articles_picture_or_several_pictures(account, world, picture):
+    card = account("linkedin", embed="card")
+    send(card, article_post(picture, text="With a card"), 1)
+    send(account("linkedin"), article_post(picture, dataclasses.replace(picture, alt="Again"), text="Two"), 2)
+    one, two = world.seen()
+    assert (one["card"]["title"], len(one["pictures"])) == ("Harbour", 1)
+    assert (two["card"], [p["alt"] for p in two["pictures"]]) == (None, ["A blue card", "Again"])
+    assert card.connect().limits == {"link_in_text": False, "media": 1}
+
+
+def test_linkedin_changes_a_comment_in_its_place_and_counts_only_for_an_organisation(account, world):
+    adapter = account("linkedin")
+    first = send(adapter, article_post(), 1)
+    second = send(adapter, Post(text="More soon"), 2, reply_to=first, root=first)
+    assert adapter.edit(second, Post(text="More today"), Commit(key=key(3), at=AT)) == second
+    assert [p["text"] for p in world.seen()][1] == "More today"
+    assert adapter.metrics(first) == {"likes": 0, "replies": 1}
+    with pytest.raises(Unsupported):
+        account("linkedin", author="").metrics(first)
+
+
+def test_x_changes_a_post_within_an_hour_under_a_number_of_its_own(account, world, picture):
+    adapter = account("x")
+    first = send(adapter, article_post(picture), 1)
+    changed = adapter.edit(first, Post(text="It opens on Monday"), Commit(key=key(2), at=AT))
+    (got,) = world.seen()
+    assert (got["id"], got["text"], len(got["pictures"])) == (changed.id, "It opens on Monday", 1)
+    assert changed.id != first.id
+    world.now = lambda: datetime.now(UTC) + timedelta(hours=2)
+    with pytest.raises(Rejected, match="not permitted to edit"):
+        adapter.edit(changed, Post(text="It opens on Tuesday"), Commit(key=key(3), at=AT))
 
 
 def test_linkedin_shows_a_link_as_a_card_of_its_own(account, world):
