@@ -24,6 +24,7 @@ from worker import decisions, lifecycle
 from worker.embedded import Embedded
 from worker.errors import Refused
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
+from worker.pipeline.accounts import Renewed
 from worker.pipeline.publish import Engine
 from worker.settings import Settings
 from worker.store import Deliveries, Records, keys, open_store
@@ -83,14 +84,14 @@ def adapter(world: World, proof: Proof) -> Publisher:
 class FakeAccounts:
     def __init__(self, world, records):
         self.world, self.records = world, records
-        self.renewals: list[bool] = []
+        self.renewals: list[Renewed] = []
 
     def open(self, name):
         account = self.records.account(name)
         return account, adapter(self.world, account.proof)
 
     def renew(self, account, used):
-        return self.renewals.pop(0) if self.renewals else False
+        return self.renewals.pop(0) if self.renewals else Renewed.REFUSED
 
 
 @pytest.fixture(scope="module")
@@ -343,7 +344,7 @@ def test_a_rate_limit_waits_its_time_costs_no_attempt_and_holds_the_whole_accoun
 
 def test_a_refused_token_is_renewed_once_and_else_pauses_the_account(house):
     first = house.plan()
-    house.accounts.renewals = [True, False]
+    house.accounts.renewals = [Renewed.DONE, Renewed.REFUSED]
     house.world.script = [Unauthorized("expired"), Unauthorized("expired")]
 
     assert house.engine.publish(first) == Status.SCHEDULED

@@ -22,6 +22,7 @@ from worker import log as logs
 from worker.app_urls import broker_of
 from worker.errors import HandbillError
 from worker.pipeline.publish import Engine
+from worker.pipeline.renewal import SWEEP_SECONDS
 from worker.runtime import Runtime, open_runtime
 from worker.settings import Settings, settings
 
@@ -145,6 +146,17 @@ def tick_loop(every: float) -> None:
             stopping.wait(1.0)
 
 
+def renew_loop() -> None:
+    """Renew tokens ahead of their end, apart from the tick: a platform may let us wait."""
+    while not stopping.wait(SWEEP_SECONDS):
+        try:
+            with runtime().records.lock(settings().workspace, "sweep", seconds=SWEEP_SECONDS / 2) as mine:
+                if mine:
+                    runtime().renewals.sweep()
+        except Exception as error:  # noqa: BLE001 - Redis is away; the next sweep tries again
+            log.warning("tokens were not looked at", error=type(error).__name__)
+
+
 def canary_loop(name: str, deaf: Callable[[], bool]) -> None:
     """Send this worker a task of its own and leave, to be restarted, when none comes back: it has gone deaf.
 
@@ -191,6 +203,7 @@ def _logging(**_: Any) -> None:
 def _ready(sender: Any, **_: Any) -> None:
     queues = {queue.name for queue in sender.task_consumer.queues} if sender.task_consumer else set()
     if PUBLISH in queues:
+        threading.Thread(target=renew_loop, daemon=True, name="renew").start()
         threading.Thread(target=tick_loop, args=(settings().tick_seconds,), daemon=True, name="tick").start()
     deaf = _publishing_is_deaf if PUBLISH in queues else _ContentEar(sender.hostname)
     threading.Thread(target=canary_loop, args=(sender.hostname, deaf), daemon=True, name="canary").start()

@@ -14,6 +14,7 @@ from worker.pipeline.intake import Intake
 from worker.pipeline.publish import Engine
 from worker.pipeline.push import Push
 from worker.pipeline.receive import Receiver
+from worker.pipeline.renewal import Renewals
 from worker.settings import Settings
 from worker.store import Audit, Deliveries, Hooks, People, Records, Sources, Store, open_store
 from worker.store.secrets import Vault, key_of
@@ -35,6 +36,7 @@ class Runtime:
         self.people = People(store, vault)
         self.audit = Audit(store)
         self.accounts = Accounts(self.records, config)
+        self.renewals = Renewals(self.records, self.deliveries, self.accounts, now=self.now)
         self.intake = Intake(self.sources, self.records, config)
         self.receiver = Receiver(self.hooks, self.sources, self.intake)
         self.push = Push(self.hooks, self.sources, config)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
+import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 import structlog
@@ -14,16 +18,38 @@ from publishers.core.errors import PublishError, Unauthorized
 from publishers.core.http import Http
 from publishers.core.limits import Limits
 from publishers.core.publisher import Profile, Proof, Publisher
+from worker import log as logs
 from worker import pull
 from worker.errors import HandbillError, Refused
 from worker.model import Account, digest
 from worker.settings import Settings
+from worker.store.connections import Renewal
 from worker.store.records import Records
 
 log = structlog.get_logger()
 
-REFRESH_SECONDS = 60.0
+NEW_FOR = 60.0
+"""Seconds in which a new token that is refused too cannot be mended by another."""
+
+SPARE = 15.0
+"""Seconds of a renewal's lock beyond its last request: what was answered must be stored before it ends."""
+
+AGAIN = timedelta(seconds=30)
+AGAIN_MOST = timedelta(hours=6)
+"""How long after a renewal that came to nothing the next is tried; doubles with each."""
+
+KEEPING = (0.0, 0.5, 2.0, 5.0)
+"""Pauses between tries to store a token that is nowhere else."""
+
 REHEARSAL_SECRET = "rehearsal"  # noqa: S105 - stand-ins take any token; this one says what it is
+
+
+class Renewed(StrEnum):
+    """What came of a renewal: a token to be tried, none yet, or none without a person."""
+
+    DONE = "done"
+    LATER = "later"
+    REFUSED = "refused"
 
 
 def limits_of(account: Account) -> Limits:
@@ -36,15 +62,30 @@ def proof_of(account: Account) -> Proof:
     return account.proof or publishers.load(account.platform).proof
 
 
-class Accounts:
-    """Opens adapters; ``http`` makes the client for one attempt and is replaced in tests."""
+def renewable(account: Account, secrets: Mapping[str, str]) -> bool:
+    """Whether the account's token can be renewed without a person."""
+    kind = publishers.load(account.platform)
+    by_token = any(f.name == "refresh_token" for f in kind.fields)
+    return kind.can("refresh") and (not by_token or bool(secrets.get("refresh_token")))
 
-    def __init__(self, records: Records, settings: Settings, *, http: Callable[..., Http] = Http) -> None:
+
+class Accounts:
+    """Opens adapters; ``http`` makes the client for one attempt, and it and the clock are replaced in tests."""
+
+    def __init__(
+        self,
+        records: Records,
+        settings: Settings,
+        *,
+        http: Callable[..., Http] = Http,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         for package in settings.packages:
             publishers.register(package)
         self._records = records
         self._settings = settings
         self._http = http
+        self._now = now
 
     def find(self, name: str, workspace: str) -> Account:
         """The account with this id, with or without its workspace in front."""
@@ -53,7 +94,28 @@ class Accounts:
     def open(self, account: str) -> tuple[Account, Publisher]:
         """An account and its adapter for one attempt, with the secrets in clear; raises NotFound."""
         found, secrets = self._records.opened(account)
-        return found, self._adapter(found, secrets)
+        return found, self.adapter(found, secrets)
+
+    def draft(self, platform: str, *, workspace: str, name: str = "", rehearsal: bool = False) -> Account:
+        """An account that is not connected yet; raises HandbillError if there can be none such."""
+        try:
+            kind = publishers.load(platform)
+        except KeyError:
+            do = f"Use one of: {', '.join(publishers.names())}"
+            raise HandbillError(f"There is no platform {platform}", do=do) from None
+        if rehearsal and not kind.networked:
+            raise HandbillError(f"{kind.label} needs no rehearsal", why="it sends nothing", do="Leave --rehearsal out")
+        if kind.pulls and not rehearsal:
+            pull.check(self._settings)
+        slug = _slug(name) if name else ("rehearsal" if rehearsal else "")
+        return Account(
+            id=f"{workspace}.{platform}-{slug}" if slug else f"{workspace}.{platform}",
+            platform=platform,
+            name=name or platform,
+            workspace=workspace,
+            zone=self._settings.zone,
+            rehearsal=rehearsal,
+        )
 
     def connect(
         self,
@@ -63,39 +125,22 @@ class Accounts:
         workspace: str,
         name: str = "",
         rehearsal: bool = False,
+        granted: Mapping[str, str] | None = None,
     ) -> Account:
         """Ask the platform who we are, then store the account; raises HandbillError, and stores nothing then.
 
-        One that is connected again keeps its calendar and its voices.
+        ``given`` is what a person typed, ``granted`` what the platform gave for their consent. One that is connected
+        again keeps its calendar, its voices and its brand.
         """
-        try:
-            adapter = publishers.load(platform)
-        except KeyError:
-            do = f"Use one of: {', '.join(publishers.names())}"
-            raise HandbillError(f"There is no platform {platform}", do=do) from None
-        if rehearsal and not adapter.networked:
-            raise HandbillError(
-                f"{adapter.label} needs no rehearsal", why="it sends nothing", do="Leave --rehearsal out"
-            )
-        if adapter.pulls and not rehearsal:
-            pull.check(self._settings)
-        values = self._values(adapter, platform, given, rehearsal=rehearsal)
-        account = Account(
-            id=f"{workspace}.{platform}",
-            platform=platform,
-            name=name or platform,
-            workspace=workspace,
-            zone=self._settings.zone,
-            rehearsal=rehearsal,
-        )
-        slug = _slug(name) if name else ("rehearsal" if rehearsal else "")
-        if slug:
-            account = dataclasses.replace(account, id=f"{workspace}.{platform}-{slug}")
+        account = self.draft(platform, workspace=workspace, name=name, rehearsal=rehearsal)
+        kind = publishers.load(platform)
+        values = self._values(kind, account, given, granted or {})
+        slug = account.id.partition(".")[2].removeprefix(platform)
         profile = self._profile(account, values)
         if not slug and _slug(profile.name) not in {"", platform}:
             account = dataclasses.replace(account, id=f"{workspace}.{platform}-{_slug(profile.name)}")
         kept = {**values, **{k: v for k, v in profile.settings.items() if v}}
-        secret = {f.name for f in adapter.fields if f.secret}
+        secret = {k: v for k, v in kept.items() if k in kind.secrets()}
         account = dataclasses.replace(
             account,
             name=name or profile.name or platform,
@@ -104,89 +149,168 @@ class Accounts:
             proof=profile.proof,
             settings={k: v for k, v in kept.items() if k not in secret},
         )
+        self._check_scopes(account)
         if known := next((a for a in self._records.accounts(workspace) if a.id == account.id), None):
             if known.name != account.name or (known.url and account.url and known.url != account.url):
                 do = "Give the new one a name of its own with --name, or remove the old one"
                 raise Refused(f"{account.id} is taken", why=f"it is {known.name} {known.url}".rstrip(), do=do)
-            account = dataclasses.replace(account, zone=known.zone, calendar=known.calendar, voices=known.voices)
-        self._records.save_account(account, {k: v for k, v in kept.items() if k in secret})
+            account = dataclasses.replace(
+                account, zone=known.zone, calendar=known.calendar, voices=known.voices, brand=known.brand
+            )
+            if granted and account.settings.get("client_id") == known.settings.get("client_id"):
+                # Some platforms give a renewal token at the first consent only: none does not empty the one there is.
+                secret = {"refresh_token": self._records.secrets(known).get("refresh_token", ""), **secret}
+        self._records.save_account(account, {k: v for k, v in secret.items() if v})
+        self._records.connections.note(account.id, Renewal(at=self._now()))
         return account
 
     def check(self, account: Account) -> Profile:
         """Ask the platform again who we are and what it takes; keeps what is new. Raises HandbillError."""
-        if publishers.load(account.platform).pulls and not account.rehearsal:
+        kind = publishers.load(account.platform)
+        if kind.pulls and not account.rehearsal:
             pull.check(self._settings)
-        secrets = self._records.secrets(account)
-        profile = self._profile(account, {**account.settings, **secrets})
-        secret = {f.name for f in publishers.load(account.platform).fields if f.secret}
+        profile = self._profile(account, self._records.secrets(account))
         new = {k: v for k, v in profile.settings.items() if v}
-        renewed = dataclasses.replace(
-            account,
-            url=profile.url or account.url,
-            limits=dict(profile.limits),
-            proof=profile.proof,
-            settings={**account.settings, **{k: v for k, v in new.items() if k not in secret}},
-        )
-        self._records.save_account(renewed, {**secrets, **{k: v for k, v in new.items() if k in secret}})
+
+        def renewed(known: Account, secrets: dict[str, str]) -> tuple[Account, Mapping[str, str]]:
+            changed = dataclasses.replace(
+                known,
+                url=profile.url or known.url,
+                limits=dict(profile.limits),
+                proof=profile.proof,
+                settings={**known.settings, **{k: v for k, v in new.items() if k not in kind.secrets()}},
+            )
+            return changed, {**secrets, **{k: v for k, v in new.items() if k in kind.secrets()}}
+
+        self._check_scopes(self._records.change_account(account.id, renewed))
         return profile
 
-    def renew(self, account: Account, used: Mapping[str, str]) -> bool:
-        """Get a new token, once for however many workers ask; False if only a person can help.
+    def renew(self, account: Account, used: Mapping[str, str]) -> Renewed:
+        """Get a new token after one was refused, once for however many workers ask.
 
         ``used`` are the settings that were refused: if others are stored by now, those are to be tried first.
-        The new token is stored before anyone uses it, and never replaced by nothing.
         """
-        with self._records.lock(account.workspace, f"refresh:{account.id}", seconds=REFRESH_SECONDS) as mine:
+        with self._renewing(account) as mine:
             if not mine:
-                return True
+                return Renewed.DONE
             account, secrets = self._records.opened(account.id)
-            adapter = self._adapter(account, secrets)
+            adapter = self.adapter(account, secrets)
             if dict(adapter.settings) != dict(used):
-                return True
+                return Renewed.DONE
             if self._records.renewed_lately(account):
-                return False
-            with adapter.http:
-                try:
-                    new = {k: v for k, v in adapter.refresh().items() if v}
-                except (Unauthorized, KeyError, TypeError, ValueError) as error:
-                    log.warning("no new token", account=account.id, error=type(error).__name__)
-                    return False
-                except PublishError:
-                    return True
-            secret = {f.name for f in adapter.fields if f.secret}
-            kept = {**account.settings, **{k: v for k, v in new.items() if k not in secret}}
-            self._records.save_account(
-                dataclasses.replace(account, settings=kept),
-                {**secrets, **{k: v for k, v in new.items() if k in secret}},
-            )
-            self._records.mark_renewed(account, seconds=REFRESH_SECONDS)
-            return True
+                return Renewed.REFUSED
+            return self._renewed(account, secrets, adapter)
+
+    def renew_ahead(self, account: str) -> Renewed:
+        """Get a new token before anybody needs it, once for however many workers ask."""
+        with self._renewing(self._records.account(account)) as mine:
+            if not mine:
+                return Renewed.LATER
+            found, secrets = self._records.opened(account)
+            return self._renewed(found, secrets, self.adapter(found, secrets))
+
+    def _renewing(self, account: Account) -> contextlib.AbstractContextManager[bool]:
+        seconds = self._settings.request_seconds + SPARE
+        return self._records.lock(account.workspace, f"refresh:{account.id}", seconds=seconds)
+
+    def _renewed(self, account: Account, secrets: Mapping[str, str], adapter: Publisher) -> Renewed:
+        """Ask once. What the platform answers is stored before anyone uses it; what it leaves out empties nothing.
+
+        A lost answer may have been a new token, and the old one may be worth nothing now. Nobody can tell, so the old
+        one is kept and asked with again; only the platform's own word makes it a matter for a person.
+        """
+        adapter.http.expire(self._settings.request_seconds)
+        last = self._records.connections.renewal(account.id)
+        with adapter.http:
+            try:
+                new = {k: v for k, v in adapter.refresh().items() if v}
+            except Unauthorized as error:
+                why = adapter.http.redact(str(error))
+                log.warning("the token cannot be renewed", account=account.id, reason=why)
+                self._note(account, last, why, refused=True)
+                return Renewed.REFUSED
+            except (PublishError, KeyError, TypeError, ValueError) as error:
+                why = str(error) if isinstance(error, PublishError) else "the answer cannot be read"
+                why = adapter.http.redact(why)
+                log.warning("no new token yet", account=account.id, reason=why)
+                self._note(account, last, why)
+                return Renewed.LATER
+        logs.hide(*(v for k, v in new.items() if k in adapter.secrets()))
+        self._keep(account, secrets, new)
+        self._records.mark_renewed(account, seconds=NEW_FOR)
+        self._records.connections.note(account.id, Renewal(at=self._now()))
+        log.info("token renewed", account=account.id, until=new.get("expires_at", ""))
+        return Renewed.DONE
+
+    def _keep(self, account: Account, used: Mapping[str, str], new: Mapping[str, str]) -> None:
+        """Store new settings, unless a person has connected the account anew meanwhile: theirs are newer still."""
+        names = publishers.load(account.platform).secrets()
+
+        def merged(known: Account, secrets: dict[str, str]) -> tuple[Account, Mapping[str, str] | None]:
+            if secrets != used:
+                return known, None
+            settings = {**known.settings, **{k: v for k, v in new.items() if k not in names}}
+            return dataclasses.replace(known, settings=settings), {
+                **secrets,
+                **{k: v for k, v in new.items() if k in names},
+            }
+
+        for number, pause in enumerate(KEEPING, 1):
+            time.sleep(pause)
+            try:
+                self._records.change_account(account.id, merged)
+            except HandbillError:
+                raise
+            except Exception as error:
+                if number == len(KEEPING):
+                    raise
+                log.warning("the new token is not stored yet", account=account.id, error=type(error).__name__)
+            else:
+                return
+
+    def _note(self, account: Account, last: Renewal | None, why: str, *, refused: bool = False) -> None:
+        now = self._now()
+        failed = (last.failed if last else 0) + 1
+        wait = min(AGAIN * 2.0 ** min(failed - 1, 16), AGAIN_MOST) if not refused else AGAIN_MOST
+        at = last.at if last else now
+        note = Renewal(at=at, refused=refused, failed=failed, following=now + wait, why=why)
+        self._records.connections.note(account.id, note)
+
+    def app(self, account: Account, server: str = "") -> dict[str, str]:
+        """The credentials of the app that asks for this account's consent; empty if there are none."""
+        own = publishers.load(account.platform).oauth
+        if own is None:
+            return {}
+        if account.rehearsal and not own.register:
+            return {f.name: REHEARSAL_SECRET for f in own.app}
+        return self._records.connections.app(account.workspace, app_name(account.platform, server))
 
     def _values(
-        self, adapter: type[Publisher], platform: str, given: Mapping[str, str], *, rehearsal: bool
+        self, kind: type[Publisher], account: Account, given: Mapping[str, str], granted: Mapping[str, str]
     ) -> dict[str, str]:
-        known = {f.name for f in adapter.fields} | {"server"}
+        known = {f.name for f in kind.fields} | {"server"}
         if unknown := set(given) - known:
-            do = f"Settings of {platform}: {', '.join(sorted(known))}"
-            raise HandbillError(f"{platform} has no setting {min(unknown)}", do=do)
-        values = {k: v for k, v in given.items() if v}
+            do = f"Settings of {account.platform}: {', '.join(sorted(known))}"
+            raise HandbillError(f"{account.platform} has no setting {min(unknown)}", do=do)
+        values = {k: v for k, v in {**given, **granted}.items() if v}
+        app = self.app(account, values.get("server", "")) if granted else {}
         missing = []
-        for field in adapter.fields:
-            if field.name in values:
+        for field in kind.fields:
+            if field.name in values or field.name in app:
                 continue
             if field.default:
                 values[field.name] = field.default.replace("{data_dir}", str(self._settings.data_dir.resolve()))
-            elif field.required and rehearsal:
+            elif field.required and account.rehearsal:
                 values[field.name] = REHEARSAL_SECRET
             elif field.required:
                 missing.append(field)
         if missing:
             wanted = ", ".join(f"--set {f.name}=… ({f.label})" for f in missing)
-            raise HandbillError(f"{adapter.label} needs more to connect", why=f"missing {wanted}", do="Give them")
+            raise HandbillError(f"{kind.label} needs more to connect", why=f"missing {wanted}", do="Give them")
         return values
 
     def _profile(self, account: Account, values: Mapping[str, str]) -> Profile:
-        adapter = self._adapter(account, values)
+        adapter = self.adapter(account, values)
         try:
             with adapter.http:
                 return adapter.connect()
@@ -196,7 +320,14 @@ class Accounts:
                 do = "Start the rehearsal platforms with: handbill up"
             raise Refused(f"{adapter.label} cannot be connected", why=str(error), do=do) from None
 
-    def _adapter(self, account: Account, values: Mapping[str, str]) -> Publisher:
+    def _check_scopes(self, account: Account) -> None:
+        kind, told = publishers.load(account.platform), account.settings.get("granted", "")
+        if kind.oauth and told and (missing := kind.oauth.missing(told, account.settings.get("role", ""))):
+            do = "Connect it again and allow everything it asks for"
+            raise Refused(f"{kind.label} works as {account.name} and lacks {', '.join(missing)}", do=do)
+
+    def adapter(self, account: Account, values: Mapping[str, str]) -> Publisher:
+        """The account's adapter with ``values`` over its settings, and with its app's credentials."""
         everything = {**account.settings, **values}
         allow = set(self._settings.allowed)
         if account.rehearsal:
@@ -204,10 +335,19 @@ class Accounts:
             everything["server"] = f"{self._settings.rehearsal}/{account.platform}/{slug}"
             parts = urlsplit(self._settings.rehearsal)
             allow.add(f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}")
-        adapter = publishers.load(account.platform)
-        secrets = [everything.get(f.name, "") for f in adapter.fields if f.secret]
+        if client := everything.get("client_id"):
+            app = self.app(account, everything.get("server", ""))
+            everything = {**(app if app.get("client_id") == client else {}), **everything}
+        kind = publishers.load(account.platform)
+        secrets = [everything.get(name, "") for name in sorted(kind.secrets())]
         http = self._http(seconds=self._settings.request_seconds, allow=allow, secrets=secrets)
-        return adapter(everything, http)
+        return kind(everything, http)
+
+
+def app_name(platform: str, server: str = "") -> str:
+    """What an app is kept under: one for each platform, or for each server where every server knows its own apps."""
+    own = publishers.load(platform).oauth
+    return f"{platform}@{server.rstrip('/')}" if own and own.register and server else platform
 
 
 def _slug(name: str) -> str:

@@ -15,7 +15,7 @@ from publishers.core.publisher import Proof, ProofClass, Publisher
 from worker import approval, lifecycle, pull
 from worker.errors import HandbillError, NotFound
 from worker.model import Account, Delivery, Status, Step, StepKind
-from worker.pipeline.accounts import Accounts, proof_of
+from worker.pipeline.accounts import AGAIN, Accounts, Renewed, proof_of
 from worker.settings import Settings
 from worker.store.deliveries import WAITING_MOST, Deliveries, Turn
 from worker.store.keys import SHARDS
@@ -261,7 +261,11 @@ class Engine:
     def _refused(self, turn: Turn, account: Account, publisher: Publisher, error: PublishError, proof: Proof) -> str:
         """An answer that is not success, or none: the table says what is next, here it is done."""
         outcome = self._judge(turn, error, proof)
-        if outcome.reconnect and not self._accounts.renew(account, publisher.settings):
+        renewed = self._accounts.renew(account, publisher.settings) if outcome.reconnect else Renewed.DONE
+        if renewed is Renewed.LATER:
+            until = self._now() + AGAIN
+            self._deliveries.pause(f"limit:{account.id}", until=until, why=f"no new token yet: {error}")
+        if renewed is Renewed.REFUSED:
             why = f"{account.name} must be connected again: {error}"
             self._deliveries.pause(f"connect:{account.id}", until=None, why=why)
             log.warning("account paused", reason=why)

@@ -1,6 +1,7 @@
 """The only code that knows Redis: its keys, its scripts, what it must promise, and the secrets in it."""
 
 from worker.store.audit import Audit
+from worker.store.connections import Connections
 from worker.store.deliveries import Deliveries, Turn
 from worker.store.hooks import Hooks
 from worker.store.people import People
@@ -8,4 +9,4 @@ from worker.store.records import Records
 from worker.store.redis import Store, open_store
 from worker.store.sources import Sources
 
-__all__ = ["Audit", "Deliveries", "Hooks", "People", "Records", "Sources", "Store", "Turn", "open_store"]
+__all__ = ["Audit", "Connections", "Deliveries", "Hooks", "People", "Records", "Sources", "Store", "Turn", "open_store"]

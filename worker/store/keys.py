@@ -63,6 +63,11 @@ def hooks() -> str:
     return f"{PREFIX}:{{{ALL}}}:hooks"
 
 
+def held(digest: str) -> str:
+    """What is kept, encrypted, for the few minutes that connecting an account takes."""
+    return f"{PREFIX}:{{{ALL}}}:connecting:{digest}"
+
+
 def alive() -> str:
     """Workers by the instant at which the last sign of life of each runs out."""
     return f"{PREFIX}:{{{ALL}}}:alive"

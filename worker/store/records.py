@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import secrets as random_secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -16,6 +16,7 @@ from worker import approval
 from worker.errors import NotFound
 from worker.model import Account, Article, Brand, Content, from_json, to_json
 from worker.store import keys
+from worker.store.connections import Connections
 from worker.store.redis import Store
 from worker.store.secrets import Vault
 
@@ -87,12 +88,18 @@ return 1
 UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
+Change = Callable[[Account, dict[str, str]], tuple[Account, Mapping[str, str] | None]]
+"""From an account and its secrets to what they shall be; no secrets leave the stored ones alone."""
+
+
 class Records:
     """Everything stored that is not a delivery."""
 
     def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
         self._redis = store.client
         self._vault = vault
+        self.connections = Connections(store, vault)
 
     # Articles
 
@@ -198,6 +205,26 @@ class Records:
             pipe.execute()
         self._redis.sadd(keys.workspaces(), account.workspace)
 
+    def change_account(self, account: str, change: Change) -> Account:
+        """Change an account, and its secrets if ``change`` gives some, on the disk when this returns.
+
+        ``change`` is called again if anybody else changed either meanwhile, so nothing that was read before is put
+        back. Raises NotFound.
+        """
+        home = keys.home(_workspace(account))
+        while True:
+            with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hget(f"{home}accounts", account)
+                pipe.hget(f"{home}secrets", account)
+                found, locked = pipe.execute()
+            if found is None:
+                raise NotFound(f"There is no account {account}", do="See: handbill accounts list")
+            known, secrets = change(_account(found), self._vault.unlock(account, locked) if locked else {})
+            sealed = b"" if secrets is None else self._vault.lock(account, secrets)
+            told = (account, found.decode(), (locked or b"").decode(), to_json(known), sealed.decode())
+            if self._store.run_durably("account", home, *told)[0]:
+                return known
+
     def account(self, account: str) -> Account:
         """An account by its id; raises NotFound naming the ones there are."""
         home = keys.home(_workspace(account))
@@ -242,6 +269,7 @@ class Records:
             pipe.hdel(f"{home}accounts", account.id)
             pipe.hdel(f"{home}secrets", account.id)
             pipe.execute()
+        self.connections.forget(account.id)
 
     def workspaces(self) -> list[str]:
         """Every workspace that holds something."""
