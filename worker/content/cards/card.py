@@ -17,10 +17,10 @@ from worker.content.cards.brand import Kit, logo
 from worker.content.cards.design import Design, Picture, Scheme
 from worker.content.cards.layout import Sheet
 from worker.content.cards.paint import paint
-from worker.content.cards.photo import LARGEST_SCALE, Photo, probe
+from worker.content.cards.photo import LARGEST_SCALE, LARGEST_SIDE, Photo, probe
 from worker.errors import HandbillError
 
-_SMALLEST, _LARGEST = 200, 4096  # pixels a side
+_SMALLEST = 200  # pixels a side
 _KICKER, _POINT, _POINTS = 60, 140, 4
 _BEST, _WORST = 85, 15  # qualities of JPEG and WebP
 _COLOURS = (0, 256, 96, 32)  # PNG has no quality: fewer colours make it smaller, and 0 keeps them all
@@ -74,9 +74,9 @@ def draw(
     which was drawn and ``Card.notes`` why.
     Raises BadPicture for a photo that cannot be used, HandbillError for a size, kind or limit that cannot be met.
     """
-    if not all(_SMALLEST <= side <= _LARGEST for side in size):
+    if not all(_SMALLEST <= side <= LARGEST_SIDE for side in size):
         asked = f"{size[0]} × {size[1]} pixels"
-        raise HandbillError(f"A card of {asked} cannot be drawn", do=f"Ask for {_SMALLEST} to {_LARGEST} a side")
+        raise HandbillError(f"A card of {asked} cannot be drawn", do=f"Ask for {_SMALLEST} to {LARGEST_SIDE} a side")
     if mime not in _ENCODERS:
         raise HandbillError(f"A card cannot be written as {mime}", do=f"Ask for one of {', '.join(_ENCODERS)}")
     words, missing = _words(title=title, site=site, author=author, kicker=kicker, language=language, points=points)

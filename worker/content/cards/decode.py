@@ -1,7 +1,8 @@
 """A process of its own that opens what strangers sent: pictures and fonts, within limits, and hands back plain pixels.
 
 Run by its path (``photo.py`` does): it imports Pillow and nothing of Handbill, so that it starts quickly and
-stays small. It answers requests on stdin until that ends: a line of JSON, then the bytes that it counts.
+stays small. It answers requests on stdin until that ends: a line of JSON, then the bytes that it counts. Its
+answers are lines of JSON; pixels go, four bytes each, into memory that both processes share.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ import functools
 import io
 import itertools
 import json
+import mmap
+import os
 import resource
 import struct
 import sys
+import threading
 import warnings
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from PIL import (  # the kinds that are accepted are loaded now: a plugin found later would count as memory
-    AvifImagePlugin,
     GifImagePlugin,
     Image,
     ImageChops,
@@ -33,10 +37,11 @@ from PIL import (  # the kinds that are accepted are loaded now: a plugin found 
 
 Box = tuple[float, float, float, float]
 
-KINDS = (JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin, GifImagePlugin, AvifImagePlugin)
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+KINDS = (JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin, GifImagePlugin)
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF")  # and AVIF
 MOST_PIXELS = 40_000_000
 MOST_MEMORY = 1_000_000_000  # bytes of address space: 40 megapixels with transparency take 700 MB
+BAND = 80  # rows resized at once: what lies between the two passes fits in a processor's own memory
 MOST_LOGO = 800  # pixels a side of a logo handed back
 LARGEST_FONT_SIZE = 200
 
@@ -71,38 +76,46 @@ def serve() -> None:
     ):
         resource.setrlimit(limit, (most, most))
     data = b""
+    memory = int(sys.argv[1])
+    shared = mmap.mmap(memory, os.fstat(memory).st_size)
     asks, answers = sys.stdin.buffer, sys.stdout.buffer
     while line := asks.readline():
         asked: dict[str, Any] = json.loads(line)
         if asked["bytes"] is not None:  # else it is about the one before
             data = asks.read(asked["bytes"])
-        said, payload = answer(asked, data)
-        answers.write(json.dumps(said | {"bytes": len(payload)}).encode() + b"\n")
-        answers.write(payload)
+        answers.write(json.dumps(answer(asked, data, shared)).encode() + b"\n")
         answers.flush()
 
 
-def answer(asked: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    """What a request for ``data`` comes to: facts and pixels, or ``refused`` with the reason."""
+def answer(asked: dict[str, Any], data: bytes, shared: mmap.mmap) -> dict[str, Any]:
+    """What a request for ``data`` comes to: facts, with any pixels in ``shared``, or ``refused`` with the reason."""
     try:
         match asked["do"]:
             case "probe":
-                return probe(data), b""
+                return probe(data)
             case "crop":
-                picture = crop(data, tuple(asked["size"]), tuple(asked["seen"]))
-                return {"width": picture.width, "height": picture.height}, picture.tobytes()
+                crop(data, tuple(asked["seen"]), _canvas(shared, tuple(asked["size"])))
+                return {}
             case "logo":
                 picture = logo(data)
-                return {"width": picture.width, "height": picture.height}, picture.tobytes()
+                _canvas(shared, picture.size).paste(picture)
+                return {"width": picture.width, "height": picture.height}
             case _:
-                return try_font(data), b""
+                return try_font(data)
     except Exception as error:  # noqa: BLE001 - decoders raise whatever they like: python-pillow/Pillow#9814
-        return {"refused": _reason(error)}, b""
+        return {"refused": _reason(error)}
+
+
+def _canvas(shared: mmap.mmap, size: tuple[int, int]) -> Image.Image:
+    """A picture of four bytes a pixel whose pixels are those in ``shared``."""
+    canvas = Image.frombuffer("RGBA", size, shared, "raw", "RGBA", 0, 1)  # type: ignore[arg-type]  # any buffer will do
+    canvas.readonly = 0  # else Pillow would paste into a copy, as it does for any buffer
+    return canvas
 
 
 def probe(data: bytes) -> dict[str, Any]:
     """The size of the upright picture, from its head alone."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+    with _opened(data) as picture:
         width, height = picture.size
         _check_size(width, height)
         orientation = _orientation(picture)
@@ -111,9 +124,10 @@ def probe(data: bytes) -> dict[str, Any]:
     return {"width": width, "height": height}
 
 
-def crop(data: bytes, size: tuple[int, int], seen: tuple[float, float]) -> Image.Image:
-    """The picture upright, in sRGB, covering ``size`` exactly, its salient part within ``seen`` of the height."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+def crop(data: bytes, seen: tuple[float, float], canvas: Image.Image) -> None:
+    """Cover ``canvas`` with the picture upright, in sRGB, its salient part within ``seen`` of the height."""
+    size = canvas.size
+    with _opened(data) as opened:
         _check_size(*opened.size)
         profile = opened.info.get("icc_profile")
         orientation = _orientation(opened)
@@ -129,13 +143,40 @@ def crop(data: bytes, size: tuple[int, int], seen: tuple[float, float]) -> Image
             picture = _flat(picture)
         if orientation in _UPRIGHT:
             picture = picture.transpose(_UPRIGHT[orientation])
-        resized = picture.resize(size, Image.Resampling.BILINEAR, box=window(picture, size, seen))
-    return _srgb(resized, profile)
+        left, top, right, bottom = window(picture, size, seen)
+        rows = (bottom - top) / size[1]
+
+        def resize(y: int) -> None:
+            high = min(BAND, size[1] - y)
+            box = (left, top + y * rows, right, min(bottom, top + (y + high) * rows))
+            part = _srgb(picture.resize((size[0], high), Image.Resampling.BILINEAR, box=box), profile)
+            canvas.paste(Image.fromarrow(part, canvas.mode, part.size), (0, y))  # RGB is stored as RGBA is
+
+        _twofold(resize, range(0, size[1], BAND))
+
+
+def _twofold(work: Callable[[int], None], items: Sequence[int]) -> None:
+    """Do ``work`` in two threads, for Pillow lets go of the interpreter; concurrent.futures would take 1.4 MB."""
+    failed: list[Exception] = []
+
+    def every(part: Sequence[int]) -> None:
+        try:
+            for item in part:
+                work(item)
+        except Exception as error:  # noqa: BLE001 - raised below, in the thread that answers
+            failed.append(error)
+
+    other = threading.Thread(target=every, args=(items[1::2],))
+    other.start()
+    every(items[::2])
+    other.join()
+    if failed:
+        raise failed[0]
 
 
 def logo(data: bytes) -> Image.Image:
     """A logo as RGBA with its empty edges cut off, no larger than cards need."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+    with _opened(data) as opened:
         _check_size(*opened.size)
         picture = opened.convert("RGBA")
     edges = picture.getchannel("A").getbbox()
@@ -144,6 +185,16 @@ def logo(data: bytes) -> Image.Image:
     picture = picture.crop(edges)
     picture.thumbnail((MOST_LOGO, MOST_LOGO), Image.Resampling.LANCZOS)
     return picture
+
+
+def _opened(data: bytes) -> Image.Image:
+    """The picture with its head read, if it is of a kind that is accepted."""
+    formats: tuple[str, ...] = FORMATS
+    if data[4:8] == b"ftyp":
+        from PIL import AvifImagePlugin  # noqa: PLC0415 - most processes never see one, and stay smaller without
+
+        formats = (AvifImagePlugin.AvifImageFile.format,)
+    return Image.open(io.BytesIO(data), formats=formats)
 
 
 def _orientation(picture: Image.Image) -> int:

@@ -288,8 +288,8 @@ def _extent(item: Words, block: text.Block) -> tuple[int, int]:
     """Pixels from the first baseline up and from the last one down that a block takes; an ornament only its ink."""
     if item.literal:
         return _ink(block)
-    above, _ = _line_extent(block.lines[0], block.size, block.style)
-    _, below = _line_extent(block.lines[-1], block.size, block.style)
+    above, _ = line_extent(block.lines[0], block.size, block.style)
+    _, below = line_extent(block.lines[-1], block.size, block.style)
     return max(above, round(_CAP * block.size)), max(below, round(_DESCENT * block.size))
 
 
@@ -302,7 +302,8 @@ def _ink(block: text.Block) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=256)
-def _line_extent(line: str, size: int, how: text.Style) -> tuple[int, int]:
+def line_extent(line: str, size: int, how: text.Style) -> tuple[int, int]:
+    """Pixels from the baseline up and down that the letters and emoji of a line take."""
     above = below = 0
     for run in text.runs(line, how):
         if run.font == fonts.EMOJI:

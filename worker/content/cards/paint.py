@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 from PIL import Image, ImageDraw, ImageStat
 
 from worker.content.cards import design as designs
 from worker.content.cards import fonts, text
 from worker.content.cards.design import Design, Fill, Logo, Picture, Rule, Scheme, Shade
-from worker.content.cards.layout import Placed, Rect, Sheet, mark_side
-from worker.content.cards.photo import Photo, cropped
+from worker.content.cards.layout import Placed, Rect, Sheet, line_extent, mark_side
+from worker.content.cards.photo import Photo, cropping
 
 Colour = tuple[int, int, int]
+Stamp = tuple[Colour | Image.Image, Rect | tuple[int, int], Image.Image | None]
+"""What is pasted, where, and how much of it at every pixel: the arguments of ``Image.paste``."""
 
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3: https://www.w3.org/TR/WCAG22/#contrast-minimum
 _LIVELY, _SEEN = 28.0, 3.0  # from which spread of greys a logo wants a plate, and below which contrast
 _MARGIN = 1.1  # the veil aims this much higher, for the noise that JPEG adds
 _VEIL = (0.45, 0.92)  # least and most of a veil behind words
+_BAND = 80  # rows darkened at once: larger parts would be given back to the system after every card and asked for again
+_HAIR = 2  # pixels of room around a line's letters, whose edges are rounded
 _RISE = (0.24, 0.02)  # parts of the height above the words at which the veil begins and is complete
 
 
@@ -37,10 +42,13 @@ def paint(
     shaded = any(isinstance(layer, Shade) for layer in chosen.layers)
     seen = (0.0, max(0.25, top / sheet.size[1])) if shaded else (0.0, 1.0)
     canvas: Image.Image | None = None
+    stamps: list[Stamp] | None = None
     for layer in chosen.layers:
         if isinstance(layer, Picture) and photo is not None:
             box = layer.box.at(sheet.size, mirrored=sheet.rtl)
-            part = cropped(photo, (box[2] - box[0], box[3] - box[1]), seen)
+            with cropping(photo, (box[2] - box[0], box[3] - box[1]), seen) as cropped:
+                stamps = stamps or _stamps(placed, sheet, scheme)  # while the other process decodes
+                part = cropped()
             if part.size == sheet.size:
                 canvas = part
                 continue
@@ -55,8 +63,8 @@ def paint(
     for item in placed:
         if isinstance(item.item, Logo) and logo is not None:
             _logo(canvas, logo, item.rect, sheet, scheme)
-        else:
-            _item(canvas, item, sheet, scheme)
+    for what, where, mask in stamps or _stamps(placed, sheet, scheme):
+        canvas.paste(what, where, mask)
     return canvas
 
 
@@ -89,7 +97,9 @@ def _shade(canvas: Image.Image, dark: Colour, rects: Sequence[Rect]) -> None:
     full = max(start + 1, round(words[1] - _RISE[1] * height))
     veil = _veil(_brightest(canvas.reduce(2, box=words)), dark)
     canvas.paste(dark, (0, start, width, full), _rise(width, full - start, veil))
-    canvas.paste(canvas.crop((0, full, width, height)).point(_darker(dark, veil)), (0, full))  # faster than a mask
+    for y in range(full, height, _BAND):
+        part = canvas.crop((0, y, width, min(height, y + _BAND)))
+        canvas.paste(part.point(_darker(dark, veil)), (0, y))  # faster than a mask
 
 
 @functools.lru_cache(maxsize=32)
@@ -106,35 +116,40 @@ def _darker(dark: Colour, veil: float) -> list[int]:
     return [round(value + (band - value) * veil) for band in dark for value in range(256)]
 
 
-def _item(canvas: Image.Image, placed: Placed, sheet: Sheet, scheme: Scheme) -> None:
+def _stamps(placed: Sequence[Placed], sheet: Sheet, scheme: Scheme) -> list[Stamp]:
+    """Everything but photo, grounds and logo, in the order it is pasted."""
+    return [stamp for item in placed for stamp in _item(item, sheet, scheme)]
+
+
+def _item(placed: Placed, sheet: Sheet, scheme: Scheme) -> Iterator[Stamp]:
     item, block = placed.item, placed.block
     left, top, right, bottom = placed.rect
     if isinstance(item, Rule):
         length = round(item.width * sheet.unit)
         start = right - length if sheet.rtl else left
-        canvas.paste(colour(item.colour, scheme), (start, top, start + length, bottom))
+        yield colour(item.colour, scheme), (start, top, start + length, bottom), None
         return
     if block is None or isinstance(item, Logo):
         return
     if item.fill:
-        _rounded(canvas, placed.rect, round(0.28 * block.size), colour(item.fill, scheme))
+        yield _rounded(placed.rect, round(0.28 * block.size), colour(item.fill, scheme))
     if placed.mark:
         side = mark_side(block.size)
         start = right - side if sheet.rtl else left
         letters = placed.baseline - 0.37 * block.size  # the middle of the first line's capitals
         high = (top + bottom - side) // 2 if len(block.lines) == 1 else round(letters - side / 2)
-        _mark(canvas, placed.mark, (start, high, start + side, high + side), block, scheme)
+        yield from _mark(placed.mark, (start, high, start + side, high + side), block, scheme)
     baseline = placed.baseline
     for line in block.lines:
         x = placed.span[1] - text.width(line, block.size, block.style) if sheet.rtl else placed.span[0]
-        _line(canvas, line, block, (x, baseline), colour(item.colour, scheme))
+        yield from _line(line, block, (x, baseline), colour(item.colour, scheme))
         baseline += block.leading
 
 
-def _mark(canvas: Image.Image, sign: str, rect: Rect, beside: text.Block, scheme: Scheme) -> None:
+def _mark(sign: str, rect: Rect, beside: text.Block, scheme: Scheme) -> Iterator[Stamp]:
     """One sign on a rounded square of the accent: an initial for sites that gave no logo, a number for a point."""
     side = rect[2] - rect[0]
-    _rounded(canvas, rect, round(side * 0.24), colour("accent", scheme))
+    yield _rounded(rect, round(side * 0.24), colour("accent", scheme))
     how = text.Style("sans", beside.style.region, rtl=False)
     size = min(round(side * 0.62), round(side * 0.72 * text.REFERENCE / text.width(sign, text.REFERENCE, how)))
     block = text.Block((sign,), size, 0, how)
@@ -145,25 +160,34 @@ def _mark(canvas: Image.Image, sign: str, rect: Rect, beside: text.Block, scheme
     else:
         _, up, _, down = fonts.opened(run.font, block.size).getbbox(sign, anchor="ls")
         high = rect[1] + (side - up - down) / 2
-    _line(canvas, sign, block, (middle, round(high)), colour("deep", scheme))
+    yield from _line(sign, block, (middle, round(high)), colour("deep", scheme))
 
 
-def _line(canvas: Image.Image, line: str, block: text.Block, start: tuple[float, int], ink: Colour) -> None:
-    """Draw one line from ``start``, the left end of its baseline."""
-    pen = ImageDraw.Draw(canvas)
+def _line(line: str, block: text.Block, start: tuple[float, int], ink: Colour) -> Iterator[Stamp]:
+    """One line from ``start``, the left end of its baseline: its letters as one mask, its emoji as pictures."""
     x, baseline = start
-    for run in text.runs(line, block.style):
+    pieces = text.runs(line, block.style)
+    above, below = line_extent(line, block.size, block.style)
+    left, top = math.floor(x) - block.size, baseline - above - _HAIR  # letters may lean out of their own width
+    wide = sum(text.run_width(run, block.size) for run in pieces)
+    mask = Image.new("L", (math.ceil(wide) + 2 * block.size, above + below + 2 * _HAIR))
+    pen = ImageDraw.Draw(mask)
+    for run in pieces:
         if run.font == fonts.EMOJI:
             height = round(fonts.EMOJI_HEIGHT * block.size)
             at = x + 0.03 * block.size
             for name in fonts.emoji_names(run.text):
                 picture = fonts.emoji_picture(name, height)
-                canvas.paste(picture, (round(at), baseline + round(fonts.EMOJI_DROP * block.size) - height), picture)
+                high = baseline + round(fonts.EMOJI_DROP * block.size) - height
+                yield picture, (round(at), high), picture
                 at += picture.width + 0.06 * block.size
         else:
             font = fonts.opened(run.font, block.size)
-            pen.text((x, baseline), run.text, ink, font, anchor="ls", direction="rtl" if run.rtl else "ltr")
+            way = "rtl" if run.rtl else "ltr"
+            pen.text((x - left, baseline - top), run.text, 255, font, anchor="ls", direction=way)
         x += text.run_width(run, block.size)
+    if any(run.font != fonts.EMOJI for run in pieces):
+        yield ink, (left, top, left + mask.width, top + mask.height), mask
 
 
 def _logo(canvas: Image.Image, logo: Image.Image, rect: Rect, sheet: Sheet, scheme: Scheme) -> None:
@@ -177,7 +201,7 @@ def _logo(canvas: Image.Image, logo: Image.Image, rect: Rect, sheet: Sheet, sche
         plate = max(plates, key=lambda c: contrast(own, luminance(c)))
         pad = round(1.3 * sheet.unit)
         around = (rect[0] - pad, rect[1] - pad, rect[2] + pad, rect[3] + pad)
-        _rounded(canvas, around, pad, plate)
+        canvas.paste(*_rounded(around, pad, plate))
     canvas.paste(small, rect[:2], small)
 
 
@@ -194,8 +218,8 @@ def _corners(width: int, height: int, radius: int) -> Image.Image:
     return mask.reduce(4)
 
 
-def _rounded(canvas: Image.Image, rect: Rect, radius: int, ink: Colour) -> None:
-    canvas.paste(ink, rect, _corners(rect[2] - rect[0], rect[3] - rect[1], radius))
+def _rounded(rect: Rect, radius: int, ink: Colour) -> Stamp:
+    return ink, rect, _corners(rect[2] - rect[0], rect[3] - rect[1], radius)
 
 
 # -- contrast --------------------------------------------------------------------------------------------------------
