@@ -356,6 +356,10 @@ def test_blanks_that_forbid_a_break_are_kept():
     assert kept == "rise\u00a0of 310\u202f000 euros"
 
 
+def test_a_joiner_with_nothing_to_join_is_no_word():
+    assert text.clean("\u200d \u200d Bridge\u00a0\u200dopen \u200d", "sans", "en")[0] == "Bridge\u00a0open"
+
+
 # -- scripts and emoji -----------------------------------------------------------------------------------------------
 
 

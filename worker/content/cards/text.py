@@ -119,9 +119,11 @@ def clean(text: str, family: str, language: str) -> tuple[str, tuple[str, ...]]:
     kept: list[str] = []
     missing: list[str] = []
     for cluster in _CLUSTER.findall(text):
-        if not cluster.strip("\u200c\u200d\ufe0e\ufe0f\u20e3"):
-            continue  # a joiner with nothing to join
-        if cluster == " " or fonts.face(cluster, family, where):
+        bare = cluster.strip("\u200c\u200d\ufe0e\ufe0f\u20e3")
+        if not bare or bare.isspace():  # a joiner with nothing to join is a cluster, or part of the blank before it
+            kept.append(bare)
+            continue
+        if fonts.face(cluster, family, where):
             kept.append(cluster)
             continue
         for character in cluster if len(cluster) > 1 and not fonts.is_emoji(cluster) else (cluster,):
