@@ -373,10 +373,14 @@ class _Writer:
         return sorted(itertools.islice(fresh, REACH), key=lambda s: self._worth(s, title), reverse=True)
 
     def _worth(self, sentence: Sentence, title: str) -> float:
-        """Its place among the best, and less if more than half of it stands in the title; the best is worth 1."""
+        """Its place among the best, and how little of it stands in the title; the best is worth 1.
+
+        The article's first sentence says its news, so half of it may.
+        """
         about = self._about(sentence.text)
         again = len(about & self._about(self.title)) / max(1, len(about)) if title else 0.0
-        return FADE ** self.sentences.index(sentence) * min(1.0, 2 * (1 - again))
+        fresh = min(1.0, 2 * (1 - again)) if sentence.source_offset == 0 else 1 - again / 2
+        return FADE ** self.sentences.index(sentence) * fresh
 
     def _choose(self, title: str, order: Sequence[Sentence], tags: tuple[str, ...]) -> tuple[Sentence, ...]:
         """As many of the sentences as are wanted and fit, none twice in other words, in the article's order."""

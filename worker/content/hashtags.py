@@ -96,7 +96,7 @@ def choose(article: Article) -> list[str]:
     for parts, hinted in [*hints, *found[:4], *((p, True) for p in others[:3]), *found[4:]]:
         tag = _tag(parts, lang.code)
         stems = frozenset(stem(p, lang.code) for p in parts)
-        if tag and len(tag) <= LONGEST and _is_new(tag, stems, picked, lang, hinted=hinted):
+        if tag and len(tag) <= LONGEST and _is_new(tag, parts, stems, picked, lang, hinted=hinted):
             picked[tag] = stems
     return list(picked)[:MOST]
 
@@ -108,15 +108,27 @@ def _as_written(part: str, forms: dict[str, Counter[str]], code: str) -> str:
 
 
 def _is_new(
-    tag: str, stems: frozenset[str], picked: dict[str, frozenset[str]], lang: words.Language, *, hinted: bool
+    tag: str,
+    parts: Sequence[str],
+    stems: frozenset[str],
+    picked: dict[str, frozenset[str]],
+    lang: words.Language,
+    *,
+    hinted: bool,
 ) -> bool:
     """Whether a tag says something that those before it do not."""
     if words.plain(tag) in {words.plain(p) for p in picked} or any(stems <= p for p in picked.values()):
         return False
     if all(words.plain(s) in lang.stop or words.plain(s) in lang.weak for s in (*_parts(tag), tag)[:-1] or (tag,)):
         return False
-    covered = frozenset().union(*picked.values())
-    return hinted or (2 * len(stems & covered) <= len(stems) and not any(p <= stems for p in picked.values()))
+    if hinted:
+        return True
+    name = len(parts) > 1 and all(p[0].isupper() for p in parts)
+    if any(p <= stems and not name for p in picked.values()):
+        return False
+    if words.UNSPACED.match(tag) and any(tag in p or p in tag for p in picked):
+        return False
+    return 2 * len(stems & frozenset().union(*picked.values())) <= len(stems)
 
 
 def _sayable(phrases: Sequence[Phrase], usage: _Usage, wanted: set[str]) -> tuple[list[str], list[str]]:

@@ -72,7 +72,7 @@ def scored(article: Article) -> list[Scored]:
     if not any(alone):
         alone = [0.5 if words.count(t) > 2 else 0.1 for t in texts]
     scores = weigh(found, title)
-    if scores and len(title & found[0].keys()) > LEADS * len(title):
+    if scores and topic <= found[0].keys() and len(title & found[0].keys()) > LEADS * len(title):
         scores[0] = max(scores)  # what an article begins with and what its title says is its news
     return [
         Scored(t, a, i, _unit(f), s, fit, whole(t) and not says(set(f), title))
@@ -127,6 +127,7 @@ def pick(candidates: Sequence[Scored], fits: Callable[[Sequence[Scored]], bool])
 def ranked(candidates: Sequence[Scored]) -> list[Scored]:
     """Every sentence that may stand alone in a post, best first; what repeats an earlier one later, or not at all."""
     fit = sorted((c for c in candidates if c.alone), key=lambda c: (-c.score * c.alone, c.place))
+    fit = [c for c in fit if not c.text.endswith(ASKS)] or fit  # a question in a post wants its answer
     head, tail = fit[:DIVERSE], fit[DIVERSE:]
     repeat = {c.place: 0.0 for c in head}
     order: list[Scored] = []
@@ -191,12 +192,15 @@ QUOTATION = regex.compile(r"[“„«「『\"][^”»」』\"]+[”“»」』\"
 ADDRESS = regex.compile(r"https?://|www\.|\S@\S+\.|(?<!\S)@\w")
 SPOKEN = regex.compile(r"[”»」』\"],? ")
 QUOTED = regex.compile(r"“[^”]*”|„[^“”]*[“”]|«[^»]*»|\"[^\"]*\"")
-POINTS_BACK = regex.compile(
+POINTS_BACK = regex.compile(  # English: "make that possible", "those spaces", but "those who" and "this year"
     r"\b(?:that|this|those|these)(?=[.,;:]| (?:possible|impossible|clear|way)\b)|\b(?:did|do|does|doing|done) so\b"
+    r"|\b(?:these|those) (?!who|that|of|in|with|days|\p{L}+(?:ing|ed)\b)|\bthis (?!year|week|month|morning|afternoon|evening|summer"
+    r"|winter|spring|autumn|fall|season|time|century|decade|is\b|\p{Lu})"
 )
 AGED = regex.compile(r"(?:The|A) \d+-year-old")  # somebody who was named before
 CODE = regex.compile(r"\w\.\w+\(|\w\(\)|\w_\w|[=!]=|=>|\p{Ll}\p{Lu}\w*\(|`")
-ASKS = ("?", "？", "؟", "!", "！")
+ASKS = ("?", "？", "؟")
+SHOUTS = ("!", "！")
 
 
 def stands(text: str, lang: words.Language, *, cased: bool = True, title: AbstractSet[str] = frozenset()) -> float:
@@ -211,8 +215,9 @@ def stands(text: str, lang: words.Language, *, cased: bool = True, title: Abstra
     if lang.aside is not None and lang.aside.search(words.plain(text)):
         return 0.0
     fit = 0.5 if CODE.search(text) else 1.0
-    if text.rstrip('"”»」』)').endswith(ASKS):
-        fit *= 0.3
+    end = text.rstrip('"”»」』)')
+    if end.endswith((*ASKS, *SHOUTS)):
+        fit *= 0.1 if end.endswith(ASKS) else 0.3
     if LABEL.match(head):
         fit *= 0.4
     if size < 8:
