@@ -36,7 +36,7 @@ CAMEL = regex.compile(r"(?<=\p{Ll}{2}|\p{N})(?=\p{Lu}\p{Ll})|(?<=\p{Ll}{2})(?=\p
 HAN = regex.compile(r"[\p{Han}々]{2,}")
 RUN = regex.compile(r"[\p{Katakana}ー]{3,16}|[A-Za-z][A-Za-z0-9]{1,20}|[\p{Thai}]{3,20}")
 TOKEN = regex.compile(r"\p{L}[\p{L}\p{M}\p{N}]*(?:['’\-‑][\p{L}\p{M}\p{N}]+)*")
-BEGINS = regex.compile(r"(?:^|[.!?…:]\s)[\s\"'“”„‘’«»‹›(\[¿¡–—-]*$")
+BEGINS = regex.compile(r"(?:^|[.!?…:]\s)[\s\"'“”„‘’«»‹›(\[¿¡–—-]*+$")
 AMOUNT = regex.compile(r"[一二三四五六七八九十百千万億兆亿〇零两兩年月日時时分秒円元圓割度本人個件回歳岁]+")
 TAG = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c .,&'’+/_-]*")
 
@@ -170,37 +170,48 @@ class _Usage:
         self._small: set[str] = set()
         self._named: Counter[str] = Counter()
         self._names: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._general = lang.stop | lang.weak | lang.verbs
         for line in text.split("\n"):
-            self._read(list(TOKEN.finditer(line)), line)
+            found = list(TOKEN.finditer(line))
+            self._read_verbs([m[0] for m in found])
+            self._read_names(found, line)
 
-    def _read(self, found: Sequence[regex.Match[str]], line: str) -> None:
-        plain = [words.plain(m[0]) for m in found]
-        run: list[str] = []
-        for i, match in enumerate(found):
-            word = next(words.words(match[0]), match[0])
-            key = stem(word, self.lang.code)
-            self._said[key] += 1
-            elided = plain[i].partition("'")[0] + "'" if "'" in plain[i] else ""
-            before = {plain[i - 1] if i else "", elided}
-            following = found[i + 1][0] if i + 1 < len(found) else ""
-            after = {following, following.replace("’", "'").partition("'")[0] + "'"}  # "Le Rex" is a name
-            if before & self.lang.acts_after or after & self.lang.acts_before:
-                self._acts[key] += 1
+    def _read_verbs(self, tokens: Sequence[str]) -> None:
+        before = ""
+        for token, after in zip(tokens, [*tokens[1:], ""], strict=False):
+            word = token if token.isalnum() else next(words.words(token), token)
+            low = words.plain(token)
+            elided = low[: low.find("'") + 1]  # of "s'éteint" or "l'homme"
+            said = {before, elided} & self.lang.acts_after
+            # With a capital letter an article belongs to a name: "Le Rex".
+            if said or after in self.lang.acts_before or after[: after.find("’") + 1] in self.lang.acts_before:
+                self._acts[stem(word, self.lang.code)] += 1
+            self._said[stem(word, self.lang.code)] += 1
             if word[0].islower():
                 self._small.add(words.plain(word))
-            apart = i > 0 and line[found[i - 1].end() : match.start()] != " "
-            if run and (apart or not word[0].isupper()):
+            before = low
+
+    def _read_names(self, found: Sequence[regex.Match[str]], line: str) -> None:
+        run: list[str] = []
+        done = -1
+        for match in found:
+            capital = match[0][0].isupper()
+            if run and (not capital or line[done : match.start()] != " "):
                 self._end(run)
                 run = []
-            if word[0].isupper():
-                begins = not run and (not i or BEGINS.search(line[: match.start()]) is not None)
-                if not begins:
-                    self._named[key] += 1
-                if not (begins and words.plain(word) in self.lang.stop | self.lang.weak | self.lang.verbs):
-                    run.append(word)
+            done = match.end()
+            if not capital:
+                continue
+            word = match[0] if match[0].isalnum() else next(words.words(match[0]), match[0])
+            at = match.start()
+            begins = not run and BEGINS.search(line, max(0, at - 9), at) is not None
+            if not begins:
+                self._named[stem(word, self.lang.code)] += 1
+            if not begins or words.plain(word) not in self._general:
+                run.append(word)
         self._end(run)
 
-    def _end(self, run: list[str]) -> None:
+    def _end(self, run: Sequence[str]) -> None:
         """Remember a run of words with capital letters under each of its words."""
         for word in run:
             self._names[word][" ".join(run)] += 1

@@ -103,13 +103,14 @@ def pick(candidates: Sequence[Scored], fits: Callable[[Sequence[Scored]], bool])
     A sentence that leans on the one before it is taken only after that one.
     """
     taken: list[Scored] = []
+    places: set[int] = set()
     repeat = dict.fromkeys((c.place for c in candidates), 0.0)
     rest = sorted((c for c in candidates if c.alone or c.whole), key=lambda c: -c.score)[: 2 * DIVERSE]
     least = FAINT * max((c.score * c.alone for c in rest), default=0.0)
 
     def worth(candidate: Scored) -> float:
-        before = any(t.place == candidate.place - 1 for t in taken)
-        fit = max(candidate.alone, float(before)) if candidate.whole else candidate.alone
+        told = candidate.whole and candidate.place - 1 in places
+        fit = 1.0 if told else candidate.alone
         return candidate.score * fit * (1 - repeat[candidate.place])
 
     while rest:
@@ -119,6 +120,7 @@ def pick(candidates: Sequence[Scored], fits: Callable[[Sequence[Scored]], bool])
         rest.remove(best)
         if fits([*taken, best]):
             taken.append(best)
+            places.add(best.place)
             for other in rest:
                 repeat[other.place] = max(repeat[other.place], cosine(best.vector, other.vector))
     return taken
@@ -194,8 +196,8 @@ SPOKEN = regex.compile(r"[”»」』\"],? ")
 QUOTED = regex.compile(r"“[^”]*”|„[^“”]*[“”]|«[^»]*»|\"[^\"]*\"")
 POINTS_BACK = regex.compile(  # English: "make that possible", "those spaces", but "those who" and "this year"
     r"\b(?:that|this|those|these)(?=[.,;:]| (?:possible|impossible|clear|way)\b)|\b(?:did|do|does|doing|done) so\b"
-    r"|\b(?:these|those) (?!who|that|of|in|with|days|\p{L}+(?:ing|ed)\b)|\bthis (?!year|week|month|morning|afternoon|evening|summer"
-    r"|winter|spring|autumn|fall|season|time|century|decade|is\b|\p{Lu})"
+    r"|\b(?:these|those) (?!who|that|of|in|with|days|\p{L}+(?:ing|ed)\b)|\bthis (?!year|week|month|morning|afternoon"
+    r"|evening|summer|winter|spring|autumn|fall|season|time|century|decade|is\b|\p{Lu})"
 )
 AGED = regex.compile(r"(?:The|A) \d+-year-old")  # somebody who was named before
 CODE = regex.compile(r"\w\.\w+\(|\w\(\)|\w_\w|[=!]=|=>|\p{Ll}\p{Lu}\w*\(|`")
