@@ -16,12 +16,9 @@ from starlette.datastructures import FormData, UploadFile
 
 from web import cookies
 from web.place import Place, here, place_of
-from worker.people import RIGHTS, Actor, May, Role, User
+from worker.people import RIGHTS, SCOPES, Actor, May, Role, User
 from worker.runtime import Runtime
 from worker.store.people import flash_line
-
-SCOPES = ("read", "write", "admin")
-"""Each may do what those before it may."""
 
 FIELDS_MOST = 2000
 

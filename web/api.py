@@ -246,6 +246,7 @@ def get_delivery(parts: Parts, caller: Reader, delivery: str) -> DeliveryInFull:
 def retry(parts: Parts, caller: Writer, delivery: str) -> DeliveryInFull:
     """A failed or held post is due now."""
     decisions.retry(parts.deliveries, _find(parts, caller, delivery).id)
+    _record(parts, caller, "retry", delivery)
     return _in_full(parts, _find(parts, caller, delivery))
 
 
@@ -253,6 +254,7 @@ def retry(parts: Parts, caller: Writer, delivery: str) -> DeliveryInFull:
 def cancel(parts: Parts, caller: Writer, delivery: str) -> DeliveryInFull:
     """It is never sent; refused once an attempt has begun."""
     decisions.cancel(parts.deliveries, _find(parts, caller, delivery).id)
+    _record(parts, caller, "cancel", delivery)
     return _in_full(parts, _find(parts, caller, delivery))
 
 
@@ -260,13 +262,16 @@ def cancel(parts: Parts, caller: Writer, delivery: str) -> DeliveryInFull:
 def approve(parts: Parts, caller: Writer, delivery: str) -> DeliveryInFull:
     """A post that awaits approval goes out at its time."""
     decisions.approve(parts.deliveries, _find(parts, caller, delivery).id)
+    _record(parts, caller, "approve", delivery)
     return _in_full(parts, _find(parts, caller, delivery))
 
 
 @router.post("/deliveries/{delivery}/resolve", responses=NOT_THERE | NOT_NOW)
 def resolve(parts: Parts, caller: Writer, delivery: str, answer: ResolveIn) -> DeliveryInFull:
     """A person looked at a parked post: it is there, or it is to be sent again."""
-    decisions.resolve(parts.deliveries, _find(parts, caller, delivery).id, there=answer.there.strip())
+    there = answer.there.strip()
+    decisions.resolve(parts.deliveries, _find(parts, caller, delivery).id, there=there)
+    _record(parts, caller, "resolve", delivery, there)
     return _in_full(parts, _find(parts, caller, delivery))
 
 
@@ -294,6 +299,7 @@ def share(request: Request, parts: Parts, caller: Writer, wanted: ShareIn) -> Sh
             schedule.parse(wanted.at, zone=account.zone, now=parts.now())
     ids = [a.id for a in accounts]
     request.app.state.submit(source, workspace=caller.workspace, accounts=ids, at=wanted.at)
+    parts.audit.record(caller.actor, "article handed in", workspace=caller.workspace, detail=source)
     return ShareOut(source=source, workspace=caller.workspace, accounts=ids, at=wanted.at)
 
 
@@ -311,6 +317,11 @@ def _find(parts: Runtime, caller: Caller, identity: str) -> Delivery:
         if found.workspace == caller.workspace:
             return found
     raise NotFound(f"There is no delivery {identity}")
+
+
+def _record(parts: Runtime, caller: Caller, decision: str, delivery: str, detail: str = "") -> None:
+    done = decisions.DONE[decision]
+    parts.audit.record(caller.actor, done, delivery, workspace=caller.workspace, detail=detail)
 
 
 def _web_address(source: str) -> str:

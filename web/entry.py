@@ -60,7 +60,9 @@ def _page(request: Request, heading: str, *, status: int = 200, **values: Any) -
     return render.page(request, "entry.html", status=status, heading=heading, **{**given, **values})
 
 
-def begin_session(parts: Runtime, request: Request, where: Place, user: User, *, how: str, back: str = "/") -> Response:
+def begin_session(
+    parts: Runtime, request: Request, where: Place, user: User, *, how: str, back: str = "/", workspace: str = ""
+) -> Response:
     """Sign ``user`` in with a new session, whatever this browser had before, and lead them ``back``."""
     roles = parts.people.memberships(user.id)
     if not roles:
@@ -69,7 +71,8 @@ def begin_session(parts: Runtime, request: Request, where: Place, user: User, *,
     before = parts.people.session(old) if old else None
     if before is not None:
         parts.people.end_session(before[1].id, before[0].id)
-    home = parts.settings.workspace if parts.settings.workspace in roles else next(iter(roles))
+    wanted = workspace or parts.settings.workspace
+    home = wanted if wanted in roles else next(iter(roles))
     agent = request.headers.get("user-agent", "")
     secret = parts.people.open_session(user.id, home, agent=agent, address=where.address)
     device = cookies.read(request, "device", where)
@@ -166,9 +169,9 @@ def sign_out(parts: Parts, where: Where, person: Anyone, sent: Form) -> Response
 
 
 @router.get("/welcome")
-def show_welcome(request: Request, parts: Parts, where: Where, link: str = "") -> Response:
+def show_welcome(request: Request, parts: Parts, person: Anyone, link: str = "") -> Response:
     """The first run: the owner account is made."""
-    del where
+    del person
     if parts.people.link(link, "first") is None or parts.people.claimed():
         raise NotFound(
             "This link does not work any more", do="Sign in, or look for the newest link that handbill up printed"
@@ -224,9 +227,9 @@ def welcome(request: Request, parts: Parts, where: Where, sent: Form) -> Respons
 
 
 @router.get("/enter")
-def show_enter(request: Request, parts: Parts, where: Where, link: str = "") -> Response:
+def show_enter(request: Request, parts: Parts, person: Anyone, link: str = "") -> Response:
     """A one-time link that signs somebody in; used up by the button, not by whatever looks at the address."""
-    del where
+    del person
     found = parts.people.link(link, "enter")
     if found is None:
         raise NotFound("This link does not work any more", do="Make another: handbill users link")
@@ -252,9 +255,9 @@ def enter(request: Request, parts: Parts, where: Where, sent: Form) -> Response:
 
 
 @router.get("/reset")
-def show_reset(request: Request, parts: Parts, where: Where, link: str = "") -> Response:
+def show_reset(request: Request, parts: Parts, person: Anyone, link: str = "") -> Response:
     """Choose a password with a one-time link."""
-    del where
+    del person
     found = parts.people.link(link, "reset")
     if found is None:
         raise NotFound("This link does not work any more", do="Ask an owner for a new one")
@@ -353,7 +356,7 @@ def join(request: Request, parts: Parts, where: Where, person: Anyone, sent: For
     if person is not None:
         parts.people.enter(person.session, invitation["workspace"])
         return RedirectResponse("/", 303)
-    return begin_session(parts, request, where, user, how="by invitation")
+    return begin_session(parts, request, where, user, how="by invitation", workspace=invitation["workspace"])
 
 
 @router.post("/workspace")

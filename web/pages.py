@@ -17,9 +17,6 @@ from worker.people import May
 
 FOR_EVER = "private, max-age=31536000, immutable"
 
-DONE = {"retry": "sent again", "cancel": "cancelled", "approve": "approved", "resolve": "settled"}
-"""How the audit log calls a decision."""
-
 router = APIRouter(include_in_schema=False)
 
 
@@ -109,7 +106,7 @@ def decide(request: Request, parts: Parts, person: Operator, sent: Form, *, deli
             decisions.resolve(parts.deliveries, delivery, there=detail)
         case _:
             raise NotFound(f"There is no decision {decision}")
-    parts.audit.record(person.actor, DONE[decision], delivery, workspace=person.workspace, detail=detail)
+    parts.audit.record(person.actor, decisions.DONE[decision], delivery, workspace=person.workspace, detail=detail)
     show = sent.get("show", "all")
     back = request.url_for("show_queue").path
     kept = show if show in status.GROUPS else "all"

@@ -61,6 +61,7 @@ def environment() -> jinja2.Environment:
     env.globals["look"] = lambda platform: f"looks/{platform if platform in LOOKS else 'default'}.html"
     env.filters["day"] = day
     env.filters["local"] = local
+    env.filters["browser"] = browser
     env.filters["lapse"] = lapse
     env.filters["address"] = address
     env.filters["sentence"] = sentence
@@ -108,6 +109,23 @@ def local(context: jinja2.runtime.Context, moment: datetime, form: str = "") -> 
     words = f"{there:{form}}" if form else day(there)
     zone = getattr(there.tzinfo, "key", "") or there.tzname() or ""
     return Markup('<time datetime="{}" title="{}">{}</time>').format(there.isoformat(timespec="seconds"), zone, words)
+
+
+def browser(agent: str) -> str:
+    """``Firefox on Linux``, as far as a browser tells."""
+    names = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+    systems = {
+        "Android": "Android",
+        "iPhone": "iPhone",
+        "iPad": "iPad",
+        "Windows": "Windows",
+        "Mac OS": "macOS",
+        "CrOS": "ChromeOS",
+        "Linux": "Linux",
+    }
+    name = next((n for mark, n in names.items() if mark in agent), "") or agent[:40] or "A browser"
+    system = next((n for mark, n in systems.items() if mark in agent), "")
+    return f"{name} on {system}" if system else name
 
 
 def anchor(identity: str) -> str:

@@ -13,7 +13,7 @@ import typer
 
 from worker import log as logs
 from worker.commands import users
-from worker.commands.shared import AsJson, Workspace, err, out
+from worker.commands.shared import AsJson, Workspace, actor, err, out
 from worker.commands.shared import parts as _parts
 from worker.commands.shared import print_json as _print_json
 from worker.commands.shared import workspace_or_own as _workspace
@@ -341,6 +341,20 @@ def deliveries(
         out.print("No deliveries. Share an article with: handbill share SOURCE")
 
 
+def _record(parts: Any, decision: str, delivery: str, detail: str = "") -> None:
+    from worker.decisions import DONE  # noqa: PLC0415
+
+    workspace = delivery.partition(".")[0]
+    parts.audit.record(actor(), DONE[decision], delivery, workspace=workspace, detail=detail)
+
+
+def _record_stop(parts: Any, what: str, scope: str) -> None:
+    kind, _, name = scope.partition(":")
+    concerned = [name.partition(".")[0]] if kind != "all" else parts.records.workspaces()
+    for workspace in concerned:
+        parts.audit.record(actor(), what, scope, workspace=workspace)
+
+
 @delivery_cli.command("show")
 def delivery_show(delivery: DeliveryName, *, as_json: AsJson = False) -> None:
     """What it says, where it stands, and everything that happened to it."""
@@ -370,6 +384,7 @@ def delivery_retry(delivery: DeliveryName) -> None:
 
     with _parts() as parts:
         retry(parts.deliveries, delivery)
+        _record(parts, "retry", delivery)
     out.print(f"{delivery} is due now")
 
 
@@ -380,6 +395,7 @@ def delivery_cancel(delivery: DeliveryName) -> None:
 
     with _parts() as parts:
         cancel(parts.deliveries, delivery)
+        _record(parts, "cancel", delivery)
     out.print(f"{delivery} is cancelled")
 
 
@@ -390,6 +406,7 @@ def delivery_approve(delivery: DeliveryName) -> None:
 
     with _parts() as parts:
         approve(parts.deliveries, delivery)
+        _record(parts, "approve", delivery)
     out.print(f"{delivery} is approved")
 
 
@@ -407,6 +424,7 @@ def delivery_resolve(
         raise typer.BadParameter("Give either --there ADDRESS or --send-again.")
     with _parts() as parts:
         resolve(parts.deliveries, delivery, there=there)
+        _record(parts, "resolve", delivery, there)
     out.print(f"{delivery} is {'published' if there else 'due now'}")
 
 
@@ -623,6 +641,7 @@ def pause(
             do = f"There are: {', '.join(parts.records.workspaces()) or settings().workspace}"
             raise HandbillError(f"There is no workspace {workspace}", why="nothing was paused", do=do)
         ended = stop(parts.deliveries, scope)
+        _record_stop(parts, "stopped", scope)
     out.print(f"{scope} is paused; {ended} already being sent have ended")
 
 
@@ -639,6 +658,7 @@ def resume(
     with _parts() as parts:
         scope = _scope(_full(parts, account), workspace, everything=everything)
         held = go_on(parts.deliveries, scope)
+        _record_stop(parts, "let go on", scope)
     out.print(f"{scope} sends again; {held} late posts are held for review: handbill deliveries --status held")
 
 
@@ -655,10 +675,11 @@ def tokens_create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token for the JSON API; it is shown once."""
-    if scope not in {"read", "write", "admin"}:
-        raise HandbillError(f"There is no scope {scope}", do="Use read, write or admin")
+    from worker.people import scope_of  # noqa: PLC0415
+
     with _parts() as parts:
-        token = parts.records.create_token(scope=scope, workspace=_workspace(workspace), name=name)
+        token = parts.records.create_token(scope=scope_of(scope), workspace=_workspace(workspace), name=name)
+        parts.audit.record(actor(), "token made", name, workspace=_workspace(workspace), detail=scope)
     if as_json:
         _print_json({"token": token, "scope": scope, "workspace": _workspace(workspace)})
     else:
@@ -683,6 +704,7 @@ def tokens_revoke(token: Annotated[str, typer.Argument(help="A token's id.")], *
     with _parts() as parts:
         if not parts.records.revoke(_workspace(workspace), token):
             raise HandbillError(f"There is no token {token}", do="See: handbill tokens list")
+        parts.audit.record(actor(), "token revoked", token, workspace=_workspace(workspace))
     out.print(f"{token} is revoked")
 
 

@@ -31,6 +31,9 @@ ORIGINS: Mapping[str, tuple[Status, ...]] = {
 }
 """What each decision may be made about."""
 
+DONE: Mapping[str, str] = {"retry": "sent again", "cancel": "cancelled", "approve": "approved", "resolve": "settled"}
+"""How the audit log calls each decision."""
+
 
 def retry(deliveries: Deliveries, delivery: str, *, by: str = "", approves: bool = False) -> None:
     """A failed or held post is due now; raises Refused if it is anything else.

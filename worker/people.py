@@ -50,6 +50,10 @@ ROLES: Mapping[Role, str] = {
 }
 
 
+SCOPES = ("read", "write", "admin")
+"""What an API token may do; each may do what those before it may."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """Somebody who signs in. ``zone`` is an IANA zone: the browser's, unless ``zone_fixed``; empty until known."""
@@ -133,3 +137,10 @@ def role_of(text: str) -> Role:
         return Role(text)
     except ValueError:
         raise HandbillError(f"There is no role {text!r}", do=f"Use {', '.join(Role)}") from None
+
+
+def scope_of(text: str) -> str:
+    """What a token may do, by its name; raises HandbillError."""
+    if text not in SCOPES:
+        raise HandbillError(f"There is no scope {text}", do=f"Use {', '.join(SCOPES[:-1])} or {SCOPES[-1]}")
+    return text

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from worker.errors import HandbillError
 from worker.model import Calendar
@@ -44,6 +45,12 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise HandbillError(f"{name!r} is no IANA time zone", do="Write one such as Europe/Vienna") from None
+
+
+@functools.cache
+def zones() -> tuple[str, ...]:
+    """The IANA zones that people live in, by name."""
+    return tuple(z for z in sorted(available_timezones()) if "/" in z and not z.startswith(("Etc/", "SystemV/")))
 
 
 def at_wall(wall: datetime, zone: str) -> When:

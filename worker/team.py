@@ -111,8 +111,18 @@ def signed_in(parts: Runtime, user: User, *, how: str, where: str) -> None:
     _tell(parts, user, "signed in", where, how)
 
 
-def set_password(parts: Runtime, user: User, password: str) -> None:
-    """Give somebody a password; raises HandbillError if it is too weak."""
+def prove(parts: Runtime, user: User, password: str) -> None:
+    """Raise HandbillError, or TooMany, unless it is the user's password; whoever has none needs none."""
+    count(parts, f"password:{user.id}", most=10, every=60)
+    kept = parts.people.password(user.id)
+    if kept and not passwords.matches(kept, password):
+        raise HandbillError("The current password is wrong", do="Try again")
+    parts.people.forgive(f"password:{user.id}")
+
+
+def change_password(parts: Runtime, user: User, *, current: str, password: str) -> None:
+    """Choose another password; raises HandbillError if the current one is wrong or the new one is too weak."""
+    prove(parts, user, current)
     local = user.email.partition("@")[0]
     kept = passwords.hashed(passwords.acceptable(password, not_in=(local, user.name)))
     parts.people.set_password(user.id, kept)
@@ -217,7 +227,7 @@ def change_role(parts: Runtime, actor: Actor, user: str, *, workspace: str, role
     detail = f"{found.email or found.name}: {before} → {role}" if role else f"{found.email or found.name}, {before}"
     parts.audit.record(actor, what, user, workspace=workspace, detail=detail)
     if role is None and not parts.people.memberships(user):
-        parts.people.end_sessions(user)
+        parts.people.forget(found)  # an address in no workspace could neither sign in nor be invited again
 
 
 def remove_user(parts: Runtime, user: User) -> None:
@@ -227,9 +237,53 @@ def remove_user(parts: Runtime, user: User) -> None:
     parts.people.forget(user)
 
 
-def command(name: str) -> Actor:
-    """Whoever types on the command line."""
-    return Actor(kind="command", id=name, name=name)
+def make_workspace(parts: Runtime, actor: Actor, owner: User, *, workspace: str, name: str) -> None:
+    """A new workspace with its owner; raises Refused if there is one of that id."""
+    identity, called = workspace_of(workspace), name_of(name, otherwise=workspace)
+    if identity in parts.records.workspaces() or parts.people.members(identity):
+        raise Refused(f"There is a workspace {identity} already")
+    parts.people.name_workspace(identity, called)
+    parts.people.set_role(owner.id, identity, Role.OWNER)
+    parts.audit.record(actor, "workspace made", identity, workspace=identity, detail=called)
+
+
+def rename_workspace(parts: Runtime, actor: Actor, *, workspace: str, name: str) -> None:
+    """Call a workspace something else; its id stays, for it is in every id."""
+    called = name_of(name)
+    parts.people.name_workspace(workspace, called)
+    parts.audit.record(actor, "workspace renamed", workspace, workspace=workspace, detail=called)
+
+
+def remove_workspace(parts: Runtime, actor: Actor, workspace: str, *, typed: str) -> None:
+    """Forget a workspace with all that is in it, if its id was ``typed``.
+
+    Raises Refused while an account is connected or a post may go out.
+
+    Whoever is in no other workspace is forgotten too.
+    """
+    if workspace not in parts.records.workspaces():
+        raise NotFound(f"There is no workspace {workspace}", do="See: handbill workspaces list")
+    if typed != workspace:
+        raise Refused("Nothing was removed", why=f"type {workspace} to remove it")
+    if workspace == parts.settings.workspace:
+        raise Refused(f"{workspace} cannot be removed", why="HANDBILL_WORKSPACE names it")
+    connected = [a.id for a in parts.records.accounts(workspace)] + [s.id for s in parts.sources.all(workspace)]
+    if connected:
+        raise Refused(
+            f"{workspace} cannot be removed",
+            why=f"{connected[0]} is connected",
+            do="Remove its accounts and sources first",
+        )
+    if moving := parts.deliveries.unfinished(workspace):
+        raise Refused(f"{workspace} cannot be removed", why=f"{moving} posts may still go out", do="Cancel them first")
+    members = parts.people.members(workspace)
+    parts.people.forget_workspace(workspace)
+    parts.deliveries.forget(workspace)
+    parts.records.forget(workspace)
+    parts.audit.record(actor, "workspace removed", workspace, workspace=parts.settings.workspace)
+    for user in members:
+        if not parts.people.memberships(user):
+            parts.people.forget(parts.people.user(user))
 
 
 def _tell(parts: Runtime, user: User, what: str, where: str, detail: str = "") -> None:

@@ -96,6 +96,27 @@ class Deliveries:
             totals[list(Status)[index % len(Status)]] += number
         return totals
 
+    def unfinished(self, workspace: str) -> int:
+        """How many posts of a workspace are not at their end."""
+        return sum(number for status, number in self.count(workspace).items() if status not in lifecycle.FINAL)
+
+    def forget(self, workspace: str) -> None:
+        """Remove every delivery of a workspace, with its history; none of them may be on its way."""
+        for shard in range(keys.SHARDS):
+            root = keys.root(shard)
+            for status in Status:
+                shelf = keys.status(shard, workspace, status)
+                for identity in cast("list[bytes]", self._store.client.zrange(shelf, 0, -1)):
+                    name = identity.decode()
+                    with self._store.client.pipeline(transaction=True) as pipe:
+                        pipe.delete(f"{root}delivery:{name}", f"{root}steps:{name}", f"{root}history:{name}")
+                        for rows in (shelf, *(f"{root}{kind}" for kind in ("due", "waking", "leases"))):
+                            pipe.zrem(rows, name)
+                        pipe.srem(f"{root}doubles", name)
+                        pipe.execute()
+            self._store.client.delete(f"{root}planned:{workspace}")
+            self._store.client.srem(f"{root}workspaces", workspace)
+
     def ids(self, statuses: Iterable[Status] = Status, *, most: int = 1000, workspace: str = "") -> list[str]:
         """Ids of deliveries with one of the statuses, the latest move first; ``workspace`` "" is all."""
         return [delivery for _, delivery in self.latest(statuses, most=most, workspace=workspace)]

@@ -187,6 +187,18 @@ class People:
         self._redis.hset(keys.people("names"), workspace, name)
         self._redis.sadd(keys.workspaces(), workspace)
 
+    def forget_workspace(self, workspace: str) -> None:
+        """Take everybody out of a workspace, its last owner too, with its invitations and its name."""
+        members = self.members(workspace)
+        for invitation in self.invitations(workspace):
+            self.withdraw(workspace, invitation.id)
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.delete(keys.people(f"members:{workspace}"), keys.people(f"invitations:{workspace}"))
+            for user in members:
+                pipe.hdel(keys.people(f"member-of:{user}"), workspace)
+            pipe.hdel(keys.people("names"), workspace)
+            pipe.execute()
+
     def names(self) -> dict[str, str]:
         """What workspaces are called, those that were given a name."""
         found = cast("dict[bytes, bytes]", self._redis.hgetall(keys.people("names")))

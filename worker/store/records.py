@@ -291,6 +291,15 @@ class Records:
         """Whether posts of the workspace wait for approval, where the account says nothing."""
         return bool(self._redis.exists(f"{keys.home(workspace)}approval"))
 
+    def forget(self, workspace: str) -> None:
+        """Remove everything that belongs to a workspace and not to a delivery, its tokens and its audit log too."""
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(keys.tokens()))
+        if mine := [d for d, r in found.items() if json.loads(r)["workspace"] == workspace]:
+            self._redis.hdel(keys.tokens(), *mine)
+        for key in self._redis.scan_iter(match=f"{keys.home(workspace)}*", count=1000):
+            self._redis.delete(key)
+        self._redis.srem(keys.workspaces(), workspace)
+
     # Brands
 
     def save_brand(self, brand: Brand) -> None:
