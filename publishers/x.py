@@ -158,8 +158,8 @@ class X(Publisher):
 
     @classmethod
     def price(cls, post: Post) -> float:
-        # https://docs.x.com/x-api/getting-started/pricing, read in August 2026
-        return 0.20 if urls(post.text) else 0.015
+        # https://docs.x.com/x-api/getting-started/pricing, of August 2026; an alt text is "Media Metadata"
+        return (0.20 if urls(post.text) else 0.015) + 0.005 * sum(bool(m.alt) for m in post.media)
 
     def classify(self, answer: Answer) -> PublishError | None:
         words, body = answer.words(), answer.body.decode("utf-8", "replace")

@@ -161,7 +161,7 @@ def test_preview_shows_a_thread_where_the_platform_has_one(handbill):
 
     assert len(x["parts"]) > 2
     assert x["text"] == x["parts"][0]
-    assert x["cost"] == pytest.approx(0.2 + 0.015 * (len(x["parts"]) - 1))
+    assert x["cost"] == pytest.approx(0.205 + 0.015 * (len(x["parts"]) - 1))
     assert telegram["parts"] == []
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import typer
 
+import publishers
 from worker.cli import cli
 from worker.lifecycle import after
 from worker.model import Status
@@ -46,3 +48,37 @@ def test_every_command_that_the_readme_shows_exists():
             if commands is not None:
                 assert word in commands, words
                 found = commands[word]
+
+
+GUIDES = ROOT / "publishers" / "docs"
+
+
+@pytest.mark.parametrize("name", publishers.names())
+def test_every_platform_has_a_guide_that_knows_its_settings_and_where_it_was_read(name):
+    guide = (GUIDES / f"{name}.md").read_text()
+    adapter = publishers.load(name)
+    assert guide.startswith("# ")
+    assert f"accounts add {name}" in guide
+    assert not [f.name for f in adapter.fields if f.required and not f.default and f.name not in guide]
+    assert re.search("^## (Pitfalls|Good to know|What to answer)", guide, re.MULTILINE)
+    assert not adapter.networked or re.search("^Sources?: ", guide, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", publishers.names())
+def test_every_guide_names_each_scope_that_is_asked_for(name):
+    oauth = getattr(publishers.load(name), "oauth", None)
+    guide = (GUIDES / f"{name}.md").read_text()
+    wanted = set(getattr(oauth, "scopes", ()))
+    wanted |= {s for role in getattr(oauth, "roles", {}).values() for s in role.scopes}
+    assert sorted(s for s in wanted if f"`{s}`" not in guide) == []
+
+
+def test_there_is_no_guide_without_a_platform():
+    assert sorted(p.stem for p in GUIDES.glob("*.md")) == sorted(publishers.names())
+
+
+@pytest.mark.parametrize("name", publishers.names())
+def test_every_command_in_a_guide_exists_and_sets_what_the_platform_has(name):
+    known = {f.name for f in publishers.load(name).fields} | {"server"}
+    guide = (GUIDES / f"{name}.md").read_text()
+    assert set(re.findall(r"--set (\w+)=", guide)) <= known
