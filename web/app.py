@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from web import api, audit, entry, hooks, pages, problems, pull, settings, signs, team
+from web import api, audit, calendar, entry, hooks, pages, problems, pull, settings, signs, stops, team
 from web.access import SignIn
 from web.api import Submit
 from web.guard import Guard
@@ -53,6 +53,8 @@ def create_app(parts: Runtime, *, submit: Submit, every: float = EVERY) -> FastA
     app.include_router(team.router)
     app.include_router(settings.router)
     app.include_router(audit.router)
+    app.include_router(calendar.router)
+    app.include_router(stops.router)
     app.include_router(pull.router)
     app.include_router(hooks.router)
     app.add_exception_handler(HandbillError, problems.of_ours)

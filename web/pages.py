@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import BaseModel
 from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
-from web import gallery, listing, pictures, render, status
+from web import gallery, listing, pictures, render, status, stops, views
 from web.access import Form, Operator, Parts, Person, Viewer, article, seen_or_reads
-from worker import decisions
+from worker import approval, decisions
 from worker.errors import HandbillError, NotFound
 from worker.people import May
 
@@ -60,23 +60,32 @@ class Part(BaseModel):
 @router.get("/queue")
 def show_queue(request: Request, parts: Parts, person: Viewer, part: Annotated[Part, Query()]) -> Response:
     """Every delivery and where it stands."""
-    if part.show not in status.GROUPS:
+    if part.show == "double":
+        ours = [d for d in parts.deliveries.doubles() if d.startswith(f"{person.workspace}.")]
+        found, following = list(parts.deliveries.several(ours[: status.ROWS])), None
+    elif part.show in status.GROUPS or part.show in status.CORNERS:
+        found, following = listing.page(
+            parts.deliveries,
+            status.GROUPS.get(part.show) or status.CORNERS[part.show],
+            most=status.ROWS,
+            after=listing.read_cursor(part.cursor),
+            workspace=person.workspace,
+        )
+    else:
         raise HTTPException(404, f"There is no part {part.show} of the queue.")
-    found, following = listing.page(
-        parts.deliveries,
-        status.GROUPS[part.show],
-        most=status.ROWS,
-        after=listing.read_cursor(part.cursor),
-        workspace=person.workspace,
-    )
+    if part.open.startswith(f"{person.workspace}.") and part.open not in {d.id for d in found}:
+        found = [*parts.deliveries.several([part.open]), *found]
     accounts = gallery.accounts_of(parts, found)
     now = parts.now()
     chosen = next((d for d in found if d.id == part.open), None)
     return render.page(
         request,
         "queue.html",
-        board=status.board(parts, person.workspace),
-        rows=[status.row(d, accounts.get(d.account), now=now) for d in found],
+        board=(board := status.board(parts, person.workspace)),
+        rows=[status.row(d, accounts.get(d.account), now=now, paused=board.paused) for d in found],
+        stoppable=[(a, views.label_of(a.platform)) for a in parts.records.accounts(person.workspace)],
+        stops_all=stops.stops_all(parts, person),
+        seal=approval.seal(chosen) if chosen else "",
         opened=status.opened(parts, chosen) if chosen else None,
         open=chosen.id if chosen else "",
         show=part.show,
@@ -91,25 +100,26 @@ def show_queue(request: Request, parts: Parts, person: Viewer, part: Annotated[P
 def decide(request: Request, parts: Parts, person: Operator, sent: Form, *, delivery: str, decision: str) -> Response:
     """What a person decides about a post; the queue is shown again with what came of it."""
     _ours(person, delivery, f"There is no delivery {delivery}")
-    detail = ""
+    detail, name, approves = "", person.user.name, person.may(May.APPROVE)
     match decision:
         case "retry":
-            decisions.retry(parts.deliveries, delivery)
+            decisions.retry(parts.deliveries, delivery, by=name, approves=approves)
         case "cancel":
-            decisions.cancel(parts.deliveries, delivery)
+            decisions.cancel(parts.deliveries, delivery, by=name)
         case "approve":
-            if not person.may(May.APPROVE):
+            if not approves:
                 raise HTTPException(403, f"You are {article(person.role)}; approving needs an owner or an approver.")
-            decisions.approve(parts.deliveries, delivery)
+            detail = sent.get("seal", "")
+            decisions.approve(parts.deliveries, delivery, seal=detail, by=name)
         case "resolve":
             detail = _found(sent)
-            decisions.resolve(parts.deliveries, delivery, there=detail)
+            decisions.resolve(parts.deliveries, delivery, there=detail, by=name, approves=approves)
         case _:
             raise NotFound(f"There is no decision {decision}")
     parts.audit.record(person.actor, decisions.DONE[decision], delivery, workspace=person.workspace, detail=detail)
     show = sent.get("show", "all")
     back = request.url_for("show_queue").path
-    kept = show if show in status.GROUPS else "all"
+    kept = show if show in {*status.GROUPS, *status.CORNERS, "double"} else "all"
     return RedirectResponse(f"{back}?show={kept}&open={delivery}&said={decision}#d-{render.anchor(delivery)}", 303)
 
 

@@ -30,6 +30,9 @@ GROUPS: Mapping[str, frozenset[Status]] = {
 """How the table can be narrowed; every status is in one group besides ``all``."""
 
 UNKNOWN = (S.UNCONFIRMED, S.PARKED)
+CORNERS: Mapping[str, frozenset[Status]] = {"unknown": frozenset(UNKNOWN)}
+"""Parts of the table that a number above it leads to."""
+
 ON_THEIR_WAY = frozenset({S.SCHEDULED, S.PREPARING, S.PUBLISHING})
 
 
@@ -111,8 +114,14 @@ def _concerns(scope: str, workspace: str) -> bool:
     return kind == "all" or name == workspace or name.startswith(f"{workspace}.")
 
 
-def row(delivery: Delivery, account: Account | None, *, now: datetime) -> Row:
-    """One line of the table."""
+def row(
+    delivery: Delivery,
+    account: Account | None,
+    *,
+    now: datetime,
+    paused: Mapping[str, tuple[datetime | None, str]] | None = None,
+) -> Row:
+    """One line of the table; ``paused`` is every stopped scope, one of which may be why it waits."""
     receipt = delivery.receipt
     post = delivery.steps[0].post
     url = (receipt.url or "") if receipt else ""
@@ -133,12 +142,24 @@ def row(delivery: Delivery, account: Account | None, *, now: datetime) -> Row:
         due=delivery.due.astimezone(ZoneInfo(delivery.zone)),
         zone=delivery.zone,
         late=behind if late else None,
-        reason=delivery.reason,
+        reason=_waits_for(delivery, paused or {}) or delivery.reason,
         receipt=(receipt.url or receipt.id) if receipt else "",
         url=url if views.host_of(url) else "",
         attempts=delivery.attempts,
         actions=tuple(name for name, origins in ORIGINS.items() if delivery.status in origins),
     )
+
+
+def _waits_for(delivery: Delivery, paused: Mapping[str, tuple[datetime | None, str]]) -> str:
+    """Why a delivery whose time comes would not be sent; empty if nothing is stopped."""
+    if delivery.status not in ON_THEIR_WAY:
+        return ""
+    kinds = (
+        "all",
+        f"workspace:{delivery.workspace}",
+        *(f"{k}:{delivery.account}" for k in ("account", "connect", "limit")),
+    )
+    return next((paused[k][1] for k in kinds if k in paused), "")
 
 
 def opened(parts: Runtime, delivery: Delivery) -> Opened:

@@ -258,6 +258,7 @@ def next_slot(parts: Runtime, account: Account, *, delivery: str = "", take: boo
 
 def objections(parts: Runtime, account: Account, when: When, *, delivery: str = "") -> list[str]:
     """Why a delivery of the account may not go out then; empty if it may."""
+    when = schedule.at_instant(when.instant, account.zone)  # quiet hours and days are the account's
     rates = publishers.load(account.platform).budgets
     span = max((r.seconds for r in rates), default=86_400.0)
     taken = _taken(parts, account, when.instant - timedelta(seconds=span), delivery)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 import secrets as random_secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -336,6 +337,17 @@ class Records:
             self._redis.zrangebyscore(key, since.timestamp() * 1000, "+inf", withscores=True),
         )
         return {d.decode(): datetime.fromtimestamp(ms / 1000, UTC) for d, ms in found}
+
+    def booked(self, accounts: Sequence[str], days: Sequence[datetime]) -> dict[str, list[int]]:
+        """How many places of each account's calendar are taken, day by day; ``days`` are as for a plan's days."""
+        bounds = [round(d.timestamp() * 1000) for d in days]
+        with self._redis.pipeline(transaction=False) as pipe:
+            for account in accounts:
+                for begin, end in itertools.pairwise(bounds):
+                    pipe.zcount(keys.calendar(account), begin, f"({end}")
+            found = pipe.execute()
+        count = len(bounds) - 1
+        return {account: found[i * count : (i + 1) * count] for i, account in enumerate(accounts)}
 
     # Rates
 

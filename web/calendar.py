@@ -1,0 +1,448 @@
+"""The calendar: what goes out when, as a month, a week, a day or a list, in the zone of whoever looks at it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+import publishers
+from web import pictures, render, status, views
+from web.access import Editor, Form, Parts, Person, Viewer, flash
+from worker import approval, schedule
+from worker.errors import HandbillError, NotFound
+from worker.model import Account, Delivery, Status
+from worker.people import May
+from worker.pipeline import edit
+from worker.runtime import Runtime
+
+GONE = frozenset({Status.CANCELLED, Status.SKIPPED, Status.DELETED})
+"""What stands in no calendar any more."""
+
+SPANS = {"month": 42, "week": 7, "day": 1, "list": 14}
+"""Days of each view, and how it is asked for."""
+
+DAYS_MOST = 62
+HUES = 12
+SLOTS_MOST = 12
+"""Accounts whose free times are drawn at once; more would cover the whole day."""
+
+PRICED_MOST = 200
+"""Posts whose price is asked one by one; beyond that their mean is taken."""
+
+DAY = 86_400.0
+
+router = APIRouter(prefix="/calendar", include_in_schema=False)
+
+
+class Asked(BaseModel):
+    """Which part of the calendar: a view, a day in it, and the accounts (none = all); ``open`` is a post."""
+
+    view: str = "month"
+    date: str = ""
+    account: list[str] = Field([], max_length=200)
+    open: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One post in a list of days; ``at`` is in the viewer's zone."""
+
+    id: str
+    at: datetime
+    title: str
+    label: str
+    name: str
+    hue: int
+    status: Status
+    tone: str
+    movable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """A day of the list: its posts, how many more there are, and what clocks do on it."""
+
+    date: date
+    entries: tuple[Entry, ...]
+    more: int
+    clocks: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """How full the fullest day of an account is, of what its platform takes in a day."""
+
+    name: str
+    label: str
+    most: int
+    used: int
+    day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What the shown days will cost and use up; ``cost`` in US dollars, None if no platform takes money."""
+
+    posts: int
+    cost: float | None
+    mean: bool
+    quotas: tuple[Quota, ...]
+    expiring: tuple[tuple[str, datetime], ...]
+
+
+@router.get("")
+def show(request: Request, parts: Parts, person: Viewer, asked: Annotated[Asked, Query()]) -> Response:
+    """The page; a script draws month, week and day, and the list needs none."""
+    view = asked.view if asked.view in SPANS else "month"
+    today = parts.now().astimezone(person.zone).date()
+    around = _date(asked.date) or today
+    accounts = parts.records.accounts(person.workspace)
+    chosen = [a.id for a in accounts if a.id in asked.account]
+    first = _first(view, around)
+    days = _days(first, SPANS[view], person.zone)
+    opened = _opened(parts, person, asked.open) if asked.open else None
+    return render.page(
+        request,
+        "calendar.html",
+        view=view,
+        around=around,
+        first=first,
+        last=first + timedelta(days=SPANS[view] - 1),
+        today=today,
+        before=_step(view, around, -1),
+        after=_step(view, around, 1),
+        accounts=[(a, views.label_of(a.platform), hue(accounts, a.id)) for a in accounts],
+        chosen=chosen,
+        listed=_listed(parts, person, days, chosen, accounts) if view == "list" else (),
+        opened=opened,
+        query=urlencode([("account", a) for a in chosen]),
+        empty=not any(parts.deliveries.count(person.workspace).values()),
+    )
+
+
+@router.get("/events")
+def events(
+    parts: Parts,
+    person: Viewer,
+    start: str,
+    end: str,
+    account: Annotated[list[str] | None, Query(max_length=200)] = None,
+) -> Response:
+    """What the script draws: posts at wall times of the viewer's zone, so that no clock change moves them by hours."""
+    first, last = _date(start), _date(end)
+    if not first or not last or not 0 < (last - first).days <= DAYS_MOST:
+        raise HandbillError("These are no days of a calendar", do=f"Ask for 1 to {DAYS_MOST} of them")
+    count = (last - first).days
+    days = _days(first, count, person.zone)
+    accounts = parts.records.accounts(person.workspace)
+    chosen = [a for a in account or [] if a in {x.id for x in accounts}]
+    most = 300 if count == 1 else 40 if count <= 7 else 6
+    found = parts.deliveries.planned(person.workspace, days, most=most, without=GONE, accounts=chosen)
+    known = {d.id: d for d in parts.deliveries.several(i for _, ids in found for i in ids)}
+    shown = [_event(known[i], accounts, person) for _, ids in found for i in ids if i in known]
+    more = {
+        str(first + timedelta(days=n)): total - len(ids) for n, (total, ids) in enumerate(found) if total > len(ids)
+    }
+    mine = [a for a in accounts if a.active and (not chosen or a.id in chosen)][:SLOTS_MOST]
+    return JSONResponse(
+        {
+            "events": shown,
+            "more": more,
+            "clocks": {str(d): clocks(m) for d, m in schedule.changes(person.zone.key, first, last).items()},
+            "slots": list(_slots(parts, mine, days, person.zone)) if count <= 7 else [],
+            "quiet": list(_quiet(mine, days, person.zone)) if count <= 7 else [],
+            "closed": [str(d) for d in _closed(mine, first, count)],
+        }
+    )
+
+
+@router.get("/forecast")
+def forecast(
+    request: Request,
+    parts: Parts,
+    person: Viewer,
+    *,
+    start: str,
+    end: str,
+    account: Annotated[list[str] | None, Query(max_length=200)] = None,
+) -> Response:
+    """What the shown days cost and use up."""
+    first, last = _date(start), _date(end)
+    if not first or not last or not 0 < (last - first).days <= DAYS_MOST:
+        raise HandbillError("These are no days of a calendar", do=f"Ask for 1 to {DAYS_MOST} of them")
+    days = _days(first, (last - first).days, person.zone)
+    accounts = [a for a in parts.records.accounts(person.workspace) if not account or a.id in account]
+    return render.page(request, "calendar_forecast.html", forecast=foreseen(parts, person.workspace, accounts, days))
+
+
+@router.get("/post/{delivery}")
+def post(request: Request, parts: Parts, person: Viewer, delivery: str) -> Response:
+    """One post, with what may be done about it: what the script opens, and a keyboard moves with."""
+    return render.page(request, "calendar_post.html", **_opened(parts, person, delivery))
+
+
+@router.post("/post/{delivery}/move")
+def move(request: Request, parts: Parts, person: Editor, sent: Form, delivery: str) -> Response:
+    """Let it go out at another time; the reason of a refusal is said, and nothing has moved then."""
+    found = find(parts, person, delivery)
+    zone = sent.get("zone") or person.zone.key
+    wall = _wall(sent.get("wall", ""))
+    when = schedule.at_wall(wall, zone)
+    told = schedule.note(wall, zone)
+    if zone != found.zone and not sent.get("zone"):  # dragged: the wall is the viewer's, the plan stays the account's
+        when = schedule.at_instant(when.instant, found.zone)
+    seen = int(sent["seen"]) if sent.get("seen", "").isdigit() else None
+    moved = edit.move(parts, found.id, when, by=person.user.name, seen=seen)
+    there = moved.due.astimezone(person.zone)
+    line = f"Moved to {render.day(there)} ({person.zone.key}). {told}".strip()
+    if moved.status is Status.AWAITING_APPROVAL:
+        line += " It awaits approval."
+    parts.audit.record(person.actor, "moved", moved.id, workspace=person.workspace, detail=f"{moved.wall} {moved.zone}")
+    if "text/html" in request.headers.get("accept", ""):
+        flash(parts, person, line)
+        return RedirectResponse(f"/calendar?view=list&date={there.date()}&open={moved.id}", 303)
+    return JSONResponse({"said": line, "status": str(moved.status)})
+
+
+def find(parts: Runtime, person: Person, delivery: str) -> Delivery:
+    """A delivery of the person's workspace; raises NotFound."""
+    if delivery.partition(".")[0] != person.workspace:
+        raise NotFound(f"There is no delivery {delivery}")
+    return parts.deliveries.get(delivery)
+
+
+def hue(accounts: Sequence[Account], account: str) -> int:
+    """The number of an account's colour: neighbours have different ones."""
+    return next((n % HUES for n, a in enumerate(accounts) if a.id == account), HUES)
+
+
+def clocks(minutes: int) -> str:
+    """What clocks do on a day."""
+    hours = abs(minutes) / 60
+    return f"Clocks go {'forward' if minutes > 0 else 'back'} {hours:g} h"
+
+
+def foreseen(parts: Runtime, workspace: str, accounts: Sequence[Account], days: Sequence[datetime]) -> Forecast:
+    """What the posts of these days cost, how full the fullest days are, and which accounts must be connected again."""
+    daily = [(a, r) for a in accounts for r in publishers.load(a.platform).budgets if r.seconds >= DAY and not r.app]
+    booked = parts.records.booked([a.id for a, _ in daily], days)
+    quotas = []
+    for account, rate in daily:
+        used = max(booked[account.id])
+        if used:
+            at = days[booked[account.id].index(used)].date()
+            most = round(rate.posts * DAY / rate.seconds)
+            quotas.append(
+                Quota(name=account.name, label=views.label_of(account.platform), most=most, used=used, day=at)
+            )
+    span = [days[0], days[-1]]
+    total = parts.deliveries.planned(workspace, span, most=0, without=GONE, accounts=[a.id for a in accounts])[0][0]
+    priced = [a.id for a in accounts if "price" in vars(publishers.load(a.platform))]
+    cost, mean = None, False
+    if priced:
+        ((count, ids),) = parts.deliveries.planned(workspace, span, most=PRICED_MOST, without=GONE, accounts=priced)
+        found = [sum(publishers.load(d.platform).price(s.post) for s in d.steps) for d in parts.deliveries.several(ids)]
+        cost = sum(found) * (count / len(found)) if found else 0.0
+        mean = count > len(found)
+    return Forecast(
+        posts=total,
+        cost=cost,
+        mean=mean,
+        quotas=tuple(sorted(quotas, key=lambda q: q.used / q.most, reverse=True)),
+        expiring=tuple(_expiring(accounts, days[-1])),
+    )
+
+
+def _expiring(accounts: Sequence[Account], until: datetime) -> Iterator[tuple[str, datetime]]:
+    """The accounts whose token ends before the shown days do, where the platform said when."""
+    for account in accounts:
+        try:
+            at = datetime.fromisoformat(account.settings.get("expires_at", ""))
+        except ValueError:
+            continue
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        if at < until:
+            yield f"{views.label_of(account.platform)} {account.name}", at
+
+
+def _opened(parts: Runtime, person: Person, delivery: str) -> dict[str, Any]:
+    """What is shown of one post."""
+    found = find(parts, person, delivery)
+    accounts = {a.id: a for a in parts.records.accounts(person.workspace)}
+    account = accounts.get(found.account)
+    there = found.due.astimezone(person.zone)
+    zones = list(dict.fromkeys([person.zone.key, found.zone, account.zone if account else found.zone]))
+    return {
+        "post": views.shown(found, account, src=pictures.src),
+        "row": status.row(found, account, now=parts.now()),
+        "delivery": found,
+        "at": there,
+        "zones": zones,
+        "movable": _movable(found, person),
+        "seal": approval.seal(found),
+        "history": status.opened(parts, found).lines[-3:],
+    }
+
+
+def _movable(delivery: Delivery, person: Person) -> bool:
+    return delivery.status in edit.OPEN and delivery.step == 0 and person.may(May.WRITE)
+
+
+def _event(delivery: Delivery, accounts: Sequence[Account], person: Person) -> dict[str, Any]:
+    there = delivery.due.astimezone(person.zone).replace(tzinfo=None)
+    post = delivery.steps[0].post
+    account = next((a for a in accounts if a.id == delivery.account), None)
+    label = views.label_of(delivery.platform)
+    name = account.name if account else delivery.account.partition(".")[2]
+    return {
+        "id": delivery.id,
+        "start": there.isoformat(timespec="minutes"),
+        "end": min(there + timedelta(minutes=30), datetime.combine(there.date(), time(23, 59))).isoformat(
+            timespec="minutes"
+        ),
+        "title": post.title or post.text.partition("\n")[0] or "Without words",
+        "editable": _movable(delivery, person),
+        "classNames": [f"hue-{hue(accounts, delivery.account)}", views.TONES[delivery.status]],
+        "extendedProps": {
+            "at": f"{there:%H:%M}",
+            "label": label,
+            "name": name,
+            "status": str(delivery.status),
+            "seen": delivery.fence,
+        },
+    }
+
+
+def _listed(
+    parts: Runtime, person: Person, days: Sequence[datetime], chosen: Collection[str], accounts: Sequence[Account]
+) -> tuple[Day, ...]:
+    found = parts.deliveries.planned(person.workspace, days, most=40, without=GONE, accounts=chosen)
+    known = {d.id: d for d in parts.deliveries.several(i for _, ids in found for i in ids)}
+    dates = [d.astimezone(person.zone).date() for d in days]
+    changes = schedule.changes(person.zone.key, dates[0], dates[-1])
+    rows = []
+    for day, (total, ids) in zip(dates, found, strict=False):
+        entries = tuple(_entry(known[i], accounts, person) for i in ids if i in known)
+        rows.append(
+            Day(
+                date=day,
+                entries=entries,
+                more=total - len(ids),
+                clocks=clocks(changes[day]) if day in changes else "",
+            )
+        )
+    return tuple(rows)
+
+
+def _entry(delivery: Delivery, accounts: Sequence[Account], person: Person) -> Entry:
+    event = _event(delivery, accounts, person)
+    return Entry(
+        id=delivery.id,
+        at=delivery.due.astimezone(person.zone),
+        title=event["title"],
+        label=event["extendedProps"]["label"],
+        name=event["extendedProps"]["name"],
+        hue=hue(accounts, delivery.account),
+        status=delivery.status,
+        tone=views.TONES[delivery.status],
+        movable=event["editable"],
+    )
+
+
+def _slots(
+    parts: Runtime, accounts: Sequence[Account], days: Sequence[datetime], zone: ZoneInfo
+) -> Iterator[dict[str, str]]:
+    """The free times of the accounts' calendars, each once."""
+    after, until = max(parts.now(), days[0]), days[-1]
+    seen = set()
+    for account in accounts:
+        taken = list(parts.records.taken(account, since=after - timedelta(days=1)).values())
+        free = schedule.slots(account.calendar, zone=account.zone, after=after, taken=taken)
+        for when in itertools.takewhile(lambda w: w.instant < until, free):
+            if when.instant not in seen:
+                seen.add(when.instant)
+                yield _span(when.instant.astimezone(zone), 30)
+
+
+def _quiet(accounts: Sequence[Account], days: Sequence[datetime], zone: ZoneInfo) -> Iterator[dict[str, str]]:
+    """The hours in which none of the accounts posts, in halves of an hour put together."""
+    if not accounts or not all(a.calendar.quiet for a in accounts):
+        return
+    begun: datetime | None = None
+    at = days[0]
+    while at <= days[-1]:
+        silent = at < days[-1] and all(schedule.quiet(a.calendar, at, a.zone) for a in accounts)
+        if silent and begun is None:
+            begun = at
+        if begun is not None and (not silent or at.astimezone(zone).time() == time(0)) and at != begun:
+            yield {"start": _plain(begun, zone), "end": _plain(at, zone)}
+            begun = at if silent else None
+        at += timedelta(minutes=30)
+
+
+def _closed(accounts: Sequence[Account], first: date, count: int) -> Iterator[date]:
+    """The days on which none of the accounts posts."""
+    for number in range(count):
+        day = first + timedelta(days=number)
+        if accounts and all(day in a.calendar.blackouts for a in accounts):
+            yield day
+
+
+def _span(at: datetime, minutes: int) -> dict[str, str]:
+    plain = at.replace(tzinfo=None)
+    return {
+        "start": plain.isoformat(timespec="minutes"),
+        "end": (plain + timedelta(minutes=minutes)).isoformat(timespec="minutes"),
+    }
+
+
+def _plain(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).replace(tzinfo=None).isoformat(timespec="minutes")
+
+
+def _days(first: date, count: int, zone: ZoneInfo) -> list[datetime]:
+    """The instants at which the days begin in ``zone``, and the end of the last."""
+    walls = [datetime.combine(first + timedelta(days=n), time(0), zone) for n in range(count + 1)]
+    return [w.astimezone(UTC).astimezone(zone) for w in walls]
+
+
+def _first(view: str, around: date) -> date:
+    """The first day that a view of ``around`` shows; weeks begin on Monday."""
+    begin = around.replace(day=1) if view == "month" else around
+    return begin - timedelta(days=begin.weekday()) if view in {"month", "week"} else begin
+
+
+def _step(view: str, around: date, by: int) -> date:
+    """A day in the part before or after the one shown."""
+    if view == "month":
+        middle = around.replace(day=15) + timedelta(days=30 * by)
+        return middle.replace(day=1)
+    return around + timedelta(days=by * SPANS[view])
+
+
+def _date(text: str) -> date | None:
+    try:
+        found = date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+    return found if 1970 < found.year < 9990 else None  # the days around it must be days, too
+
+
+def _wall(text: str) -> datetime:
+    """A wall time as a form or the script sends it; raises HandbillError."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise HandbillError(f"{text!r} is no time", do="Write it like 2027-03-28T09:30") from None
+    if found.tzinfo is not None or not 1970 < found.year < 9990:
+        raise HTTPException(422, "The time is a wall time of a zone, without an offset.")
+    return found.replace(second=0, microsecond=0)

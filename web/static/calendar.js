@@ -1,0 +1,170 @@
+/* Draws month, week and day, lets posts be dragged, and says why one may not go where it was put. */
+(() => {
+  document.documentElement.classList.add("scripted");
+  const place = document.getElementById("calendar");
+  const panel = document.getElementById("panel");
+  const told = document.getElementById("told");
+  const token = document.querySelector('meta[name="form-token"]')?.content ?? "";
+  const element = (tag, className, text) => {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text) made.textContent = text;
+    return made;
+  };
+  const say = (text, tone) => {
+    told.className = `note ${tone}`;
+    told.firstElementChild.textContent = text;
+    told.hidden = !text;
+    if (text && tone === "bad") told.scrollIntoView({ block: "nearest" });
+  };
+  /* A move either happened or did not: what lies between (no answer) is said as it is, and everything is drawn anew. */
+  const move = async (id, fields) => {
+    const body = new URLSearchParams({ form_token: token, ...fields });
+    try {
+      const answer = await fetch(`/calendar/post/${id}/move`, { method: "POST", body, headers: { Accept: "application/json" } });
+      const found = await answer.json();
+      return answer.ok ? { ok: true, line: found.said } : { ok: false, line: found.detail ?? "It could not be moved." };
+    } catch {
+      return { ok: false, line: "No answer came, so it may or may not have moved. The calendar shows how it is.", lost: true };
+    }
+  };
+
+  let calendar = null;
+  let opener = null;
+  const open = async (id, from) => {
+    opener = from ?? document.activeElement;
+    const answer = await fetch(`/calendar/post/${id}`, { headers: { Accept: "text/html" } });
+    panel.innerHTML = await answer.text();
+    if (!panel.open) panel.showModal();
+    panel.querySelector(".move input[type=datetime-local], .close button")?.focus();
+  };
+  if (panel.open) {
+    panel.close();
+    panel.showModal();
+  }
+  panel.addEventListener("click", (event) => {
+    if (event.target === panel) panel.close();
+  });
+  panel.addEventListener("close", () => opener?.isConnected && opener.focus());
+  panel.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.matches(".move")) return;
+    event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    const done = await move(form.action.split("/").at(-2), Object.fromEntries(new FormData(form)));
+    button.disabled = false;
+    if (!done.ok) {
+      form.querySelector(".told").textContent = done.line;
+      return;
+    }
+    panel.close();
+    say(done.line, "good");
+    if (calendar) calendar.refetchEvents();
+    else setTimeout(() => location.reload(), 900);
+  });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-post]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    open(link.dataset.post, link);
+  });
+  document.getElementById("accounts")?.addEventListener("change", (event) => event.currentTarget.requestSubmit());
+  if (!place) return;
+
+  const { view, date, query, today } = place.dataset;
+  const views = { month: "dayGridMonth", week: "timeGridWeek", day: "timeGridDay" };
+  const pad = (number) => String(number).padStart(2, "0");
+  const dayOf = (moment) => `${moment.getFullYear()}-${pad(moment.getMonth() + 1)}-${pad(moment.getDate())}`;
+  const wallOf = (moment) => `${dayOf(moment)}T${pad(moment.getHours())}:${pad(moment.getMinutes())}`;
+  const phone = matchMedia("(max-width: 60rem)").matches;
+  let days = { more: {}, clocks: {}, closed: [] };
+  const fetchEvents = async (asked) => {
+    const address = `/calendar/events?start=${asked.startStr.slice(0, 10)}&end=${asked.endStr.slice(0, 10)}${query ? `&${query}` : ""}`;
+    const answer = await fetch(address, { headers: { Accept: "application/json" } });
+    if (!answer.ok) {
+      say("The calendar could not be read. It is tried again when something moves.", "bad");
+      return [];
+    }
+    const found = await answer.json();
+    days = found;
+    queueMicrotask(mark);
+    const back = (kind) => (span, number) => ({ ...span, id: `${kind}-${number}`, display: "background", classNames: [kind], title: "" });
+    return [...found.events, ...found.slots.map(back("slot")), ...found.quiet.map(back("silent"))];
+  };
+  /* Days on which clocks change, on which nobody posts, or with more posts than are drawn. */
+  const mark = () => {
+    for (const old of place.querySelectorAll(".cellmark, .cellmore")) old.remove();
+    for (const time of place.querySelectorAll("time[datetime]")) {
+      const day = time.getAttribute("datetime").slice(0, 10);
+      const cell = time.closest(".ec-day, .ec-day-head, [role=columnheader]") ?? time.parentElement;
+      const head = time.closest(".ec-day-head") ?? time.parentElement;
+      if (!cell || time.closest(".ec-event")) continue;
+      if (days.clocks[day]) head.append(element("span", "cellmark", phone ? "Clocks" : days.clocks[day]));
+      if (days.closed.includes(day)) head.append(element("span", "cellmark closed", "no posts"));
+      if (days.more[day]) {
+        const link = element("a", "cellmore", phone ? `+${days.more[day]}` : `${days.more[day]} more`);
+        link.setAttribute("aria-label", `${days.more[day]} more on ${day}`);
+        link.href = `/calendar?view=day&date=${day}${query ? `&${query}` : ""}`;
+        head.append(link);
+      }
+    }
+  };
+  calendar = EventCalendar.create(place, {
+    view: views[view],
+    height: view === "month" ? undefined : "100%",
+    date,
+    firstDay: 1,
+    timeZone: "UTC",
+    headerToolbar: { start: "", center: "", end: "" },
+    eventSources: [{ events: fetchEvents }],
+    editable: false,
+    eventStartEditable: true,
+    eventDurationEditable: false,
+    eventLongPressDelay: 350,
+    longPressDelay: 350,
+    nowIndicator: false,
+    pointer: false,
+    lazyFetching: false,
+    dayMaxEvents: false,
+    slotDuration: "00:30",
+    snapDuration: "00:15",
+    slotEventOverlap: false,
+    scrollTime: "07:00",
+    allDaySlot: false,
+    dayHeaderFormat: { weekday: "short", ...(view === "month" ? {} : { day: "numeric", month: phone ? undefined : "short" }) },
+    slotLabelFormat: (time) => `${pad(time.getHours())}:${pad(time.getMinutes())}`,
+    eventTimeFormat: (start) => `${pad(start.getHours())}:${pad(start.getMinutes())}`,
+    eventContent: ({ event }) => {
+      if (event.display === "background") return "";
+      const { at, label, name, status } = event.extendedProps;
+      const line = element("span", "line");
+      const state = element("span", "state");
+      state.title = status;
+      line.append(element("b", "", event.display === "auto" ? at : wallOf(event.start).slice(11)), element("span", "what", event.title), state);
+      const nodes = [line];
+      if (view !== "month") nodes.push(element("span", "who", `${label} · ${name} · ${status}`));
+      return { domNodes: nodes };
+    },
+    eventDidMount: ({ el, event }) => {
+      if (event.display === "background") return;
+      const { at, label, name, status } = event.extendedProps;
+      el.setAttribute("aria-label", `${at}, ${label} ${name}, ${status}: ${event.title}`);
+      el.title = `${label} ${name}: ${status}`;
+      el.dataset.post = event.id;
+    },
+    eventClick: ({ event, el }) => event.display !== "background" && open(event.id, el),
+    eventDrop: async ({ event, oldEvent, revert }) => {
+      const done = await move(event.id, { wall: wallOf(event.start), seen: String(event.extendedProps.seen) });
+      say(done.line, done.ok ? "good" : "bad");
+      if (!done.ok) revert();
+      if (done.ok || done.lost) calendar.refetchEvents();
+    },
+  });
+  let waiting = 0;
+  document.body.addEventListener("moved", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => calendar.refetchEvents(), 150);
+  });
+  window.handbillCalendar = calendar;
+})();
