@@ -15,9 +15,9 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import rehearsal
-from rehearsal.world import Faults, Platform, Received, Refused, World
+from rehearsal.world import Faults, Platform, Received, Refused, World, bearer
 
-OURS = {"__main__", "app", "graph", "text", "world"}
+OURS = {"__main__", "app", "graph", "oauth", "text", "world"}
 
 
 def stand_ins() -> list[type[Platform]]:
@@ -59,7 +59,7 @@ def build(world: World) -> ASGIApp:
         Route("/_faults/{platform}", faults, methods=["PUT"]),
     ]
     for platform in platforms.values():
-        own = [*platform.routes(), *_reading(platform)]
+        own = [*(_guarded(platform, r) for r in platform.routes()), *_reading(platform)]
         routes.append(Mount(f"/{platform.name}/{{account}}", routes=own))
 
     async def refused(request: Request, error: Exception) -> Response:
@@ -76,6 +76,23 @@ def build(world: World) -> ASGIApp:
         await inner(scope, receive, send)
 
     return app
+
+
+def _guarded(platform: Platform, route: Route) -> Route:
+    """``route`` for those whose token has not ended, where the stand-in gives tokens of its own."""
+    desk, endpoint = platform.desk, route.endpoint
+    if desk is None or getattr(endpoint, "__self__", None) is desk:
+        return route
+
+    async def guarded(request: Request) -> Response:
+        token = bearer(request)
+        if token and not desk.good(platform.account(request), token):
+            dead: Response = desk.shape.dead()
+            return dead
+        answer: Response = await endpoint(request)
+        return answer
+
+    return Route(route.path, guarded, methods=sorted(route.methods or ()))
 
 
 def serve_from(folder: Path) -> ASGIApp:

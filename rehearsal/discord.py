@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rehearsal import text as reading
-from rehearsal.world import Account, Picture, Platform, Received, Refused, body_of
+from rehearsal.oauth import SEVERAL, Desk, Shape
+from rehearsal.world import Account, Picture, Platform, Received, Refused, World, body_of
 
 ELEMENT = re.compile(
     r"(?P<url>https?://[^\s<>]+)"
@@ -57,9 +58,25 @@ class Discord(Platform):
     name: ClassVar = "discord"
     public: ClassVar = "/channels/{guild}/{channel}/{number}"
 
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        shape = Shape(
+            authorize="/oauth2/authorize",
+            endpoint="/api/v10/oauth2/token",
+            access=604_800,
+            refresh=1,
+            denied={
+                "error": "access_denied",
+                "error_description": "The resource owner or authorization server denied the request",
+            },
+            answer=lambda _, account: {"guild": {"id": _guild(account), "name": account.name}},
+        )
+        self.desk = Desk(self, shape)
+
     def routes(self) -> list[Route]:
         api, channel, hook = "/api/v10", "/api/v10/channels/{channel}", "/api/v10/webhooks/{hook}/{token}"
         return [
+            *self.desk.routes(),
             Route(f"{api}/users/@me", self.me),
             Route(f"{api}/users/@me/guilds", self.guilds),
             Route(f"{api}/guilds/{{guild}}", self.guild),
@@ -102,7 +119,9 @@ class Discord(Platform):
 
     async def channels(self, request: Request) -> Response:
         _authorize(request)
-        return JSONResponse([_channel(self.account(request))])
+        account = self.account(request)
+        other = {**_channel(account), "id": f"{account.number}9", "name": "other", "position": 1}
+        return JSONResponse([_channel(account), *([other] if SEVERAL in account.name else [])])
 
     async def member(self, request: Request) -> Response:
         _authorize(request)

@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rehearsal import text as reading
-from rehearsal.graph import GraphPlatform, missing, paged, problem, stamp
-from rehearsal.world import Account, Picture, Received, body_of
+from rehearsal.graph import GraphPlatform, dead, missing, no_token, paged, problem, stamp
+from rehearsal.oauth import SEVERAL, Desk, Shape
+from rehearsal.world import Account, Picture, Received, World, bearer, body_of
 
 VERSION = "v26.0"
 PHOTO_BYTES = 10_000_000
@@ -26,9 +27,29 @@ class Facebook(GraphPlatform):
     name: ClassVar = "facebook"
     public: ClassVar = "/{number}"
 
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        shape = Shape(
+            authorize=f"/{VERSION}/dialog/oauth",
+            endpoint=f"/{VERSION}/oauth/access_token",
+            access=5_183_944,
+            says_scope=False,
+            comma=True,
+            denied={
+                "error": "access_denied",
+                "error_reason": "user_denied",
+                "error_description": "Permissions error",
+            },
+            refuse=no_token,
+            dead=dead,
+        )
+        self.desk = Desk(self, shape)
+
     def routes(self) -> list[Route]:
         return [
+            *self.desk.routes(),
             Route(f"/{VERSION}/me/accounts", self.pages),
+            Route(f"/{VERSION}/me/permissions", self.permissions),
             Route(f"/{VERSION}/{{page}}/photos", self.photo, methods=["POST"]),
             Route(f"/{VERSION}/{{page}}/feed", self.create, methods=["POST"]),
             Route(f"/{VERSION}/{{page}}/feed", self.feed),
@@ -40,8 +61,15 @@ class Facebook(GraphPlatform):
         ]
 
     async def pages(self, request: Request) -> Response:
-        page = self._page(request, self.authorize(request))
-        return JSONResponse({"data": [{**page, "tasks": ["CREATE_CONTENT", "MODERATE", "ANALYZE"]}]})
+        account = self.authorize(request)
+        page = {**self._page(request, account), "tasks": ["CREATE_CONTENT", "MODERATE", "ANALYZE"]}
+        other = {**page, "id": str(account.number + 1), "name": f"{account.name}, the other one"}
+        return JSONResponse({"data": [page, other] if SEVERAL in account.name else [page]})
+
+    async def permissions(self, request: Request) -> Response:
+        account = self.authorize(request)
+        given = self.desk.scopes(account, bearer(request)) or []
+        return JSONResponse({"data": [{"permission": s, "status": "granted"} for s in given]})
 
     async def photo(self, request: Request) -> Response:
         account, fields = self._own(request), await body_of(request)

@@ -79,6 +79,19 @@ def fetched(url: str) -> bytes | None:
         return PIXEL
 
 
+def no_token(status: int, error: str, words: str) -> Response:
+    """A refusal of a token request in the Graph API's shape."""
+    del status
+    if error == "invalid_client":
+        return problem(400, 101, "Error validating client secret.").answer
+    return problem(400, 100, words, 36009 if "used" in words else 36007).answer
+
+
+def dead() -> Response:
+    """The answer to a token that has ended."""
+    return problem(400, 190, "Error validating access token: Session has expired", 463).answer
+
+
 def problem(
     status: int, code: int, message: str, subcode: int | None = None, *, headers: Mapping[str, str] | None = None
 ) -> Refused:

@@ -10,8 +10,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rehearsal import text as reading
-from rehearsal.graph import PIXEL, GraphPlatform, missing, paged, problem, stamp
-from rehearsal.world import Account, Picture, Received, World, body_of
+from rehearsal.graph import PIXEL, GraphPlatform, dead, missing, no_token, paged, problem, stamp
+from rehearsal.oauth import Desk, Shape
+from rehearsal.world import Account, Picture, Received, World, bearer, body_of
 
 DAY = timedelta(hours=24)
 VERSION = "v26.0"
@@ -33,9 +34,22 @@ class Instagram(GraphPlatform):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.containers: dict[str, dict[str, Any]] = {}
+        shape = Shape(
+            authorize="/oauth/authorize",
+            endpoint="/oauth/access_token",
+            access=3600,
+            says_scope=True,
+            comma=True,
+            denied={"error": "access_denied", "error_reason": "user_denied", "error_description": "The user denied it"},
+            refuse=no_token,
+            dead=dead,
+        )
+        self.desk = Desk(self, shape)
 
     def routes(self) -> list[Route]:
         return [
+            *self.desk.routes(),
+            Route("/access_token", self.lasting),
             Route("/refresh_access_token", self.token),
             Route(f"/{VERSION}/me", self.me),
             Route(f"/{VERSION}/{{user}}/content_publishing_limit", self.limit),
@@ -50,8 +64,16 @@ class Instagram(GraphPlatform):
         ]
 
     async def token(self, request: Request) -> Response:
-        self.authorize(request)
-        return JSONResponse({"access_token": "a-newer-token", "token_type": "bearer", "expires_in": 5_183_944})
+        answer: Response = self.desk.made_to_last(self.authorize(request), bearer(request))
+        return answer
+
+    async def lasting(self, request: Request) -> Response:
+        """A token of one hour for one of sixty days; the app's secret and it come in the address."""
+        asked = request.query_params
+        if not asked.get("client_secret"):
+            return no_token(400, "invalid_client", "")
+        answer: Response = self.desk.made_to_last(self.account(request), asked.get("access_token", ""))
+        return answer
 
     async def me(self, request: Request) -> Response:
         account = self.authorize(request)

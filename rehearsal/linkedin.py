@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rehearsal import text as reading
-from rehearsal.world import URN, Account, Picture, Platform, Received, Refused, bearer, body_of
+from rehearsal.oauth import SEVERAL, Desk, Shape
+from rehearsal.world import URN, Account, Picture, Platform, Received, Refused, World, bearer, body_of
 
 ELEMENT = re.compile(
     r"\\(?P<escaped>.)"
@@ -62,10 +63,26 @@ class LinkedIn(Platform):
     name: ClassVar = "linkedin"
     public: ClassVar = "/feed/update/{number}"
 
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        shape = Shape(
+            authorize="/oauth/v2/authorization",
+            endpoint="/oauth/v2/accessToken",
+            code=1800,
+            access=5_184_000,
+            denied={
+                "error": "user_cancelled_authorize",
+                "error_description": "The user cancelled LinkedIn authorization",
+            },
+            dead=lambda: _error(401, "REVOKED_ACCESS_TOKEN", "The token used in the request has been revoked").answer,
+        )
+        self.desk = Desk(self, shape)
+
     def routes(self) -> list[Route]:
         return [
             Route("/v2/userinfo", self.userinfo),
             Route("/rest/organizations/{number}", self.organization),
+            Route("/rest/organizationAcls", self.roles),
             Route("/rest/images", self.initialize, methods=["POST"]),
             Route("/upload/{image}", self.upload, methods=["PUT"]),
             Route("/rest/posts", self.create, methods=["POST"]),
@@ -78,6 +95,7 @@ class LinkedIn(Platform):
             Route("/rest/socialActions/{urn}/comments/{comment}", self.delete, methods=["DELETE"]),
             Route("/rest/socialActions/{urn}/comments/{comment}", self.update, methods=["POST"]),
             Route("/rest/socialMetadata/{urn}", self.numbers),
+            *self.desk.routes(),
         ]
 
     def trouble(self, status: int) -> Response:
@@ -92,8 +110,16 @@ class LinkedIn(Platform):
 
     async def organization(self, request: Request) -> Response:
         _authorize(request)
-        name = self.account(request).name
-        return JSONResponse({"id": int(request.path_params["number"]), "localizedName": name, "vanityName": name})
+        name, number = self.account(request).name, request.path_params["number"]
+        shown = f"{name} {number}" if SEVERAL in name else name
+        return JSONResponse({"id": int(number), "localizedName": shown, "vanityName": name})
+
+    async def roles(self, request: Request) -> Response:
+        """The organisations a member administers: one, or two where the account's name says several."""
+        _authorize(request)
+        numbers = ["77", "78"] if SEVERAL in self.account(request).name else ["77"]
+        rows = [{"role": "ADMINISTRATOR", "state": "APPROVED", "organization": ORGANIZATION + n} for n in numbers]
+        return _paged(request, rows)
 
     async def initialize(self, request: Request) -> Response:
         _authorize(request)

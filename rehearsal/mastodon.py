@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rehearsal import text as reading
+from rehearsal.oauth import Desk, Shape
 from rehearsal.world import Account, Picture, Platform, Received, Refused, World, bearer, body_of
 
 TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
@@ -139,10 +140,24 @@ class Mastodon(Platform):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
+        shape = Shape(
+            authorize="/oauth/authorize",
+            endpoint="/oauth/token",
+            revoke="/oauth/revoke",
+            register="/api/v1/apps",
+            access=None,
+            denied={
+                "error": "access_denied",
+                "error_description": "The resource owner or authorization server denied the request.",
+            },
+            dead=lambda: _error(401, "The access token was revoked").answer,
+        )
+        self.desk = Desk(self, shape)
         self._answers: dict[tuple[str, str], Response] = {}  # of a server that says them again
 
     def routes(self) -> list[Route]:
         return [
+            *self.desk.routes(),
             Route("/.well-known/nodeinfo", self.nodeinfo_links),
             Route("/nodeinfo/2.0", self.nodeinfo),
             Route("/api/v2/instance", self.instance),

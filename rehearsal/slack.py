@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from rehearsal import text as reading
-from rehearsal.world import Account, Picture, Platform, Received, Refused, bearer, body_of
+from rehearsal.oauth import SEVERAL, Desk, Shape
+from rehearsal.world import Account, Picture, Platform, Received, Refused, World, bearer, body_of
 
 SCOPES = "chat:write,files:write,files:read,channels:read,channels:history"
 BLIND = "blind"  # a token that begins so may neither read a channel nor name it
@@ -24,8 +25,27 @@ class Slack(Platform):
     name: ClassVar = "slack"
     public: ClassVar = "/archives/{channel}/{number}"
 
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        shape = Shape(
+            authorize="/oauth/v2/authorize",
+            endpoint="/api/oauth.v2.access",
+            access=None,
+            comma=True,
+            refuse=_no_token,
+            dead=lambda: JSONResponse({"ok": False, "error": "token_revoked"}),
+            answer=lambda _, account: {
+                "ok": True,
+                "token_type": "bot",
+                "bot_user_id": _user(account),
+                "team": {"id": "T0123", "name": account.name},
+            },
+        )
+        self.desk = Desk(self, shape)
+
     def routes(self) -> list[Route]:
         return [
+            *self.desk.routes(),
             Route("/api/{method}", self.speak, methods=["GET", "POST"]),
             Route("/upload/v1/{file}", self.upload, methods=["POST"]),
             Route("/archives/{channel}/p{stamp:int}", self.by_permalink),
@@ -42,6 +62,7 @@ class Slack(Platform):
         reads = {
             "auth.test": self._test,
             "conversations.info": self._info,
+            "conversations.list": self._list,
             "conversations.history": self._history,
             "conversations.replies": self._replies,
             "files.info": self._file,
@@ -85,6 +106,14 @@ class Slack(Platform):
     def _info(self, request: Request, fields: dict[str, Any]) -> Response:
         _sees(request, fields, "channels:read")
         return _ok(channel={"id": fields["channel"], "name": self.account(request).name, "is_member": True})
+
+    def _list(self, request: Request, fields: dict[str, Any]) -> Response:
+        del fields
+        name = self.account(request).name
+        rows = [{"id": "C0123", "name": name, "is_member": True}]
+        if SEVERAL in name:
+            rows.append({"id": "C0124", "name": f"{name}-other", "is_member": False})
+        return _ok(channels=rows, response_metadata={"next_cursor": ""})
 
     def _history(self, request: Request, fields: dict[str, Any]) -> Response:
         _sees(request, fields, "channels:history")
@@ -261,3 +290,10 @@ def _ok(**fields: Any) -> JSONResponse:
 
 def _no(code: str, **more: Any) -> Refused:
     return Refused(JSONResponse({"ok": False, "error": code, **more}))
+
+
+def _no_token(status: int, error: str, words: str) -> Response:
+    del status
+    codes = {"invalid_client": "bad_client_secret"}
+    said = "code_already_used" if "used" in words else "invalid_code"
+    return JSONResponse({"ok": False, "error": codes.get(error, said)})

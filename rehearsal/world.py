@@ -250,6 +250,8 @@ class Platform(ABC):
     """One stand-in: the real API's paths under ``/<name>/<account>``."""
 
     name: ClassVar[str]
+    desk: Any = None
+    """Where it gives tokens (``rehearsal.oauth``), if people can be asked for consent."""
     public: ClassVar[str]
     """The path of a post's page as the real platform would spell it, with ``{number}``."""
 

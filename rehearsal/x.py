@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rehearsal import text as reading
-from rehearsal.world import Account, Platform, Received, Refused, bearer, body_of
+from rehearsal.oauth import Desk, Shape
+from rehearsal.world import Account, Platform, Received, Refused, World, bearer, body_of
 
 LIGHT = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))  # code points that weigh one; all others weigh two
 TYPES = {"image/jpeg", "image/png", "image/gif", "image/webp"}
@@ -51,6 +52,23 @@ class X(Platform):
     name: ClassVar = "x"
     public: ClassVar = "/i/web/status/{number}"
 
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        # https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token: a code lives thirty seconds
+        shape = Shape(
+            authorize="/i/oauth2/authorize",
+            endpoint="/2/oauth2/token",
+            revoke="/2/oauth2/revoke",
+            code=30,
+            refresh=1,
+            pkce=True,
+            basic=True,
+            public=True,
+            refuse=_no_token,
+            dead=lambda: _problem(401, "Unauthorized", "Unauthorized").answer,
+        )
+        self.desk = Desk(self, shape)
+
     def routes(self) -> list[Route]:
         return [
             Route("/2/users/me", self.me),
@@ -60,7 +78,7 @@ class X(Platform):
             Route("/2/tweets", self.create, methods=["POST"]),
             Route("/2/tweets/{number}", self.read),
             Route("/2/tweets/{number}", self.delete, methods=["DELETE"]),
-            Route("/2/oauth2/token", self.token, methods=["POST"]),
+            *self.desk.routes(),
         ]
 
     def trouble(self, status: int) -> Response:
@@ -73,18 +91,6 @@ class X(Platform):
         _authorize(request)
         account = self.account(request)
         return JSONResponse({"data": {"id": str(account.number), "name": account.name, "username": account.name}})
-
-    async def token(self, request: Request) -> Response:
-        fields = await body_of(request)
-        token = str(fields.get("refresh_token", ""))
-        if fields.get("grant_type") != "refresh_token" or not token or token.startswith("expired"):
-            words = {"error": "invalid_request", "error_description": "Value passed for the token was invalid."}
-            return JSONResponse(words, 400)
-        fresh = hashlib.sha256(token.encode()).hexdigest()
-        answer = {"token_type": "bearer", "expires_in": 7200, "scope": "tweet.write tweet.read users.read media.write"}
-        return JSONResponse(
-            {**answer, "access_token": f"access-{fresh[:40]}", "refresh_token": f"refresh-{fresh[:40]}"}
-        )
 
     async def upload(self, request: Request) -> Response:
         _authorize(request)
@@ -239,6 +245,15 @@ def _tweet(account: Account, post: Received) -> dict[str, Any]:
 
 def _short(address: str) -> str:
     return "https://t.co/" + base64.urlsafe_b64encode(hashlib.sha256(address.encode()).digest())[:10].decode()
+
+
+def _no_token(status: int, error: str, words: str) -> Response:
+    del words
+    if error == "invalid_client":
+        told = {"error": "unauthorized_client", "error_description": "Missing valid authorization header"}
+        return JSONResponse(told, status)
+    told = {"error": "invalid_request", "error_description": "Value passed for the token was invalid."}
+    return JSONResponse(told, status)
 
 
 def _authorize(request: Request) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from worker import log
 from worker.pipeline.accounts import Accounts
+from worker.pipeline.connect import Connecting
 from worker.pipeline.intake import Intake
 from worker.pipeline.publish import Engine
 from worker.pipeline.push import Push
@@ -36,6 +37,7 @@ class Runtime:
         self.people = People(store, vault)
         self.audit = Audit(store)
         self.accounts = Accounts(self.records, config)
+        self.connecting = Connecting(self.accounts, self.records, self.deliveries, config)
         self.renewals = Renewals(self.records, self.deliveries, self.accounts, now=self.now)
         self.intake = Intake(self.sources, self.records, config)
         self.receiver = Receiver(self.hooks, self.sources, self.intake)
