@@ -154,6 +154,13 @@ def test_a_small_photo_is_left_out_instead_of_stretched():
     assert "bridge at sunrise" not in card.alt
 
 
+def test_a_photo_of_which_too_little_would_be_seen_stands_beside_the_words():
+    tall = jpeg(Image.effect_noise((1200, 1800), 60).convert("RGB"))
+    card = cards.draw(**{**STORY, "photo": tall})
+    assert (card.design, card.notes) == ("split", ("photo was not used: only 35% of the photo would be seen",))
+    assert cards.draw(**{**STORY, "photo": tall}, size=(1080, 1350)).design == "photo"
+
+
 def test_a_card_without_a_byline_has_no_line_over_it():
     _, items, _ = placed("minimal", (1200, 630), title="Ferry stops", site="", author="", kicker="")
     assert [type(item.item) for item in items] == [designs.Words]
@@ -358,6 +365,7 @@ def test_blanks_that_forbid_a_break_are_kept():
 
 def test_a_joiner_with_nothing_to_join_is_no_word():
     assert text.clean("\u200d \u200d Bridge\u00a0\u200dopen \u200d", "sans", "en")[0] == "Bridge\u00a0open"
+    assert text.clean("0\x1f0\x1c", "sans", "en")[0] == "0 0"
 
 
 # -- scripts and emoji -----------------------------------------------------------------------------------------------
@@ -733,6 +741,21 @@ def test_the_crop_keeps_what_matters(where, size):
     assert right > x + 100
     assert top < y - 100
     assert bottom > y + 100
+
+
+def test_the_crop_keeps_a_face_before_a_sky_of_the_same_colour():
+    source = Image.linear_gradient("L").resize((3000, 1000)).convert("RGB")
+    source = Image.merge(
+        "RGB", [band.point(lambda v, k=k: k - v // 4) for band, k in zip(source.split(), (255, 190, 130), strict=True)]
+    )
+    pen = ImageDraw.Draw(source)
+    for x in range(0, 3000, 90):
+        pen.polygon([(x, 1000), (x + 45, 780 + x % 70), (x + 90, 1000)], fill=(70, 55, 80))
+    pen.ellipse((380, 360, 560, 590), fill=(45, 32, 25))
+    pen.ellipse((400, 390, 540, 580), fill=(214, 160, 130))
+    left, _, right, _ = decode.window(source, (1200, 630), (0.0, 0.5))
+    assert left < 380
+    assert right > 560
 
 
 # -- how a card looks ------------------------------------------------------------------------------------------------

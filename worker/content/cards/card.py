@@ -70,8 +70,8 @@ def draw(
     """Draw one card of ``size`` pixels in at most ``max_bytes``; the same arguments always give the same bytes.
 
     Without ``design`` it is the brand's, else ``photo`` where a photo is given, else ``solid``. A design that the photo
-    or the words do not suit gives way to the one its file names; the one its file names; ``Card.design`` says
-    which was drawn and ``Card.notes`` why.
+    or the words do not suit gives way to the one its file names; ``Card.design`` says which was drawn and
+    ``Card.notes`` why.
     Raises BadPicture for a photo that cannot be used, HandbillError for a size, kind or limit that cannot be met.
     """
     if not all(_SMALLEST <= side <= LARGEST_SIDE for side in size):
@@ -89,7 +89,8 @@ def draw(
     sheet = dataclasses.replace(sheet, logo=kit.logo_size(sheet.unit))
     while True:
         chosen = designs.load(name)
-        why = _unsuited(chosen, picture, sheet)
+        misfit = _misfit(chosen, picture, sheet)
+        why = _unsuited(chosen, misfit, sheet)
         placed = None if why else sheet.place(chosen)
         if placed is None and not chosen.otherwise:
             placed = sheet.place(chosen, shortened=True)
@@ -97,7 +98,7 @@ def draw(
             break
         notes.append(f"{name} was not used: {why or 'the words do not fit it'}")
         name = chosen.otherwise
-    shown = picture if picture and _large_enough(chosen, picture, sheet) else None
+    shown = None if misfit else picture
     canvas = paint(chosen, sheet, placed, shown, kit.scheme or _scheme(site), logo=_logo(kit))
     said = [item.said for item in placed if item.said]
     if shown and photo_alt:
@@ -154,24 +155,28 @@ def _scheme(site: str) -> Scheme:
     return schemes[int(hashlib.sha256(f"colours\x1f{site.casefold()}".encode()).hexdigest()[:20], 16) % len(schemes)]
 
 
-def _large_enough(chosen: Design, picture: Photo, sheet: Sheet) -> bool:
-    """Whether the design shows a photo and this one fills its place without being stretched to mush."""
-    boxes = [layer.box.at(sheet.size, mirrored=sheet.rtl) for layer in chosen.layers if isinstance(layer, Picture)]
-    return bool(boxes) and all(
-        picture.scale((right - left, bottom - top)) <= LARGEST_SCALE for left, top, right, bottom in boxes
-    )
+def _misfit(chosen: Design, picture: Photo | None, sheet: Sheet) -> str:
+    """Why the design cannot show the photo: it would stretch this one to mush, say, or cut too much off. Or nothing."""
+    layers = [layer for layer in chosen.layers if isinstance(layer, Picture)]
+    if picture is None or not layers:
+        return "there is no photo" if picture is None else "it shows no photo"
+    for layer in layers:
+        left, top, right, bottom = layer.box.at(sheet.size, mirrored=sheet.rtl)
+        size = (right - left, bottom - top)
+        if picture.scale(size) > LARGEST_SCALE:
+            return f"the photo has only {picture.width} × {picture.height} pixels"
+        if picture.seen(size) < layer.keeps:
+            return f"only {picture.seen(size):.0%} of the photo would be seen"
+    return ""
 
 
-def _unsuited(chosen: Design, picture: Photo | None, sheet: Sheet) -> str:
+def _unsuited(chosen: Design, misfit: str, sheet: Sheet) -> str:
     """Why a design cannot be used, or nothing."""
     for need in chosen.needs:
-        if need != "photo":
-            if not sheet.words[need]:
-                return f"there is no {need}"
-        elif picture is None:
-            return "there is no photo"
-        elif not _large_enough(chosen, picture, sheet):
-            return f"the photo has only {picture.width} × {picture.height} pixels"
+        if need == "photo" and misfit:
+            return misfit
+        if need != "photo" and not sheet.words[need]:
+            return f"there is no {need}"
     return ""
 
 

@@ -55,6 +55,8 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = (5, 6, 7, 8)
+_AROUND = 12  # of 64 pixels: what something is compared with
+_DIFFERS = [255 if v > 18 else 0 for v in range(256)]
 _SKIN_CB = [255 if 77 <= v <= 127 else 0 for v in range(256)]
 _SKIN_CR = [255 if 136 <= v <= 173 else 0 for v in range(256)]
 
@@ -279,17 +281,21 @@ def window(picture: Image.Image, size: tuple[int, int], seen: tuple[float, float
 
 
 def _profile(picture: Image.Image, along: int) -> list[float]:
-    """Salience along the width (0) or height (1): edges, skin and strong colour, on a thumbnail of 64 pixels."""
+    """Salience along the width (0) or height (1), on a thumbnail of 64 pixels: edges, skin, and what differs in colour.
+
+    Skin counts only where it differs from what is around it: a sunset and a sandy beach are of that colour too.
+    """
     width, height = picture.size
     factor = 64 / max(width, height)
     small = (max(8, round(width * factor)), max(8, round(height * factor)))
     thumb = picture.resize((small[0] * 4, small[1] * 4), Image.Resampling.NEAREST).reduce(4).convert("RGB")
     edges = thumb.convert("L").filter(ImageFilter.FIND_EDGES)
     edges = ImageOps.expand(edges.crop((1, 1, small[0] - 1, small[1] - 1)), 1, 0)
+    unlike = ImageChops.difference(thumb, thumb.filter(ImageFilter.BoxBlur(_AROUND))).convert("L")
     _, cb, cr = thumb.convert("YCbCr").split()
     skin = ImageChops.multiply(cb.point(_SKIN_CB), cr.point(_SKIN_CR))
-    colour = thumb.convert("HSV").getchannel("S")
-    salience = Image.merge("RGB", (edges, skin, colour)).convert("L", (1.0, 0.35, 0.35, -30))
+    skin = ImageChops.multiply(skin, unlike.point(_DIFFERS))
+    salience = Image.merge("RGB", (edges, skin, unlike)).convert("L", (0.5, 0.8, 1.0, -12))
     line = salience.resize((small[0], 1) if along == 0 else (1, small[1]), Image.Resampling.BOX)
     return [float(value) + 0.5 for value in line.tobytes()]
 

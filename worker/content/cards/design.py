@@ -74,10 +74,11 @@ class Fill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """Where the photo goes."""
+    """Where the photo goes; ``keeps`` is the part of it, 0 to 1, that must be seen there at least."""
 
     kind: Literal["photo"]
     box: Boxes = EVERYWHERE
+    keeps: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

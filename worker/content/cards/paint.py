@@ -24,7 +24,7 @@ _MARGIN = 1.1  # the veil aims this much higher, for the noise that JPEG adds
 _VEIL = (0.45, 0.92)  # least and most of a veil behind words
 _BAND = 80  # rows darkened at once: larger parts would be given back to the system after every card and asked for again
 _HAIR = 2  # pixels of room around a line's letters, whose edges are rounded
-_RISE = (0.24, 0.02)  # parts of the height above the words at which the veil begins and is complete
+_RISE = (0.3, 0.02)  # parts of the height above the words at which the veil begins and is complete
 
 
 def paint(

@@ -65,6 +65,10 @@ class Photo:
         """How much the picture must be enlarged to cover ``size``; below 1 it has pixels to spare."""
         return max(size[0] / self.width, size[1] / self.height)
 
+    def seen(self, size: tuple[int, int]) -> float:
+        """The part of the picture, 0 to 1, that is left when it is cropped to the shape of ``size``."""
+        return size[0] * size[1] / (self.width * self.height * self.scale(size) ** 2)
+
 
 @dataclass(frozen=True, slots=True)
 class FontFacts:

@@ -47,6 +47,11 @@ _WEAK = frozenset(
         "à au aux ce de des du en et la le les ou par pour sa se son sur un une",  # French
         "con da de del di e el en i il la las lo los o para por que su un una y",  # Spanish, Italian, Portuguese
         "в во для до за и из к на не но о об от по с со у что",  # Russian
+        "в для до з за зі і й на не о про та у що як",  # Ukrainian
+        "a dla do i ku lub na nad o od po pod przed przez u w we z za ze że",  # Polish
+        "από για η και με να ο οι σε στη στην στο τα της το του των",  # Greek
+        "أو إلى عن على في قبل مع من و از با به در را که و",  # Arabic, Persian
+        "אל את גם הוא כי לא עד על עם של",  # Hebrew
     )
     for word in words.split()
 )
@@ -121,7 +126,7 @@ def clean(text: str, family: str, language: str) -> tuple[str, tuple[str, ...]]:
     for cluster in _CLUSTER.findall(text):
         bare = cluster.strip("\u200c\u200d\ufe0e\ufe0f\u20e3")
         if not bare or bare.isspace():  # a joiner with nothing to join is a cluster, or part of the blank before it
-            kept.append(bare)
+            kept.append(bare if bare in "\u00a0\u202f" else " ")
             continue
         if fonts.face(cluster, family, where):
             kept.append(cluster)
