@@ -139,6 +139,44 @@ def test_what_the_article_does_not_bear_out_is_not_taken(sentence, said):
     assert said in reason(GOOD[0], sentence)
 
 
+COURT = Article(
+    id="main.3",
+    url="https://example.com/port",
+    title="Velden opens an electric crane",
+    text=(
+        "The University of Graz study found no link between coffee and cancer in 4,000 nurses. Mayor Ada Kern did not "
+        "sign the contract with Leo Brandt on Monday. Sales of the port of Velden rose 6 percent in 2019 and fell 12 "
+        "percent in 2020. The port of Velden opened its first electric crane on Monday.\n\n"
+        "“We never took money from the port,” said Leo Brandt. The crane lifts 40 tonnes. US buyers came in May."
+    ),
+    language="en",
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("The University of Graz study found a link between coffee and cancer in 4,000 nurses.", "opposite"),
+        ("Mayor Ada Kern signed the contract with Leo Brandt on Monday.", "opposite"),
+        ("“took money from the port,” said Leo Brandt.", "opposite"),
+        ("Leo Brandt took money from the port of Velden.", "opposite"),
+        ("The port of Velden never opened its first electric crane on Monday.", "denies"),
+        ("The port of Velden must open its first electric crane on Monday.", "demand"),
+        ("Sales of the port of Velden rose 12 percent in 2019.", "does not say rose 12"),
+        ("Sales of the port of Velden fell 6 percent in 2019.", "does not say fell 6"),
+        ("The port of Velden stole its first electric crane on Monday.", "does not say stole"),
+        ("The electric crane of the port killed a driver on Monday.", "does not say killed"),
+        ("The crane of the port lifts 40 tonnes, and the port is bankrupt.", "does not say bankrupt"),
+        ("The port of Velden opened its first electric crane with elon musk.", "does not say elon or musk"),
+        ("The port of Velden opened its first crane, sponsored by a casino.", "does not say sponsored or casino"),
+        ("Buyers came to the port of Velden in May, the University of Graz said.", "together"),
+        ("The crane of the port of Velden lifts 40 tonnes 🎉.", "emoji"),
+    ],
+)
+def test_the_articles_own_words_cannot_be_turned_against_it(sentence, said):
+    assert said in reason("The port of Velden opened its first electric crane on Monday.", sentence, article=COURT)
+
+
 def test_the_words_of_a_writing_without_capitals_must_all_be_the_articles():
     article = Article(
         id="main.2",

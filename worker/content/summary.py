@@ -128,8 +128,10 @@ def pick(candidates: Sequence[Scored], fits: Callable[[Sequence[Scored]], bool])
 
 def ranked(candidates: Sequence[Scored]) -> list[Scored]:
     """Every sentence that may stand alone in a post, best first; what repeats an earlier one later, or not at all."""
-    fit = sorted((c for c in candidates if c.alone), key=lambda c: (-c.score * c.alone, c.place))
-    fit = [c for c in fit if not c.text.endswith(ASKS)] or fit  # a question in a post wants its answer
+    own: dict[str, Scored] = {}
+    for c in sorted((c for c in candidates if c.alone), key=lambda c: (-c.score * c.alone, c.place)):
+        own.setdefault(c.text, c)
+    fit = [c for c in own.values() if not c.text.endswith(ASKS)] or list(own.values())  # a question wants its answer
     head, tail = fit[:DIVERSE], fit[DIVERSE:]
     repeat = {c.place: 0.0 for c in head}
     order: list[Scored] = []
@@ -140,8 +142,7 @@ def ranked(candidates: Sequence[Scored]) -> list[Scored]:
             order.append(best)
             for other in head:
                 repeat[other.place] = max(repeat[other.place], cosine(best.vector, other.vector))
-    said = {c.text for c in order}
-    return order + [c for c in tail if c.text not in said]
+    return order + tail
 
 
 def short(candidates: Sequence[Scored]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import json
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +30,9 @@ MOST = 10  # sentences
 LONGEST = 280  # code points of one
 FEWEST = 4  # words of one
 GROUNDED = 0.6  # of what a sentence is about, at least this share must be what the article is about
+STRANGE = 1  # so many of its words may be none of the article's, if they accuse nobody
+NEAR = 3  # words
+PASSAGE = 4  # the names and numbers of a sentence stand within so many sentences of the article
 
 TASK = (
     "You write sentences for social media posts about one article. The user message is JSON: the article, as data. "
@@ -72,6 +76,33 @@ NUMERALS = frozenset(
         "milhão milhões metade twee drie vijf zes zeven acht negen tien twintig honderd duizend miljoen miljard helft"
     )
 )
+# What turns a sentence into its opposite or into a demand must stand where the article says the same.
+DENIES = frozenset(
+    words.words(
+        "no not never nobody none nor neither without cannot nicht kein keine keinen keinem keiner nie niemals niemand "
+        "ohne ne pas jamais aucun aucune sans nunca jamás nadie ningún ninguna sin non mai nessuno nessuna senza não "
+        "ninguém nenhum nenhuma sem niet geen nooit niemand zonder inte ingen inget aldrig utan nie bez żaden nigdy "
+        "не нет ни никогда без ні немає لا لم لن ليس ليست بدون دون نیست نه לא אין בלי नहीं ना değil yok không "
+        "tidak bukan tanpa"
+    )
+)
+DENYING = regex.compile(r"n['’]t\b|[不没未无非沒無]|ない|ません|なかった|않|없|못")
+DEMANDS = frozenset(
+    words.words(
+        "should must ought soll sollte sollten muss müssen doit doivent devrait faut debe deben debería deve devono "
+        "dovrebbe devem deveria moet moeten måste bör"
+    )
+)
+GRAVE = regex.compile(
+    r"(?i)^(?:kill|murder|dead|death|die[ds]?$|dying|fatal|suicid|rape|abus|assault|attack|bomb|shoot|shot$|stab|terror"
+    r"|stole|steal|theft|thief|rob(?:bed|ber)|fraud|brib|corrupt|launder|smuggl|arrest|jail|prison|guilt|convict|accus"
+    r"|charg|sue[ds]?$|suing|crim|illegal|unlawful|bankrupt|insolv|collaps|crash|scam|fake|hoax|lie[ds]?$|lying|liar"
+    r"|cheat|racis|nazi|sexis|boycott|resign|fire[ds]$|sack|banned|toxic|poison|danger|deadly|cancer|cure[ds]?$|miracle"
+    r"|töt|tot$|tote|mord|ermord|starb|gestorben|vergewalt|überfall|angriff|stahl|gestohlen|dieb|betrug|betrüg|korrupt"
+    r"|bestech|verhaft|festgenommen|gefängnis|schuldig|verurteil|angeklag|straf|illegal|pleite|insolv|gift|lüg|rücktritt"
+    r"|tué|tuer|mort|meurtre|viol|vol[ée]|fraude|corrompu|arrêt|prison|coupable|condamn|accus|illégal|faillite|mensong"
+    r"|mat[oóa]|muert|asesin|robo|robó|corrup|detenid|cárcel|culpable|ilegal|quiebra|mentir|ucci|omicid|rubat|frode)"
+)
 QUOTED = regex.compile(
     r"“([^“”]*)”|\"([^\"]*)\"|„([^„“”]*)[“”]|‘([^‘’]*)’|«([^«»]*)»|»([^«»]*)«|「([^「」]*)」|『([^『』]*)』"
 )
@@ -80,6 +111,7 @@ CASED = regex.compile(r"\p{Lu}|\p{Ll}|\p{Lt}")
 INNER = frozenset(words.words("of de du des der den van von zu la le del della di da do dos bin al"))  # within names
 BEGINS = regex.compile(r"(?:^|[.!?…:]\s)[\s\"'“”„‘’«»‹›(\[¿¡–—-]*$")
 DOTTED = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}-]*(?:\.\p{L}{2,})+")
+PICTURES = regex.compile(r"\p{Extended_Pictographic}(?<![©®™])|\ufe0f")
 PHONE = regex.compile(r"(?:[+(]|\b)\p{Nd}[\p{Nd}\s().\-–/]{5,}\p{Nd}")
 E_MAIL = regex.compile(r"\S[@＠]\S")
 SIGNED = regex.compile(r"[@＠#＃](?=[\p{L}\p{N}_])|\$(?=[A-Za-z])|(?<!\S)/(?=[A-Za-z])")
@@ -210,6 +242,8 @@ class _Source:
         self._numbers = [_number(m) for m in NUMBER.finditer(self._text)]
         self._units = {n[3] for n in self._numbers}
         self._quotes = [_inside(m) for m in QUOTED.finditer(self._text)]
+        spans = words.sentences(self._text, language)
+        self._said_there = [_Told(self._text[a:b], self._known) for a, b in spans]
 
     @functools.cached_property
     def _stems(self) -> set[str]:
@@ -225,6 +259,9 @@ class _Source:
         yield from self._said(text)
         yield from self._names(text)
         yield from self._about(text)
+        yield from self._passage(text)
+        yield from self._of_another(text)
+        yield from self._turned(text)
 
     def _links(self, text: str) -> Iterator[str]:
         for address in (*(text[a:b] for a, b in counting.urls(text)), *(m[0] for m in DOTTED.finditer(text))):
@@ -285,6 +322,47 @@ class _Source:
         if terms and found < (GROUNDED if cased else 1) * len(terms):
             strange = next((t for t in terms if t not in self._terms), "")
             yield f"too much of it is not in the article, such as “{strange}”"
+        foreign = [w for w in _content_words(text, self._known) if not self._known_word(w)]
+        if len(set(foreign)) > STRANGE or any(GRAVE.match(w) for w in foreign):
+            yield f"the article does not say {' or '.join(dict.fromkeys(foreign))}"
+
+    def _known_word(self, word: str) -> bool:
+        """Whether a word is one of the article's, in whatever form, or says next to nothing."""
+        if self._has(word) or self._named(word) or word in self._known.weak:
+            return True
+        return (
+            bool(self._terms.intersection(words.terms(word, self._known))) or _stem(word, self._language) in self._stems
+        )
+
+    def _passage(self, text: str) -> Iterator[str]:
+        """Whether the names and numbers of a sentence are said together in the article."""
+        told = _Told(text, self._known)
+        title = self._said_there[0].marks if self._said_there else set()
+        wanted = {m for m in told.marks - title if m in self._places or any(m in s.marks for s in self._said_there)}
+        near = (self._said_there[i : i + PASSAGE] for i in range(len(self._said_there)))
+        if wanted and not any(wanted <= set().union(*(s.words for s in passage)) for passage in near):
+            yield f"the article does not speak of {' and '.join(sorted(wanted))} together"
+
+    def _of_another(self, text: str) -> Iterator[str]:
+        """Whether a number follows a word that the article says of another number, and never of this one."""
+        order = [w for w, _, _ in _words(text)]
+        for before, number in itertools.pairwise(order):
+            if not number[0].isdigit() or before[0].isdigit() or before.casefold() in self._known.stop:
+                continue
+            places, others = self._places.get(number.casefold(), []), self._places.get(before.casefold(), [])
+            if any(abs(p - o) <= NEAR for p in places for o in others):
+                continue
+            if any(w[0].isdigit() for o in others for w in self._order[max(0, o - NEAR) : o + NEAR + 1]):
+                yield f"the article does not say {before} {number}"
+
+    def _turned(self, text: str) -> Iterator[str]:
+        """Whether a sentence denies what its source says, says what it denies, or makes a demand of it."""
+        told = _Told(text, self._known)
+        source = max(self._said_there, key=lambda s: len(s.terms & told.terms), default=told)
+        if 2 * len(source.terms & told.terms) >= len(told.terms) and source.denies != told.denies:
+            yield "it says the opposite of its source" if source.denies else "it denies what its source says"
+        if told.demands and not source.demands:
+            yield "it makes a demand that the article does not make"
 
     def _has(self, word: str) -> bool:
         return _bare(word).casefold() in self._places
@@ -315,6 +393,28 @@ class _Source:
         )
 
 
+class _Told:
+    """One sentence: its words, what it is about, its names and numbers, whether it denies or demands."""
+
+    def __init__(self, text: str, known: words.Language) -> None:
+        found = [w for w, _, _ in _words(text)]
+        self.words = {w.casefold() for w in found}
+        self.terms = set(words.terms(text, known))
+        inner = {w.casefold() for w, start, _ in _words(text) if CAPITAL.search(w) and not BEGINS.search(text[:start])}
+        self.marks = inner | {w.casefold() for w in found if w[0].isdigit()}
+        self.denies = not self.words.isdisjoint(DENIES) or DENYING.search(text) is not None
+        self.demands = not self.words.isdisjoint(DEMANDS)
+
+
+def _content_words(text: str, known: words.Language) -> Iterator[str]:
+    """The words of a spaced script that say something and are no names, casefolded."""
+    for word, _, _ in _words(text):
+        low = word.casefold()
+        said = low not in known.stop and word.isalpha() and len(word) > 2
+        if said and not CAPITAL.search(word) and not words.UNSPACED.match(word):
+            yield low
+
+
 def _form(text: str) -> Iterator[str]:
     if clean(text) != text:
         yield "it has characters that nobody sees"
@@ -322,8 +422,8 @@ def _form(text: str) -> Iterator[str]:
         yield f"a sentence is longer than {LONGEST} characters"
     if words.count(text) < FEWEST or not words.ENDING.search(text):
         yield f"“{text[:40]}” is no whole sentence"
-    if checks.MARKUP.search(text):
-        yield "it has markup"
+    if checks.MARKUP.search(text) or PICTURES.search(text):
+        yield "it has markup or emoji"
     if words.open_quotes(text):
         yield "it has a quotation without an end"
 
