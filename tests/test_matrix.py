@@ -76,6 +76,13 @@ EXPECT = {
     "GET /queue": "look",
     "POST /queue/{delivery}/{decision}": "operate",
     "GET /live": "look",
+    "GET /calendar": "look",
+    "GET /calendar/events": "look",
+    "GET /calendar/forecast": "look",
+    "GET /calendar/post/{delivery}": "look",
+    "POST /calendar/post/{delivery}/move": "write",
+    "POST /stop": "operate",
+    "POST /resume": "operate",
     "GET /team": "look",
     "POST /team/invitations": "rule",
     "POST /team/invitations/{invitation}/withdraw": "rule",
@@ -318,7 +325,8 @@ def body_of(ids):
     """A form or a body that names everything of somebody else, under every name a field might have."""
     flat = {k: v for k, v in ids.items() if isinstance(v, str)}
     plural = {f"{k}s": v for k, v in flat.items()}
-    return {**flat, **plural, "id": ids["workspace"], "role": "owner", "scope": "read", "item": ids["article"],
+    now = datetime.now(UTC).date()
+    return {**flat, **plural, "start": str(now), "end": str(now + timedelta(days=30)), "wall": "2030-01-01T09:00", "view": "list", "id": ids["workspace"], "role": "owner", "scope": "read", "item": ids["article"],
             "source": f"https://{MARK}.example/a", "at": "now", "answer": "again", "text": "moved", "due": "2030-01-01T09:00"}  # fmt: skip
 
 
@@ -332,6 +340,7 @@ def test_nothing_of_another_workspace_is_shown_or_moved(street, address):
     for place in filled(path, theirs):
         answers = [street.as_role(Role.OWNER, method, f"{place}?{query}", body_of(theirs))]
         answers.append(street.as_role(Role.OWNER, method, place, body_of(theirs)))
+        answers.append(street.as_role(Role.OWNER, method, place, {**body_of(theirs), "scope": theirs["account"]}))
         if EXPECT[address] in {READ, WRITE, MACHINE, PICTURE}:
             body = {k: [v] if k.endswith("s") else v for k, v in body_of(theirs).items()}
             answers += [street.as_token("admin", method, f"{place}?{query}", body)]
