@@ -6,11 +6,10 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
 import pytest
 
 from worker.errors import BadSource
-from worker.intake import fetch
+from worker.intake import client, fetch
 from worker.intake.fetch import fetch_bytes, read_source
 
 PAGE = "<!doctype html><title>Straße</title><p>Ein Satz über Bären.</p>"
@@ -120,10 +119,10 @@ def test_a_latin_page_that_says_it_is_utf_8_keeps_its_accents(server):
 
 
 def test_a_reason_ends_in_one_full_stop(server, monkeypatch):
-    def refuse(_):
-        raise httpx.ConnectError("Connection refused.")
+    def refuse(*_, **__):
+        raise OSError("Connection refused.")
 
-    monkeypatch.setattr(fetch, "guarded_transport", lambda *_, **__: httpx.MockTransport(refuse))
+    monkeypatch.setattr(client.GuardedBackend, "connect_tcp", refuse)
     assert refused(server.url("/a")).endswith("cannot be read: Connection refused. Check the URL")
 
 
@@ -243,7 +242,7 @@ def test_a_markdown_page_is_markdown_by_its_type_or_its_name(server):
         ("file:///etc/passwd", "only http and https"),
         ("javascript:alert(1)", "only http and https"),
         ("http://", "cannot be read"),
-        ("http://[", "does not resolve"),
+        ("http://[", "is no address"),
         ("https://a b/", "cannot be read"),
     ],
 )

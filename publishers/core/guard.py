@@ -25,6 +25,10 @@ NEVER_PUBLIC = tuple(
     map(ipaddress.ip_network, ("64:ff9b:1::/48", "3fff::/20", "5f00::/16", "192.0.0.0/24", "192.88.99.0/24"))
 )
 CLOUD_METADATA = ipaddress.ip_address("168.63.129.16")  # a cloud's wire server on an otherwise public address
+LATE = httpcore.TimeoutException
+LOST = (httpcore.NetworkError, httpcore.ProtocolError)
+"""What a guarded connection raises when its deadline has passed, and when it was refused or broke."""
+
 PIECE = 16_384  # bytes written before the clock is looked at again
 
 

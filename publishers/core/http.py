@@ -33,7 +33,8 @@ SOONEST = 1.0  # whoever is told to wait 0 seconds would otherwise ask again at 
 
 
 @functools.cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
+    """What every secure connection is checked by; reading all certificates takes a while, so it is done once."""
     return httpx.create_ssl_context(trust_env=False)
 
 
@@ -287,11 +288,11 @@ def guarded_transport(
     deadline: Deadline, *, allow: Iterable[str] = (), ports: frozenset[int] | None = None
 ) -> httpx.BaseTransport:
     """A transport whose every connection is checked by ``GuardedBackend`` and used once; for any ``httpx.Client``."""
-    transport = httpx.HTTPTransport(verify=_tls(), trust_env=False)  # without one it reads all certificates again
+    transport = httpx.HTTPTransport(verify=tls(), trust_env=False)
     # httpx 0.28 does not hand a network backend through, so the pool is replaced: no public way to check
     # an address inside the connect. https://github.com/encode/httpx/discussions/3011
     transport._pool = httpcore.ConnectionPool(  # noqa: SLF001
-        ssl_context=_tls(),
+        ssl_context=tls(),
         max_keepalive_connections=0,
         http2=False,
         network_backend=GuardedBackend(deadline, allow=allow, ports=ports),

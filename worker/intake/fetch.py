@@ -12,22 +12,19 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-import httpx
 import regex
 from charset_normalizer import from_bytes
 
 from publishers.core.guard import Deadline
-from publishers.core.http import guarded_transport
 from worker.errors import BadSource
+from worker.intake.client import Answer, Client, checked, short, too_large
 from worker.model import Page, digest
 
 Kind = Literal["html", "markdown", "text"]
 
 AGENT = "Handbill (+https://github.com/handbill/handbill)"
-PORTS = frozenset({80, 443})
-REDIRECTS = 5
 SUFFIXES: dict[str, Kind] = {
     ".html": "html",
     ".htm": "html",
@@ -96,7 +93,7 @@ def read_source(
     if regex.match(r"https?:", source, regex.I):
         return _read_url(source, seconds=seconds, allow_hosts=frozenset(allow_hosts), max_bytes=max_bytes)
     if not local or regex.match(r"[a-z][a-z0-9+.-]+:", source, regex.I):
-        raise BadSource(f"{_short(source)} cannot be read", why="only http and https addresses are", do="Give a URL")
+        raise BadSource(f"{short(source)} cannot be read", why="only http and https addresses are", do="Give a URL")
     if source == "-":
         body = (stdin or sys.stdin.buffer).read(max_bytes + 1)
         return _page("standard input", "stdin:" + digest(body), body, max_bytes=max_bytes)
@@ -107,17 +104,21 @@ def fetch_bytes(
     url: str, *, seconds: float = 20.0, allow_hosts: Iterable[str] = (), max_bytes: int = 10_000_000
 ) -> bytes:
     """The bytes of a picture or another file at ``url``, at most ``max_bytes``. Raises BadSource."""
-    return _get(url, "image/*,*/*;q=0.5", Deadline(seconds), frozenset(allow_hosts), max_bytes)[1]
+    return _get(url, "image/*,*/*;q=0.5", Deadline(seconds), frozenset(allow_hosts), max_bytes).body
 
 
 def _read_url(url: str, *, seconds: float, allow_hosts: frozenset[str], max_bytes: int) -> Page:
     accept = "text/html,application/xhtml+xml,text/markdown;q=0.9,text/plain;q=0.8,*/*;q=0.1"
-    response, body = _get_secure(url, accept, Deadline(seconds), allow_hosts, max_bytes)
-    final = str(response.url)
-    mime, _, parameters = response.headers.get("content-type", "").partition(";")
+    return page_of(_get_secure(url, accept, Deadline(seconds), allow_hosts, max_bytes), max_bytes=max_bytes)
+
+
+def page_of(answer: Answer, *, max_bytes: int = 10_000_000) -> Page:
+    """The page that a server answered with; raises BadSource if it is no text."""
+    final, body = answer.url, answer.body
+    mime, _, parameters = answer.headers.get("content-type", "").partition(";")
     mime = mime.strip().lower()
     if mime not in MIMES:
-        raise BadSource(f"{_short(final)} is no article", why=f"the site says it is {mime}", do="Give a web page")
+        raise BadSource(f"{short(final)} is no article", why=f"the site says it is {mime}", do="Give a web page")
     found = regex.search(r"""charset\s*=\s*["']?([\w.:-]+)""", parameters, regex.I)
     kind = MIMES[mime]
     if kind == "text":
@@ -125,89 +126,32 @@ def _read_url(url: str, *, seconds: float, allow_hosts: frozenset[str], max_byte
     return _page(final, final, body, kind=kind, charset=found[1] if found else "", base=final, max_bytes=max_bytes)
 
 
-def _get_secure(
-    url: str, accept: str, deadline: Deadline, allow_hosts: frozenset[str], max_bytes: int
-) -> tuple[httpx.Response, bytes]:
+def _get_secure(url: str, accept: str, deadline: Deadline, allow_hosts: frozenset[str], max_bytes: int) -> Answer:
     """Like ``_get``, but an http address of a public host is asked by https first, for a third of the time."""
-    address = _checked(url)
-    if address.scheme == "http" and b":" not in address.netloc and address.host.lower() not in allow_hosts:
+    parts = urlsplit(checked(url))
+    if parts.scheme == "http" and parts.port is None and (parts.hostname or "") not in allow_hosts:
         with suppress(BadSource):
-            return _get(
-                str(address.copy_with(scheme="https")), accept, Deadline(deadline.left() / 3), allow_hosts, max_bytes
-            )
+            secure = parts._replace(scheme="https").geturl()
+            return _get(secure, accept, Deadline(deadline.left() / 3), allow_hosts, max_bytes)
     return _get(url, accept, deadline, allow_hosts, max_bytes)
 
 
-def _get(
-    url: str, accept: str, deadline: Deadline, allow_hosts: frozenset[str], max_bytes: int
-) -> tuple[httpx.Response, bytes]:
-    transport = guarded_transport(deadline, allow=allow_hosts, ports=PORTS)
-    headers = {"User-Agent": AGENT, "Accept": accept, "Accept-Encoding": "identity"}
-    with httpx.Client(
-        transport=transport, headers=headers, trust_env=False, timeout=max(deadline.left(), 0.001)
-    ) as client:
-        try:
-            for _ in range(REDIRECTS + 1):
-                request = client.build_request("GET", _checked(url))
-                response = client.send(request, stream=True)
-                try:
-                    if response.next_request is None:
-                        return response, _body(response, max_bytes)
-                    url = str(response.next_request.url)
-                finally:
-                    response.close()
-        except httpx.TimeoutException:
-            raise BadSource(f"{_short(url)} cannot be read", why="the site took too long", do="Try again") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            why = (str(error) or type(error).__name__).rstrip(".")
-            raise BadSource(f"{_short(url)} cannot be read", why=why, do="Check the URL") from None
-    raise BadSource(
-        f"{_short(url)} cannot be read", why=f"it redirects more than {REDIRECTS} times", do="Check the URL"
-    )
+def _get(url: str, accept: str, deadline: Deadline, allow_hosts: frozenset[str], max_bytes: int) -> Answer:
+    client = Client(agent=AGENT, allow=allow_hosts)
+    return accepted(client.get(url, deadline=deadline, accept=accept, max_bytes=max_bytes))
 
 
-def _checked(url: str) -> httpx.URL:
-    try:
-        address = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise BadSource(f"{_short(url)} is no address", why=str(error), do="Check the URL") from None
-    if address.scheme not in {"http", "https"} or not address.host:
-        raise BadSource(f"{_short(url)} cannot be read", why="only http and https addresses are", do="Check the URL")
-    if address.userinfo:
-        raise BadSource(f"the address at {address.host} cannot be read", why="it holds a password", do="Leave it out")
-    return address
-
-
-def _body(response: httpx.Response, max_bytes: int) -> bytes:
-    url = _short(str(response.url))
-    if response.status_code != 200:
-        status = response.status_code
-        why = REASONS.get(status, "the site has an error" if status >= 500 else "the site does not show the page")
-        raise BadSource(f"{url} answered {status}", why=why, do="Check the URL" if status < 500 else "Try again later")
-    if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise BadSource(f"{url} cannot be read", why="it came compressed although that was not asked for")
-    body = bytearray()
-    with suppress(ValueError):
-        if int(response.headers.get("content-length", "0")) > max_bytes:
-            raise _too_large(url, max_bytes)
-    for chunk in response.iter_raw():
-        body += chunk
-        if len(body) > max_bytes:
-            raise _too_large(url, max_bytes)
-    return bytes(body)
-
-
-def _too_large(name: str, max_bytes: int) -> BadSource:
-    megabytes = f"{max_bytes / 1e6:.3g}"
-    return BadSource(
-        f"{name} is too large",
-        why=f"more than {megabytes} MB",
-        do="Give a smaller one, or raise HANDBILL_FETCH_MEGABYTES",
-    )
+def accepted(answer: Answer) -> Answer:
+    """``answer`` if it is 200; raises BadSource with what its status means."""
+    if answer.status == 200:
+        return answer
+    url, status = short(answer.url), answer.status
+    why = REASONS.get(status, "the site has an error" if status >= 500 else "the site does not show the page")
+    raise BadSource(f"{url} answered {status}", why=why, do="Check the URL" if status < 500 else "Try again later")
 
 
 def _read_file(path: Path, *, max_bytes: int) -> Page:
-    name = _short(str(path))
+    name = short(str(path))
     try:
         if path.is_dir():
             raise BadSource(f"{name} is a folder", do="Give a file or a URL")
@@ -230,9 +174,9 @@ def _page(
     name: str, url: str, body: bytes, *, kind: Kind | None = None, charset: str = "", base: str = "", max_bytes: int
 ) -> Page:
     """Decoded text of ``body``; without ``kind`` it is recognised by its first lines."""
-    name = _short(name)
+    name = short(name)
     if len(body) > max_bytes:
-        raise _too_large(name, max_bytes)
+        raise too_large(name, max_bytes)
     if not body.strip():
         raise BadSource(f"{name} is empty", do="Give a page with an article")
     _refuse_binary(name, body, charset)
@@ -293,13 +237,3 @@ def _sniff(text: str) -> Kind:
         return "html"
     marks = r"^#{1,6} \S|^---\s*\n\w+:|\]\(https?:|!\[[^\]]*\]\(|^```|^\[[^\]]+\]: \S|^[^\n]+\n(?:={3,}|-{3,})$"
     return "markdown" if regex.search(marks, head, regex.M) else "text"
-
-
-def _short(source: str) -> str:
-    """A source as an error shows it: without a password or a query, and not longer than a line."""
-    scheme, found, rest = source.partition("://")
-    if found:
-        host, slash, path = rest.partition("/")
-        source = f"{scheme}://{host.rpartition('@')[2]}{slash}{unquote(regex.split(r'[?#]', path)[0])}"
-    source = "".join(c if c.isprintable() else "�" for c in source)
-    return source if len(source) <= 120 else source[:119] + "…"
