@@ -152,8 +152,8 @@ class Client:
             response = connection.getresponse()
             found = {k.lower(): v for k, v in reversed(response.getheaders())}
             body = b"".join(_body(response, found, short(url), max_bytes)) if response.status == 200 else b""
-            if response.status not in {200, 204, 304} and not response.chunked and (response.length or 0) <= CHUNK:
-                response.read(CHUNK)
+            if response.status != 200 and not response.chunked and (response.length or 0) <= CHUNK:
+                response.read(CHUNK)  # what is left unread is read by nobody, and the connection would be lost
             whole = response.isclosed() and not response.will_close
             return response.status, found, body
         finally:
