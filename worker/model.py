@@ -182,8 +182,9 @@ class Account:
     """One account on one platform. ``settings`` are public values; secrets live encrypted in the store.
 
     ``limits`` and ``proof`` are what the instance said of itself, over what the adapter declares. ``voices`` are by
-    the articles' host, such as ``example.org``; "" is for all. ``approval`` is whether posts wait for somebody's
-    approval; None: as the workspace has it.
+    the articles' host, such as ``example.org``; "" is for all. ``brand`` and ``design`` are those of its cards, where
+    they are not left to the article's site. ``approval`` is whether posts wait for somebody's approval; None: as the
+    workspace has it.
     """
 
     id: str
@@ -198,6 +199,7 @@ class Account:
     calendar: Calendar = Calendar()
     voices: dict[str, Voice] = field(default_factory=dict)
     brand: str = ""
+    design: str = ""
     rehearsal: bool = False
     active: bool = True
     approval: bool | None = None

@@ -22,6 +22,7 @@ from worker.store.secrets import Vault, key_of
 
 if TYPE_CHECKING:
     from worker.pipeline.plan import Planner
+    from worker.pipeline.reading import Reader
 
 
 class Runtime:
@@ -39,7 +40,7 @@ class Runtime:
         self.accounts = Accounts(self.records, config)
         self.connecting = Connecting(self.accounts, self.records, self.deliveries, config)
         self.renewals = Renewals(self.records, self.deliveries, self.accounts, now=self.now)
-        self.intake = Intake(self.sources, self.records, config)
+        self.intake = Intake(self.sources)
         self.receiver = Receiver(self.hooks, self.sources, self.intake)
         self.push = Push(self.hooks, self.sources, config)
 
@@ -53,6 +54,13 @@ class Runtime:
             self.records,
             Studio(self.settings, self.settings.data_dir / "media", brands=self.records.brands),
         )
+
+    @functools.cached_property
+    def reader(self) -> Reader:
+        """Reads what came in; made when first asked for, as above."""
+        from worker.pipeline.reading import Reader  # noqa: PLC0415
+
+        return Reader(self)
 
     def engine(self, *, wake: Callable[[str], None], depth: Callable[[], int]) -> Engine:
         """The publishing engine; ``wake`` sends a wake-up, ``depth`` counts those that wait in the broker."""

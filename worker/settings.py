@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     )
     attempts: int = Field(8, ge=1, le=100, description="Tries of a post that did not go out, before it fails.")
     stale_hours: float = Field(24.0, gt=0, description="Posts later than this are held for review instead of sent.")
+    contact: str = Field(
+        "", max_length=200, pattern=r"^[\x20-\x7e]*$", description="Where sites whose pages are read may complain."
+    )
+    robots: bool = Field(True, description="Read no page or feed that its site's robots.txt forbids.")
+    host_gap_seconds: float = Field(1.0, ge=0, le=600, description="Between two polls of feeds on one host.")
+    poll_threads: int = Field(16, ge=1, le=256, description="Feeds asked at once by one intake worker.")
     fetch_megabytes: float = Field(10.0, gt=0, le=200, description="Largest page or picture fetched.")
     extra_platforms: str = Field(
         "", description="Python packages whose modules are platforms too, by comma, such as `acme.platforms`."

@@ -189,7 +189,7 @@ def _refuse_binary(name: str, body: bytes, charset: str = "") -> None:
     for magic, what in MAGIC.items():
         if head.startswith(magic):
             raise BadSource(f"{name} is {what}", why="only text can be read", do="Give .html, .md, .txt or a URL")
-    wide = _codec(charset).startswith(STATEFUL) or any(head.startswith(bom) for bom, _ in BOMS)
+    wide = codec(charset).startswith(STATEFUL) or any(head.startswith(bom) for bom, _ in BOMS)
     if b"\0" in head and not wide:
         raise BadSource(f"{name} is a binary file", why="only text can be read", do="Give .html, .md, .txt or a URL")
 
@@ -204,7 +204,7 @@ def _decode(name: str, body: bytes, charset: str) -> str:
             with suppress(UnicodeError):
                 return _lines(body.decode(encoding))
     meta = META_CHARSET.search(body[:4096])
-    declared = [_codec(c) for c in (charset, meta[1].decode("ascii") if meta else "") if c]
+    declared = [codec(c) for c in (charset, meta[1].decode("ascii") if meta else "") if c]
     stateful = [c for c in declared if c.startswith(STATEFUL)]
     # What says it is UTF-8 and is not is mostly text of western Europe; a guess from few bytes is mostly wrong.
     fallback = ["cp1252"] if "utf-8" in declared else []
@@ -219,7 +219,7 @@ def _decode(name: str, body: bytes, charset: str) -> str:
     raise BadSource(f"{name} cannot be read", why="its character encoding is unknown", do="Save it as UTF-8")
 
 
-def _codec(name: str) -> str:
+def codec(name: str) -> str:
     """Python's name of a character encoding, "" if it has none."""
     with suppress(LookupError, ValueError):
         codec = codecs.lookup(name).name

@@ -123,8 +123,8 @@ class Candidate:
     """What a source says of an article, before anybody has read it: hints, of which only ``address`` is needed.
 
     ``way`` is how it was heard of: feed, websub, ping, api, or whose webhook. ``accounts`` and ``at`` are what a person
-    or program asked for this article alone. ``behind`` is whether it stands behind articles that are known, in a feed
-    that says of none when it was published.
+    or program asked for this article alone. ``old`` is whether it is wanted although it is older than its source,
+    ``behind`` whether it stands behind articles that are known, in a feed that says of none when it was published.
     """
 
     address: str
@@ -137,6 +137,7 @@ class Candidate:
     way: str = "feed"
     accounts: tuple[str, ...] = ()
     at: str = ""
+    old: bool = False
     behind: bool = False
 
 
@@ -146,7 +147,8 @@ class Item:
 
     ``source`` is empty for what a person or program named itself. ``of`` is the item that was first with the same
     article; ``article`` and ``deliveries`` are what was made of it; ``ways`` every way it was heard of. ``released`` is
-    whether a person said to take it whatever the rules and the gate say. ``next_look`` is when it is looked at again.
+    whether a person said to take it whatever the rules and the gate say, ``firm`` whether no other way may bring its
+    article any more. ``next_look`` is when it is looked at again.
     """
 
     id: str
@@ -160,6 +162,7 @@ class Item:
     ways: tuple[str, ...] = ()
     tries: int = 0
     released: bool = False
+    firm: bool = False
     workspace: str = DEFAULT_WORKSPACE
     created_at: datetime | None = None
     updated_at: datetime | None = None

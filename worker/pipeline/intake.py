@@ -1,27 +1,26 @@
-"""How articles come in by themselves: noticed, told apart, looked at by the gate and the rules, and planned or not."""
+"""How articles come in by themselves: a source is noticed, an article arrives and is stored, a person decides."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from worker.errors import BadSource, NotFound, Refused
 from worker.intake.identity import address_key, guid_key, same_title
 from worker.intake.model import POLLED, Candidate, Fate, Item, Source, item_id
-from worker.settings import Settings
-from worker.store.records import Records
 from worker.store.sources import Sources
 
 PROMPTLY = frozenset({"feed", "sitemap"})
 """Ways that bring the same entries again and again; any other way of hearing of an article asks to try it again."""
 
+LEFT = (Fate.HELD, Fate.SKIPPED, Fate.DUPLICATE, Fate.FAILED)
+
 
 class Intake:
     """The use cases of sources and items. Calling any of them again, or at once in many processes, changes nothing."""
 
-    def __init__(self, sources: Sources, records: Records, settings: Settings) -> None:
+    def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._records = records
-        self._settings = settings
 
     def notice(self, source: str, hint: str) -> bool:
         """Look at a source again, now: ``hint`` (websub, ping, by hand, …) says that it has news, never what.
@@ -34,11 +33,12 @@ class Intake:
             return False
         return found.active and found.kind in POLLED and self._sources.notice(source, hint)
 
-    def arrived(self, source: Source | None, candidate: Candidate, *, workspace: str = "") -> Item:
+    def arrived(self, source: Source | None, candidate: Candidate, *, workspace: str = "", held: str = "") -> Item:
         """Take one article that ``source`` brought, or that a person or program named (None), and return its item.
 
         It is on the disk when this returns, and is read, judged and planned by a content worker. The same article again
-        is the same item. Raises BadSource if the address is none that could be read.
+        is the same item. With ``held`` it waits for a person, for that reason. Raises BadSource if the address is none
+        that could be read.
         """
         home, name = (source.workspace, source.id) if source else (workspace, "")
         key = address_key(candidate.address)
@@ -55,12 +55,21 @@ class Intake:
             workspace=home,
             source=name,
             candidate=candidate,
-            fate=Fate.NEW,
-            reason="waits to be read",
+            fate=Fate.HELD if held else Fate.NEW,
+            reason=held or "waits to be read",
         )
-        _, new = self._sources.add_item(wanted, [k for k in (key, guid) if k], look=0)
+        _, new = self._sources.add_item(wanted, [k for k in (key, guid) if k], look=None if held else 0)
         found = self._sources.item(wanted.id)
         return found if new else self._again(found, candidate)
+
+    def release(self, item: str) -> None:
+        """Take an article whatever the rules, the gate and its age say; raises Refused once it is planned."""
+        self._sources.settle(item, Fate.NEW, "taken by hand", origins=LEFT, look=0, released=1, firm=0, of="", tries=0)
+
+    def dismiss(self, item: str) -> None:
+        """Leave an article out, by whatever way it comes again; raises Refused once it is planned."""
+        origins = (Fate.NEW, Fate.HELD, Fate.FAILED)
+        self._sources.settle(item, Fate.SKIPPED, "left out by hand", origins=origins, firm=1)
 
     def _by_guid(self, workspace: str, guid: str, source: str, candidate: Candidate) -> Item | None:
         """The item of this source with the guid, if it is the same article at another address, and not just the guid.
@@ -78,8 +87,6 @@ class Intake:
         """An item that was heard of once more: one that could not be read is tried again if somebody asks for it."""
         if candidate.way in PROMPTLY or item.fate is not Fate.FAILED:
             return item
-        try:
-            self._sources.settle(item.id, Fate.NEW, "asked for again", origins=(Fate.FAILED,), look=0)
-        except Refused:
-            return self._sources.item(item.id)
+        with suppress(Refused):  # another request was quicker
+            self._sources.settle(item.id, Fate.NEW, "asked for again", origins=(Fate.FAILED,), look=0, tries=0)
         return self._sources.item(item.id)

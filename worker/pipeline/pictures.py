@@ -39,12 +39,12 @@ class Pictures:
         self._brands = brands
         self._photos: dict[str, bytes | None] = {}
 
-    def media(self, article: Article, content: Content, limits: Limits, *, brand: str = "") -> Media:
+    def media(self, article: Article, content: Content, limits: Limits, *, brand: str = "", design: str = "") -> Media:
         """The card for one account as a file, in the kind, size and bytes its platform takes."""
         mime = next((m for m in SUFFIX if m in limits.media_types), "image/jpeg")
         found, kit = self.kit(article, brand)
         asked = self._asked(article, content, kit) | {"size": limits.cards[0], "max_bytes": limits.media_bytes}
-        return self._kept(article, found, asked | {"mime": mime})
+        return self._kept(article, found, asked | {"mime": mime} | ({"design": design} if design else {}))
 
     def card(
         self, article: Article, content: Content, *, design: str, size: tuple[int, int], mime: str, brand: str

@@ -13,11 +13,12 @@ import structlog
 import publishers
 from publishers.core import counting
 from publishers.core.limits import Limits
+from publishers.core.post import Media
 from worker import content as writing
 from worker.content import cards, checks
 from worker.content.article import extract
 from worker.content.compose import Composed, compose, load_template, parameters, parse, tag_link, thread
-from worker.errors import HandbillError
+from worker.errors import HandbillError, NotFound
 from worker.intake.fetch import read_source
 from worker.model import (
     Account,
@@ -69,10 +70,14 @@ class Studio:
             max_bytes=int(self._settings.fetch_megabytes * 1_000_000),
         )
         article = extract(page, workspace=workspace)
+        return article, self.written(article)
+
+    def written(self, article: Article) -> Content:
+        """What is written about an article."""
         content = self._services.written(article, writing.write(article))
         for note in content.notes:
             self._warn("text", note)
-        return article, content
+        return content
 
     def card(
         self, article: Article, content: Content, *, design: str, size: tuple[int, int], mime: str, brand: str
@@ -121,10 +126,13 @@ class Studio:
             "limits": limits,
             "template": _disclaimed(template, voice),
             "link": self._link(article, account, voice),
-            "media": (self._pictures.media(article, content, limits, brand=account.brand),) if limits.media else (),
+            "media": (self._picture(article, content, account, limits),) if limits.media else (),
             "hashtags": voice.hashtags,
             "avoid": frozenset(voice.never),
         }
+
+    def _picture(self, article: Article, content: Content, account: Account, limits: Limits) -> Media:
+        return self._pictures.media(article, content, limits, brand=account.brand, design=account.design)
 
     def _link(self, article: Article, account: Account, voice: Voice) -> str | None:
         """The address that readers open: the article's with the account's parameters, made short for real readers."""
@@ -170,6 +178,13 @@ class Planner:
         article, content = self.studio.read(source, workspace=workspace, stdin=stdin)
         self._records.save_article(article, content)
         return article
+
+    def keep(self, article: Article) -> None:
+        """Store an article with what is written about it, unless there is one with its id."""
+        try:
+            self._records.article(article.id)
+        except NotFound:
+            self._records.save_article(article, self.studio.written(article))
 
     def plan(
         self,

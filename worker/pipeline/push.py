@@ -13,7 +13,7 @@ from publishers.core.errors import PublishError
 from publishers.core.http import Answer, Http
 from worker.errors import NotFound
 from worker.intake import websub
-from worker.intake.fetch import PORTS
+from worker.intake.client import PORTS
 from worker.intake.model import POLLED, Source, State
 from worker.settings import Settings
 from worker.store.hooks import Hooks, Subscription, new_token

@@ -63,7 +63,7 @@ def share(
     def due(account: Account, delivery: str) -> schedule.When:
         later = timedelta(minutes=stagger * order[account.id])
         if at == SLOT:
-            return _slot(parts.records, account, delivery, now + later)
+            return free_slot(parts.records, account, delivery, now + later)
         when = schedule.parse(at, zone=account.zone, now=now)
         if later:
             when = schedule.at_instant(when.instant + later, when.zone)
@@ -100,7 +100,7 @@ def _far(parts: Runtime, delivery: Delivery) -> bool:
     return bool(look and (look - parts.now() > SOON or stopped & set(parts.deliveries.paused())))
 
 
-def _slot(records: Records, account: Account, delivery: str, after: datetime) -> schedule.When:
+def free_slot(records: Records, account: Account, delivery: str, after: datetime) -> schedule.When:
     """The first free slot of the account, taken in one step so that nobody else gets it."""
     taken = [t for d, t in records.taken(account, since=after - timedelta(days=1)).items() if d != delivery]
     for when in schedule.slots(account.calendar, zone=account.zone, after=after, taken=taken):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -19,6 +20,7 @@ WAITING_MOST = 16
 """Items whose wake-up may wait in the broker at once; reading one takes a second or more."""
 
 DAY_MS = 2 * 86_400_000
+MONTH_MS = 31 * 86_400_000
 INSTANTS = frozenset(f.name for f in fields(State) if "datetime" in str(f.type))
 READ: Mapping[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float, "bool": lambda t: t == "1"}
 OPEN = (Fate.NEW, Fate.HELD)
@@ -26,10 +28,14 @@ OPEN = (Fate.NEW, Fate.HELD)
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The right to work on an item: what it looked like when the lease began, and the fence that proves it."""
+    """The right to work on an item: what it looked like when the lease began, and the fence that proves it.
+
+    ``begun`` is how many workers in a row have begun and never said what became of it, this one included.
+    """
 
     item: Item
     fence: int
+    begun: int
 
 
 class Sources:
@@ -154,33 +160,59 @@ class Sources:
 
     # Items
 
-    def add_item(
-        self, item: Item, identity: Sequence[str], *, look: float | None, firm: bool = False
-    ) -> tuple[str, bool]:
+    def add_item(self, item: Item, identity: Sequence[str], *, look: float | None) -> tuple[str, bool]:
         """Store an item, on the disk, unless it is there; the item that has this article first, and whether it is new.
 
-        ``look`` is when it is worked on, in seconds, None = never. One that is ``firm`` keeps its article for ever,
-        whatever its fate.
+        ``look`` is when it is worked on, in seconds, None = never.
         """
         (owner, word), _ = self._store.run_durably(
-            "item_add", keys.home(item.workspace), *_adding(item, identity, look, firm)
+            "item_add", keys.home(item.workspace), *_adding(item, identity, look)
         )
         if word == b"new":
             self._redis.sadd(keys.workspaces(), item.workspace)
         return owner.decode(), word == b"new"
 
-    def add_items(self, items: Sequence[tuple[Item, Sequence[str]]], *, firm: bool) -> None:
+    def add_items(self, items: Sequence[tuple[Item, Sequence[str]]]) -> None:
         """Store many items that nobody needs to look at again, in few round trips."""
         for start in range(0, len(items), 200):
             chunk = items[start : start + 200]
-            self._store.run_each(
-                "item_add", keys.home(chunk[0][0].workspace), [_adding(i, k, None, firm) for i, k in chunk]
-            )
+            self._store.run_each("item_add", keys.home(chunk[0][0].workspace), [_adding(i, k, None) for i, k in chunk])
 
     def claim(self, item: str, identity: Sequence[str], *, force: bool = False) -> str:
         """The item that has the article of these keys first; ``force`` makes it this one."""
         answer = self._store.run("item_claim", _home(item), item, int(force), *identity)
         return cast("bytes", answer).decode()
+
+    def mark(self, hold: Hold, **values: object) -> None:
+        """Set fields of an item that is being worked on, whatever the others are."""
+        item = hold.item.id
+        self._redis.hset(f"{_home(item)}item:{item}", mapping={k: _stored(v) for k, v in values.items()})
+
+    def stored(self, items: Sequence[str]) -> set[str]:
+        """Those of the items that there are."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for item in items:
+                pipe.exists(f"{_home(item)}item:{item}")
+            return {i for i, there in zip(items, pipe.execute(), strict=True) if there}
+
+    def remember_text(self, item: str, keys_of_text: Sequence[str], month: str) -> None:
+        """Let the item be found by its text for two months; whoever has a key first keeps it."""
+        name = f"{_home(item)}texts:{month}"
+        with self._redis.pipeline(transaction=True) as pipe:
+            for key in keys_of_text:
+                pipe.hsetnx(name, key, item)
+            pipe.pexpire(name, 2 * MONTH_MS)
+            pipe.execute()
+
+    def with_text(self, workspace: str, keys_of_text: Sequence[str], months: Iterable[str]) -> Counter[str]:
+        """How many of the keys of a text each item has, by item."""
+        if not keys_of_text:
+            return Counter()
+        with self._redis.pipeline(transaction=False) as pipe:
+            for month in months:
+                pipe.hmget(f"{keys.home(workspace)}texts:{month}", list(keys_of_text))
+            rows = pipe.execute()
+        return Counter(i.decode() for i in (next(filter(None, r), None) for r in zip(*rows, strict=True)) if i)
 
     def known(self, workspace: str, identity: Sequence[str]) -> list[str]:
         """The items that hold these identity keys, "" for each that nobody holds."""
@@ -258,7 +290,10 @@ class Sources:
     def begin(self, item: str, *, lease: float) -> Hold | None:
         """Start working on an item that is due, for ``lease`` seconds; None if it is not, or somebody else does."""
         fence = self._store.run("item_begin", _home(item), item, "", int(lease * 1000))
-        return Hold(self.item(item), int(fence)) if fence else None
+        if not fence:
+            return None
+        begun = cast("bytes | None", self._redis.hget(f"{_home(item)}item:{item}", "begun"))
+        return Hold(self.item(item), int(fence), int(begun or 1))
 
     def settle(
         self,
@@ -315,14 +350,14 @@ def _home(record: str) -> str:
     return keys.home(record.partition(".")[0])
 
 
-def _adding(item: Item, identity: Sequence[str], look: float | None, firm: bool) -> list[object]:  # noqa: FBT001 - one of our own callers' two
+def _adding(item: Item, identity: Sequence[str], look: float | None) -> list[object]:
     values: dict[str, object] = {
         "source": item.source,
         "candidate": to_json(item.candidate),
         "article": item.article,
         "of": item.of,
         "deliveries": " ".join(item.deliveries),
-        "firm": int(firm),
+        "firm": int(item.firm),
     }
     pairs = [x for pair in values.items() for x in pair]
     when = "" if look is None else int(look * 1000)
@@ -344,6 +379,7 @@ def _item(identity: str, found: Mapping[bytes, bytes], look: float | None) -> It
         ways=tuple(w for w in f.get("ways", "").split(",") if w),
         tries=int(f.get("tries", 0)),
         released=f.get("released") == "1",
+        firm=f.get("firm") == "1",
         created_at=_moment(float(f["created"])),
         updated_at=_moment(float(f["updated"])),
         next_look=None if look is None else _moment(look),

@@ -8,4 +8,5 @@ local planned = redis.call('ZSCORE', root .. 'intake:due', id)
 if planned and tonumber(planned) > now then return 0 end
 redis.call('HSET', item(id), 'lease', now + tonumber(ARGV[3]))
 redis.call('ZADD', root .. 'intake:due', now + tonumber(ARGV[3]), id)
+redis.call('HINCRBY', item(id), 'begun', 1)
 return redis.call('HINCRBY', item(id), 'fence', 1)

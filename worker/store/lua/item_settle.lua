@@ -12,7 +12,7 @@ else
 end
 for i = 9, #ARGV, 2 do redis.call('HSET', item(id), ARGV[i], ARGV[i + 1]) end
 redis.call('HINCRBY', item(id), 'tries', ARGV[8])
-redis.call('HSET', item(id), 'fate', ARGV[5], 'reason', ARGV[6], 'lease', 0, 'updated', now)
+redis.call('HSET', item(id), 'fate', ARGV[5], 'reason', ARGV[6], 'lease', 0, 'begun', 0, 'updated', now)
 index(id, ARGV[5], now)
 redis.call('ZREM', root .. 'intake:waking', id)
 if ARGV[7] == '' then
