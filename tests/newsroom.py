@@ -168,3 +168,4 @@ class Newsroom:
         )
         self.parts.records.seen_alive("publish@newsroom", seconds=3600)
         self.parts.records.seen_alive("content@newsroom", seconds=3600)
+        self.parts.records.seen_alive("intake@newsroom", seconds=3600)

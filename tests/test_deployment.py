@@ -18,7 +18,7 @@ from worker.settings import Settings
 ROOT = Path(__file__).parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
 VARIABLE = re.compile(r"\$\{(\w+)(:[-?])?([^}]*)\}")
-SERVICES = {"state", "broker", "worker-publish", "worker-content", "web", "rehearsal"}
+SERVICES = {"state", "broker", "worker-publish", "worker-content", "worker-intake", "web", "rehearsal"}
 SERVERS = {"state", "broker"}
 
 

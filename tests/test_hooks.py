@@ -42,7 +42,7 @@ class House:
     def __init__(self, server, folder):
         self.parts = runtime(server, folder, public_url="https://handbill.example/app")
         self.parts.store.client.flushdb()
-        self.app = create_app(self.parts, submit=lambda *_, **__: None)
+        self.app = create_app(self.parts)
         self.feed = Source(id="main.lantern", kind=Kind.FEED, address="https://lantern.example/feed/")
         self.parts.sources.save(self.feed)
         self.asked, self.answers = [], []

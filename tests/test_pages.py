@@ -53,7 +53,7 @@ class House:
 
     def __init__(self, parts, room=None):
         self.parts, self.room = parts, room
-        self.app = create_app(parts, submit=lambda source, **options: None, every=0.2)
+        self.app = create_app(parts, every=0.2)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]

@@ -44,7 +44,7 @@ def media(config):
 @pytest.fixture
 def web(config):
     """The web on parts that know nothing but the settings: fetching a picture needs no more."""
-    app = create_app(SimpleNamespace(settings=config), submit=lambda source, **_: None)
+    app = create_app(SimpleNamespace(settings=config))
 
     def ask(method, path, **headers):
         async def once():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -62,7 +62,8 @@ def test_a_source_that_is_removed_is_gone_with_its_secrets_and_is_polled_no_more
         parts.sources.get(feed.id)
     assert parts.sources.secrets(feed) == {}
     assert parts.sources.take_polls(most=9, lease=60, gap=0) == ([], float("inf"))
-    assert not parts.sources.polled(feed.id, began=WHEN, wait=10)
+    parts.sources.polled([(feed.id, 10, 0, {"etag": "x"})], began=WHEN)
+    assert parts.sources.state(feed.id).etag == ""
     assert not parts.sources.notice(feed.id, "ping")
 
 
@@ -114,9 +115,9 @@ def test_what_is_noticed_while_it_is_polled_is_looked_at_again(parts, feed):
     parts.sources.take_polls(most=9, lease=60, gap=0)
     began = parts.sources.now()
     assert parts.intake.notice(feed.id, "websub")
-    assert parts.sources.polled(feed.id, began=began, wait=3600)
+    parts.sources.polled([(feed.id, 3600, 0, {})], began=began)
     assert parts.sources.take_polls(most=9, lease=60, gap=0)[0] == [feed.id]
-    assert parts.sources.polled(feed.id, began=parts.sources.now(), wait=3600)
+    parts.sources.polled([(feed.id, 3600, 0, {})], began=parts.sources.now() + timedelta(seconds=1))
     assert 3500 < parts.sources.take_polls(most=9, lease=60, gap=0)[1] <= 3600
 
 

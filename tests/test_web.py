@@ -26,6 +26,7 @@ from web.app import create_app
 from web.live import MOVED, Live
 from worker import decisions
 from worker.embedded import Embedded
+from worker.intake.model import Fate
 from worker.model import (
     Account,
     Article,
@@ -59,8 +60,7 @@ class Desk:
         self.parts = runtime(server, folder)
         self.parts.store.client.flushdb()
         self.folder = folder
-        self.submitted = []
-        self.app = create_app(self.parts, submit=lambda source, **options: self.submitted.append((source, options)))
+        self.app = create_app(self.parts)
 
     def ask(self, method, path, *, token=None, client=HERE, base=BASE, headers=(), visit=None, **request):
         async def once():
@@ -153,7 +153,7 @@ def test_a_reading_token_changes_nothing(desk):
         assert 'scope="write"' in answer.headers["www-authenticate"]
 
     assert desk.status(delivery) is Status.HELD
-    assert desk.submitted == []
+    assert desk.parts.sources.latest("main") == []
 
 
 def test_an_admin_token_may_write_and_read(desk):
@@ -289,19 +289,44 @@ def test_an_article_is_handed_on_exactly_as_asked(desk):
     everything = desk.post("/api/v1/articles", token=token, json={"source": "http://example.org/a", "at": "slot"})
 
     assert answer.status_code == everything.status_code == 202
-    assert desk.submitted == [
-        (
-            "https://example.org/a?b=1",
-            {"workspace": "main", "accounts": ["main.one"], "at": later},
-        ),
-        ("http://example.org/a", {"workspace": "main", "accounts": ["main.one", "main.two"], "at": "slot"}),
+    stored = [desk.parts.sources.item(a.json()["item"]) for a in (answer, everything)]
+    asked = [(i.candidate.address, i.candidate.accounts, i.candidate.at, i.ways, i.fate) for i in stored]
+    assert asked == [
+        ("https://example.org/a?b=1", ("main.one",), later, ("api",), "new"),
+        ("http://example.org/a", ("main.one", "main.two"), "slot", ("api",), "new"),
     ]
     assert answer.json() == {
         "source": "https://example.org/a?b=1",
         "workspace": "main",
         "accounts": ["main.one"],
         "at": later,
+        "item": stored[0].id,
+        "fate": "new",
     }
+    assert sorted(desk.parts.sources.take_items(wake=60)[0]) == sorted(i.id for i in stored)
+
+
+def test_a_program_sees_what_became_of_its_articles_and_of_no_others(desk):
+    desk.account()
+    token = desk.token("write")
+    made = [
+        desk.post("/api/v1/articles", token=token, json={"source": f"https://example.org/{n}"}).json()["item"]
+        for n in range(3)
+    ]
+    desk.parts.sources.settle(made[0], Fate.FAILED, "the page answered 404", origins=[Fate.NEW])
+
+    one = desk.get(f"/api/v1/items/{made[0]}", token=token).json()
+    assert (one["fate"], one["reason"], one["address"]) == ("failed", "the page answered 404", "https://example.org/0")
+    failed = desk.get("/api/v1/items?fate=failed", token=token).json()
+    assert [i["id"] for i in failed["items"]] == [made[0]]
+    first = desk.get("/api/v1/items?limit=2", token=token).json()
+    second = desk.get(f"/api/v1/items?limit=2&cursor={first['next']}", token=token).json()
+    assert sorted(i["id"] for i in first["items"] + second["items"]) == sorted(made)
+    assert second["next"] is None
+    for path in (f"items/{made[0].replace('main.', 'other.')}", "items/main.00000000000000000000", "items/x"):
+        assert desk.get(f"/api/v1/{path}", token=token).status_code == 404
+    other = desk.token("read", workspace="other")
+    assert desk.get("/api/v1/items", token=other).json() == {"items": [], "next": None}
 
 
 @pytest.mark.parametrize(
@@ -335,7 +360,7 @@ def test_a_source_is_a_web_address_and_accounts_are_ones_own(desk, body, status)
 
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
-    assert desk.submitted == []
+    assert desk.parts.sources.latest("main") == []
 
 
 def test_without_an_account_there_is_nobody_to_post(desk):
@@ -359,7 +384,7 @@ def test_the_description_of_the_api_names_every_address_and_asks_for_a_token(des
     assert set(described["paths"]) == {
         "/healthz", "/readyz", "/metrics",
         "/api/v1/deliveries", "/api/v1/deliveries/{delivery}", "/api/v1/articles", "/api/v1/articles/{article}",
-        "/api/v1/accounts",
+        "/api/v1/accounts", "/api/v1/items", "/api/v1/items/{item}",
         *(f"/api/v1/deliveries/{{delivery}}/{d}" for d in decisions.ORIGINS),
     }  # fmt: skip
     for path, methods in described["paths"].items():
@@ -687,8 +712,8 @@ def newsroom(tmp_path_factory):
 @pytest.fixture
 def room(newsroom):
     desk = Desk.__new__(Desk)
-    desk.parts, desk.folder, desk.submitted = newsroom.parts, newsroom.parts.settings.data_dir, []
-    desk.app = create_app(newsroom.parts, submit=lambda source, **options: None)
+    desk.parts, desk.folder = newsroom.parts, newsroom.parts.settings.data_dir
+    desk.app = create_app(newsroom.parts)
     desk.ids = newsroom.ids
     return desk
 

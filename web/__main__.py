@@ -9,13 +9,11 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from web.api import Submit
 from web.app import create_app
 from web.place import loopback
 from worker import log as logs
 from worker import team
-from worker.app import CONTENT, make
-from worker.errors import HandbillError, StoreDown
+from worker.errors import HandbillError
 from worker.runtime import Runtime, open_runtime
 from worker.settings import Settings, settings
 from worker.up import redis_for
@@ -41,21 +39,6 @@ class Server(uvicorn.Server):
         self._app.state.live.end()
 
 
-def submitter(config: Settings) -> Submit:
-    """Hands articles to the content workers through the broker."""
-    celery = make(config)
-
-    def submit(source: str, *, workspace: str, accounts: list[str], at: str) -> None:
-        options = {"workspace": workspace, "accounts": accounts, "at": at}
-        try:
-            celery.send_task("handbill.share", args=[source], kwargs=options, queue=CONTENT, retry=False)
-        except Exception as error:  # noqa: BLE001 - each broker's client has errors of its own
-            do = "Start it, or correct HANDBILL_BROKER_URL"
-            raise StoreDown("The queue does not answer", why=str(error), do=do) from None
-
-    return submit
-
-
 def invite_owner(parts: Runtime, host: str) -> None:
     """Print the one-time link of the first run, on this machine alone; anywhere else, refuse to start without owner."""
     if parts.people.claimed():
@@ -73,7 +56,7 @@ def serve(config: Settings, host: str) -> None:
     with redis_for(config) as url:
         parts = open_runtime(config, url)
         invite_owner(parts, host)
-        app = create_app(parts, submit=submitter(config.model_copy(update={"redis_url": url})))
+        app = create_app(parts)
         options = uvicorn.Config(
             app,
             host=host,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from publishers.core.post import Media
@@ -14,19 +14,13 @@ from web import listing, pictures
 from web.access import Caller, Parts, Reader, Writer
 from worker import decisions, schedule, show
 from worker.errors import BadSource, HandbillError, NotFound
+from worker.intake.model import Candidate, Fate
 from worker.model import Account, Delivery, Status
 from worker.pipeline.share import SLOT
 from worker.runtime import Runtime
 
 ID = re.compile(r"[a-z0-9-]{1,32}\.[0-9a-f]{20}")
 UNSEEN = re.compile(r"[\s\x00-\x1f\x7f]")
-
-
-class Submit(Protocol):
-    """Hands an article to the content workers; raises HandbillError if the queue is away."""
-
-    def __call__(self, source: str, *, workspace: str, accounts: list[str], at: str) -> None:
-        """``source`` is a web address, ``accounts`` are ids (none = all), ``at`` is now, slot or an ISO time."""
 
 
 class Problem(BaseModel):
@@ -179,13 +173,40 @@ class ShareIn(BaseModel):
     at: Annotated[str, Field(max_length=40, description="now, slot, or an ISO time in the account's zone.")] = "now"
 
 
+class ItemOut(BaseModel):
+    """An article that came in, and what became of it: new, held, planned, skipped, duplicate or failed, and why."""
+
+    id: str
+    fate: Fate
+    reason: str
+    source: str
+    address: str
+    title: str
+    ways: list[str]
+    of: str
+    article: str
+    deliveries: list[str]
+    created_at: str | None
+    updated_at: str | None
+    next_look: str | None
+
+
+class Items(BaseModel):
+    """A page of what came in, the latest move first; ``next`` is the cursor of the following page."""
+
+    items: list[ItemOut]
+    next: str | None
+
+
 class ShareOut(BaseModel):
-    """What was handed to the content workers; the deliveries appear once the article has been read."""
+    """What was stored, on the disk; ``item`` says what becomes of it once it is read: /api/v1/items/ITEM."""
 
     source: str
     workspace: str
     accounts: list[str]
     at: str
+    item: str
+    fate: Fate
 
 
 class ResolveIn(BaseModel):
@@ -290,17 +311,43 @@ def get_article(parts: Parts, caller: Reader, article: str) -> ArticleInFull:
 
 
 @router.post("/articles", status_code=202)
-def share(request: Request, parts: Parts, caller: Writer, wanted: ShareIn) -> ShareOut:
-    """Turn an article into posts; the same article again posts nothing twice."""
+def share(parts: Parts, caller: Writer, wanted: ShareIn) -> ShareOut:
+    """Turn an article into posts; it is stored when this answers, and the same article again posts nothing twice."""
     source = _web_address(wanted.source)
     accounts = _accounts(parts, caller, wanted.accounts)
     if wanted.at != SLOT:
         for account in accounts:
             schedule.parse(wanted.at, zone=account.zone, now=parts.now())
     ids = [a.id for a in accounts]
-    request.app.state.submit(source, workspace=caller.workspace, accounts=ids, at=wanted.at)
+    asked = Candidate(address=source, accounts=tuple(ids), at=wanted.at, way="api")
+    item = parts.intake.arrived(None, asked, workspace=caller.workspace)
     parts.audit.record(caller.actor, "article handed in", workspace=caller.workspace, detail=source)
-    return ShareOut(source=source, workspace=caller.workspace, accounts=ids, at=wanted.at)
+    return ShareOut(source=source, workspace=caller.workspace, accounts=ids, at=wanted.at, item=item.id, fate=item.fate)
+
+
+@router.get("/items")
+def list_items(
+    parts: Parts,
+    caller: Reader,
+    fate: Annotated[Fate | None, Query(description="Only this fate.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: str = "",
+) -> Items:
+    """What came in, the latest move first, and what became of each."""
+    rows = parts.sources.latest(
+        caller.workspace, [fate] if fate else Fate, most=limit + 1, before=listing.read_cursor(cursor)
+    )
+    following = listing.write_cursor(rows[limit - 1]) if len(rows) > limit else None
+    found = parts.sources.items(i for _, i in rows[:limit])
+    return Items(items=[ItemOut.model_validate(show.item_json(i)) for i in found], next=following)
+
+
+@router.get("/items/{item}", responses=NOT_THERE)
+def get_item(parts: Parts, caller: Reader, item: str) -> ItemOut:
+    """One article that came in, and what became of it."""
+    if not ID.fullmatch(item) or item.partition(".")[0] != caller.workspace:
+        raise NotFound(f"There is no item {item}")
+    return ItemOut.model_validate(show.item_json(parts.sources.item(item)))
 
 
 @router.get("/accounts")

@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 
 from web import api, audit, calendar, entry, hooks, pages, problems, pull, settings, signs, stops, team
 from web.access import SignIn
-from web.api import Submit
 from web.guard import Guard
 from web.live import Live
 from web.status import fingerprint
@@ -23,8 +22,8 @@ EVERY = 1.0
 """Seconds between two looks at Redis while somebody watches a page."""
 
 
-def create_app(parts: Runtime, *, submit: Submit, every: float = EVERY) -> FastAPI:
-    """The application on ``parts``; ``submit`` hands an article to the content workers.
+def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
+    """The application on ``parts``.
 
     ``app.state.live.end()`` ends the streams that pages hold open; call it when the server is told to stop.
     """
@@ -44,7 +43,6 @@ def create_app(parts: Runtime, *, submit: Submit, every: float = EVERY) -> FastA
         lifespan=lifespan,
     )
     app.state.parts = parts
-    app.state.submit = submit
     app.state.live = live
     app.include_router(signs.router)
     app.include_router(api.router)

@@ -48,14 +48,18 @@ def readyz(parts: Parts) -> Response:
         return JSONResponse(found | {"redis": False, "why": line}, 503)
     publishing = any(name.startswith("publish") for name in workers)
     reading = any(name.startswith("content") for name in workers)
+    gathering = any(name.startswith("intake") for name in workers)
     if not publishing:
         which = "No publish worker consumes" if workers else "No worker consumes"
         found["why"] = f"{which}. Start one with: handbill up, or handbill worker."
     elif found["overdue_seconds"] >= LATE:
         found["why"] = "What is due is not taken up. Look at the workers' log, or run: handbill doctor."
     found["ready"] = not found["why"]
-    if found["ready"] and not reading:  # what is planned goes out all the same
-        found["why"] = "No content worker consumes: new articles wait. Start one with: handbill up, or handbill worker."
+    if found["ready"] and not (reading and gathering):  # what is planned goes out all the same
+        which = "intake" if reading else "content"
+        found["why"] = (
+            f"No {which} worker consumes: new articles wait. Start one with: handbill up, or handbill worker."
+        )
     return JSONResponse(found, 200 if found["ready"] else 503)
 
 

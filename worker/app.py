@@ -18,6 +18,7 @@ from celery.signals import setup_logging, worker_ready, worker_shutting_down
 from kombu.entity import Queue
 from kombu.exceptions import ChannelError
 
+from worker import gather
 from worker import log as logs
 from worker.app_urls import broker_of
 from worker.errors import HandbillError
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 
 PUBLISH = "publish"
 CONTENT = "content"
+INTAKE = "intake"
 CANARY_EVERY = 5.0
 DEAF_AFTER = 30.0
 SHORTEST_PAUSE = 0.005
@@ -113,6 +115,10 @@ stopping = threading.Event()
 
 def _wake(delivery: str) -> None:
     app.send_task("handbill.look", args=[delivery], queue=PUBLISH, retry=False)
+
+
+def _wake_reader(item: str) -> None:
+    app.send_task("handbill.read", args=[item], queue=CONTENT, retry=False)
 
 
 def _depth() -> int:
@@ -216,7 +222,7 @@ def _stopping(**_: Any) -> None:
 
 
 def run_worker(queue: str, name: str) -> int:
-    """Run a worker for one queue in this process until it is stopped; returns its exit code.
+    """Run a worker in this process until it is stopped; returns its exit code. The intake worker has no queue.
 
     ``name`` must be its own on this machine: its canary comes home by it.
     """
@@ -224,6 +230,8 @@ def run_worker(queue: str, name: str) -> int:
     if not config.redis_url:
         raise HandbillError("A worker needs HANDBILL_REDIS_URL", do="Set it, or run: handbill up")
     runtime().store.ping()
+    if queue == INTAKE:
+        return gather.run(runtime(), wake=_wake_reader, name=name or queue)
     pool = ["--pool=threads", f"--concurrency={config.publish_threads}"]
     if queue == CONTENT:
         pool = ["--pool=prefork", f"--concurrency={config.content_processes}", "--max-tasks-per-child=500"]

@@ -736,12 +736,12 @@ def doctor(
 
 @cli.command()
 def worker(
-    queues: Annotated[str, typer.Option(help="publish or content.")] = "publish",
+    queues: Annotated[str, typer.Option(help="publish, content or intake.")] = "publish",
     name: Annotated[str, typer.Option(help="Its own on this machine; the queue's if left out.")] = "",
 ) -> None:
-    """Run one worker (handbill up runs both kinds, and starts them again when they die)."""
-    if queues not in {"publish", "content"}:
-        raise HandbillError(f"There is no queue {queues}", do="Use publish or content")
+    """Run one worker (handbill up runs all kinds, and starts them again when they die)."""
+    if queues not in {"publish", "content", "intake"}:
+        raise HandbillError(f"There is no queue {queues}", do="Use publish, content or intake")
     from worker.app import run_worker  # noqa: PLC0415
 
     raise typer.Exit(run_worker(queues, name))

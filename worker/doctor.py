@@ -80,7 +80,9 @@ def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
     overlooked = parts.store.check(trial=True)
     yield Finding("redis", not overlooked, overlooked[0] if overlooked else f"{parts.store.where} may hold the truth")
     workers = parts.records.alive()
-    lacking = [queue for queue in ("publish", "content") if not any(name.startswith(queue) for name in workers)]
+    lacking = [
+        queue for queue in ("publish", "content", "intake") if not any(name.startswith(queue) for name in workers)
+    ]
     do = "Run: handbill up (or handbill worker)" if lacking else ""
     said = f"{len(workers)} consume" if workers else "nothing consumes"
     if workers and lacking:

@@ -12,6 +12,7 @@ from worker import log
 from worker.pipeline.accounts import Accounts
 from worker.pipeline.connect import Connecting
 from worker.pipeline.intake import Intake
+from worker.pipeline.owners import Owners
 from worker.pipeline.publish import Engine
 from worker.pipeline.push import Push
 from worker.pipeline.receive import Receiver
@@ -41,6 +42,7 @@ class Runtime:
         self.connecting = Connecting(self.accounts, self.records, self.deliveries, config)
         self.renewals = Renewals(self.records, self.deliveries, self.accounts, now=self.now)
         self.intake = Intake(self.sources)
+        self.owners = Owners(self)
         self.receiver = Receiver(self.hooks, self.sources, self.intake)
         self.push = Push(self.hooks, self.sources, config)
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 from rich.text import Text
 
+from worker.intake.model import Item
 from worker.model import Account, Article, Content, Delivery, Event, Status, StepKind
 
 COLOURS: Mapping[Status, str] = {
@@ -81,6 +82,25 @@ def delivery_json(delivery: Delivery) -> dict[str, Any]:
 def event_json(event: Event) -> dict[str, Any]:
     """One line of history for machines."""
     return {"at": _iso(event.at), "status": str(event.status), "note": event.note, "attempt": event.attempt}
+
+
+def item_json(item: Item) -> dict[str, Any]:
+    """One article that came in, for machines."""
+    return {
+        "id": item.id,
+        "fate": str(item.fate),
+        "reason": item.reason,
+        "source": item.source,
+        "address": item.candidate.address,
+        "title": item.candidate.title,
+        "ways": list(item.ways),
+        "of": item.of,
+        "article": item.article,
+        "deliveries": list(item.deliveries),
+        "created_at": _iso(item.created_at),
+        "updated_at": _iso(item.updated_at),
+        "next_look": _iso(item.next_look),
+    }
 
 
 def account_json(account: Account) -> dict[str, Any]:

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from typing import Any
-
-import structlog
 
 from worker import app as application
 from worker.app import CONTENT, PUBLISH, app, engine, nudge, pulse, runtime, stopping
-from worker.errors import HandbillError
-from worker.pipeline.share import share
-
-log = structlog.get_logger()
 
 AT_A_STRETCH = (5.0, 15.0)
 """Seconds that a thread goes on without a new message; longer, and messages that wait would wait too long. Drawn anew
@@ -38,14 +31,7 @@ def canary(worker: str) -> None:
         runtime().records.seen_alive(worker, seconds=application.DEAF_AFTER)
 
 
-@app.task(name="handbill.share", queue=CONTENT, acks_late=True, reject_on_worker_lost=True)  # type: ignore[untyped-decorator]  # Celery publishes no types
-def share_source(source: str, **options: Any) -> None:
-    """Read an article and plan its posts; a refused source is logged as its one clear line.
-
-    The message is kept until this is done, so a lost worker's article is read by another one; planning twice plans
-    nothing new.
-    """
-    try:
-        share(runtime(), source, **options)
-    except HandbillError as error:
-        log.warning("article refused", source=source, reason=str(error))
+@app.task(name="handbill.read", queue=CONTENT)  # type: ignore[untyped-decorator]  # Celery publishes no types
+def read(item: str) -> None:
+    """Read an article that came in, and plan its posts if it is its time; the item says what became of it."""
+    runtime().reader.work(item)

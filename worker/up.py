@@ -77,7 +77,7 @@ def supervisor(
     for number in range(config.publish_workers):
         name = f"publish-{number + 1}" if config.publish_workers > 1 else "publish"
         children.append(Child(name=name, argv=[*me, "worker", "--queues", "publish", "--name", name], env=env))
-    children.append(Child(name="content", argv=[*me, "worker", "--queues", "content"], env=env))
+    children += [Child(name=q, argv=[*me, "worker", "--queues", q], env=env) for q in ("content", "intake")]
     if web:
         ready = f"http://{config.host}:{config.port}/healthz"
         children.append(Child(name="web", argv=[*me, "web"], env=env, ready=lambda: answers(ready)))

@@ -18,7 +18,6 @@ from worker.intake.model import Fate, Item, Rules, Source
 from worker.intake.polite import Guest
 from worker.intake.rules import Facts
 from worker.model import Account, Article
-from worker.pipeline.owners import Owners
 from worker.pipeline.share import SLOT, free_slot
 from worker.store.redis import lost
 from worker.store.sources import Hold
@@ -59,7 +58,6 @@ class Reader:
     def __init__(self, parts: Runtime) -> None:
         self._parts = parts
         self._sources = parts.sources
-        self._owners = Owners(parts)
         self._guest = Guest(parts.settings)
 
     def work(self, item: str) -> None:
@@ -154,7 +152,7 @@ class Reader:
 
         Raises Ended if the same article has, or will have, posts on all of these accounts.
         """
-        owner = self._owners.settle(hold, article, (hold.item.candidate.address, address))
+        owner = self._parts.owners.settle(hold, article, (hold.item.candidate.address, address))
         if owner is None:
             return article.id
         first = owner.item

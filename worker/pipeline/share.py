@@ -70,7 +70,9 @@ def share(
         parts.records.reserve(account, delivery, when.instant, gap=0)
         return when
 
-    return article, parts.planner.plan(article.id, chosen, due=due, approve=approve, thread=thread, again=again)
+    # What came as another article before, by a feed or under another address, is planned as that one.
+    home = parts.owners.by_hand(article)
+    return article, parts.planner.plan(home, chosen, due=due, approve=approve, thread=thread, again=again)
 
 
 def wait_for(parts: Runtime, planned: list[Delivery]) -> tuple[list[Delivery], str]:

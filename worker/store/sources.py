@@ -81,6 +81,15 @@ class Sources:
         """Every workspace that holds something."""
         return sorted(w.decode() for w in cast("set[bytes]", self._redis.smembers(keys.workspaces())))
 
+    def several(self, sources: Iterable[str]) -> dict[str, Source]:
+        """Many sources in one round trip, by id; those that are gone are left out."""
+        wanted = list(sources)
+        with self._redis.pipeline(transaction=False) as pipe:
+            for source in wanted:
+                pipe.hget(f"{_home(source)}sources", source)
+            found = pipe.execute()
+        return {s: from_json(Source, f) for s, f in zip(wanted, found, strict=True) if f}
+
     def secrets(self, source: Source) -> dict[str, str]:
         """The source's secrets, in clear."""
         locked = cast("bytes | None", self._redis.hget(f"{keys.home(source.workspace)}sources:secrets", source.id))
@@ -149,14 +158,21 @@ class Sources:
         return ids, soonest
 
     def polled(
-        self, source: str, *, began: datetime, wait: float | None, host_wait: float = 0, **values: object
-    ) -> bool:
-        """Say how a poll ended: seconds until the next (None = never) and for its host; False if the source is gone."""
-        pairs = [x for k, v in values.items() for x in (k, _stored(v))]
-        look = "" if wait is None else int(wait * 1000)
-        return bool(
-            self._store.run("poll_done", _home(source), source, _ms(began), "", look, int(host_wait * 1000), *pairs)
-        )
+        self, ended: Iterable[tuple[str, float | None, float, Mapping[str, object]]], *, began: datetime
+    ) -> None:
+        """Say how polls that began at ``began`` ended, in one round trip.
+
+        Each is its source, the seconds until its next poll (None = never), the seconds for which its host asks to be
+        left alone, and fields of its State. Sources that are gone are left out.
+        """
+        by_home: dict[str, list[list[object]]] = {}
+        for source, wait, host_wait, values in ended:
+            pairs = [x for k, v in values.items() for x in (k, _stored(v))]
+            look = "" if wait is None else int(wait * 1000)
+            row: list[object] = [source, _ms(began), "", look, int(host_wait * 1000), *pairs]
+            by_home.setdefault(_home(source), []).append(row)
+        for home, rows in by_home.items():
+            self._store.run_each("poll_done", home, rows)
 
     # Items
 

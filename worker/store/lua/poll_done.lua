@@ -10,7 +10,7 @@ if tonumber(ARGV[5]) > 0 then
 end
 if ARGV[4] == '' then
   redis.call('ZREM', root .. 'polls', id)
-elseif tonumber(redis.call('HGET', key, 'noticed') or 0) > tonumber(ARGV[2]) then
+elseif tonumber(redis.call('HGET', key, 'noticed') or 0) >= tonumber(ARGV[2]) then
   redis.call('ZADD', root .. 'polls', now, id)
 else
   redis.call('ZADD', root .. 'polls', now + tonumber(ARGV[4]), id)

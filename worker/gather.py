@@ -1,0 +1,90 @@
+"""The intake worker: polls sources, asks hubs to call, and wakes content workers for the articles that came in."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from worker.pipeline.polling import Poller
+from worker.runtime import Runtime
+
+log = structlog.get_logger()
+
+EVERY = 1.0
+HUBS_EVERY = 5.0
+WAKE_AFTER = 60.0
+"""Seconds until an article whose wake-up nobody took up is given out again."""
+
+ALIVE_SECONDS = 30.0
+
+
+class Gatherer:
+    """Loops that say "look at this"; any number may run, and all that one that is lost knew is in Redis.
+
+    ``wake`` sends an item's id to the content workers.
+    """
+
+    def __init__(self, parts: Runtime, *, wake: Callable[[str], None], poller: Poller | None = None) -> None:
+        self._parts = parts
+        self._wake = wake
+        self._poller = poller or Poller(parts.sources, parts.intake, parts.settings, seen=parts.push.seen)
+        self.stopping = threading.Event()
+
+    def run(self, name: str) -> None:
+        """Go on until ``stopping`` is set; ``name`` is how signs of life are signed."""
+        loops = [
+            (self.polled, "poll"),
+            (self.asked, "hubs"),
+            (self.woken, "wake"),
+            (lambda: self._alive(name), "alive"),
+        ]
+        threads = [threading.Thread(target=self._forever, args=loop, name=loop[1], daemon=True) for loop in loops]
+        for thread in threads:
+            thread.start()
+        while not self.stopping.wait(EVERY):
+            pass
+        for thread in threads:
+            thread.join(5)
+
+    def polled(self) -> float:
+        """Poll what is due; the seconds until it is worth while again."""
+        return min(self._poller.round(self.stopping), EVERY)
+
+    def asked(self) -> float:
+        """Ask the hubs whose time has come."""
+        self._parts.push.tick()
+        return HUBS_EVERY
+
+    def woken(self) -> float:
+        """Wake content workers for what came in."""
+        ids, following = self._parts.sources.take_items(wake=WAKE_AFTER)
+        for item in ids:
+            self._wake(item)
+        return min(following, EVERY)
+
+    def _alive(self, name: str) -> float:
+        self._parts.records.seen_alive(name, seconds=ALIVE_SECONDS)
+        return ALIVE_SECONDS / 6
+
+    def _forever(self, once: Callable[[], float], what: str) -> None:
+        wait = 0.0
+        while not self.stopping.wait(wait):
+            try:
+                wait = max(once(), 0.02)
+            except Exception as error:  # noqa: BLE001 - Redis or the broker is away; the next turn tries again
+                log.warning("intake", loop=what, error=type(error).__name__, reason=str(error)[:200])
+                wait = 1.0
+
+
+def run(parts: Runtime, *, wake: Callable[[str], None], name: str) -> int:
+    """Gather until this process is told to stop; returns its exit code."""
+    gatherer = Gatherer(parts, wake=wake)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: gatherer.stopping.set())
+    log.info("worker ready", queues=["intake"])
+    gatherer.run(f"{name}@{socket.gethostname()}")
+    return 0

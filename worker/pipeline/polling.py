@@ -1,0 +1,363 @@
+"""How sources are polled: who is due, what is new in what they answer, and when each is looked at again."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+
+from publishers.core.guard import Deadline
+from worker.errors import BadSource, HandbillError
+from worker.intake import feeds
+from worker.intake.client import Answer
+from worker.intake.feeds import Entry, Feed
+from worker.intake.identity import address_key, guid_key, repeated
+from worker.intake.model import Candidate, Fate, Item, Kind, Source, State, item_id
+from worker.intake.polite import Guest
+from worker.pipeline.intake import Intake
+from worker.settings import Settings
+from worker.store.redis import lost
+from worker.store.sources import Sources
+
+log = structlog.get_logger()
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+SHORTEST, FIRST, LONGEST = 5 * MINUTE, 15 * MINUTE, 6 * HOUR
+PUSHED = 2 * HOUR
+"""At least so long between two polls of a feed whose hub tells us."""
+
+RETRY, RETRY_MOST = 5 * MINUTE, DAY
+ECHOES = ((20.0, 5.0), (90.0, 20.0), (300.0, 60.0))
+"""After a notice that brought nothing yet: up to how many seconds after it the feed is asked again, and how often.
+Sites tell of an article before their caches do (WordPress keeps a feed for minutes behind most caching plugins)."""
+
+LATE = timedelta(days=3)
+FLOOD = 20
+SECONDS = 20.0
+LEASE = 300.0
+CHUNK = 64
+PARTS_MOST = 2
+
+Seen = Callable[[Source, str, bytes, str], None]
+"""What else wants to know that a feed was read: the source, its Link headers, its bytes and its address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """How one poll ended: seconds until the next (None = never), for its host, and the fields of State it changes.
+
+    ``moved`` is the source as it is from now on, where it changed.
+    """
+
+    wait: float | None
+    host_wait: float = 0
+    state: dict[str, Any] = field(default_factory=dict)
+    moved: Source | None = None
+    new: int = 0
+
+
+class Poller:
+    """Polls what is due. Any number of processes may: one has a source at a time, and polling twice is harmless.
+
+    ``seen`` is told of every feed that was read.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        intake: Intake,
+        config: Settings,
+        *,
+        guest: Guest | None = None,
+        seen: Seen = lambda *_: None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._sources = sources
+        self._intake = intake
+        self._config = config
+        self._guest = guest or Guest(config, keep=True)
+        self._seen = seen
+        self._rng = rng or random.Random()  # noqa: S311 - spreads polls, guards nothing
+        self._pool = ThreadPoolExecutor(config.poll_threads, thread_name_prefix="poll")
+
+    def round(self, stopping: threading.Event | None = None) -> float:
+        """Poll everything that is due; the seconds until more is (``inf``: never)."""
+        while True:
+            ids, following = self._sources.take_polls(most=CHUNK, lease=LEASE, gap=self._config.host_gap_seconds)
+            if not ids:
+                return following
+            self._chunk(ids)
+            if stopping is not None and stopping.is_set():
+                return following
+
+    def _chunk(self, ids: Sequence[str]) -> None:
+        found = self._sources.several(ids)
+        states = self._sources.states(found)
+        began = self._sources.now()
+        polls = self._pool.map(lambda s: self._safely(s, states[s.id], began), found.values())
+        ended = []
+        for source, poll in zip(found.values(), polls, strict=True):
+            if poll.moved is not None:
+                self._sources.save(poll.moved)
+            ended.append((source.id, poll.wait, poll.host_wait, poll.state))
+        self._sources.polled(ended, began=began)
+
+    def _safely(self, source: Source, state: State, began: datetime) -> Poll:
+        try:
+            return self.poll(source, state, began)
+        except Exception as error:
+            if lost(error):
+                raise
+            log.exception("source not polled", source=source.id)
+            return self._failed(state, f"a mistake of ours: {type(error).__name__}", began)
+
+    def poll(self, source: Source, state: State, now: datetime) -> Poll:
+        """Poll one source and store what is new; the caller stores how it ended."""
+        if not source.active:
+            return Poll(wait=None)
+        try:
+            answer = self._ask(source.address, state)
+        except BadSource as error:
+            return self._failed(state, _line(error), now)
+        moved = self._moved(source, answer)
+        where = moved or source
+        if answer.status == 304:
+            poll = self._unchanged(state, now)
+        elif answer.status == 410:
+            reason = f"its address was taken away for good (410) on {now:%Y-%m-%d}"
+            log.warning("source stopped", source=source.id, reason=reason)
+            stopped = dataclasses.replace(source, active=False, reason=reason)
+            return Poll(
+                wait=None, moved=stopped, state={"polled": now, "error": reason, "failures": state.failures + 1}
+            )
+        elif answer.status != 200:
+            return self._refused(state, answer, now)
+        else:
+            try:
+                feed = self._feed(answer)
+            except BadSource as error:
+                return self._failed(state, _line(error), now)
+            poll = self._read(where, state, feed, answer, now)
+            self._seen(where, answer.headers.get("link", ""), answer.body, answer.url)
+        host_wait = min(self._guest.delay(source.address), 10 * MINUTE)
+        return dataclasses.replace(poll, moved=moved, host_wait=host_wait)
+
+    def fetch(self, address: str) -> tuple[Feed, str]:
+        """The feed at ``address`` and where it stood in the end; raises BadSource."""
+        answer = self._ask(address, State())
+        if answer.status != 200:
+            raise BadSource(f"{address} answered {answer.status}", do="Check the address")
+        return self._feed(answer), answer.url
+
+    def _ask(self, address: str, state: State) -> Answer:
+        headers = {}
+        if state.etag:
+            headers["If-None-Match"] = state.etag
+        if state.last_modified:
+            headers["If-Modified-Since"] = state.last_modified
+        return self._guest.get(
+            address, deadline=Deadline(SECONDS), accept=feeds.ACCEPT, headers=headers, max_bytes=feeds.MOST_BYTES
+        )
+
+    def _feed(self, answer: Answer) -> Feed:
+        kind = answer.headers.get("content-type", "")
+        charset = kind.rpartition("charset=")[2].strip("\"' ").partition(";")[0] if "charset=" in kind else ""
+        feed = feeds.read(answer.body, answer.url, charset)
+        if not feed.parts:
+            return feed
+        entries: list[Entry] = []
+        for part in feed.parts[:PARTS_MOST]:
+            found = self._guest.get(part, deadline=Deadline(SECONDS), accept=feeds.ACCEPT, max_bytes=feeds.MOST_BYTES)
+            if found.status == 200:
+                entries += feeds.read(found.body, found.url).entries
+        return dataclasses.replace(feed, entries=tuple(entries[: feeds.MOST_ENTRIES]))
+
+    def _moved(self, source: Source, answer: Answer) -> Source | None:
+        """The source at its new address, if it moved there for good and answers as a feed does."""
+        if answer.moved_to and answer.status in {200, 304} and answer.moved_to != source.address:
+            log.info("source moved", source=source.id, to=answer.moved_to)
+            return dataclasses.replace(source, address=answer.moved_to)
+        return None
+
+    def _unchanged(self, state: State, now: datetime) -> Poll:
+        wait = self._echo(state, now) or self._spread(_quiet(state, state.interval or FIRST, now))
+        return Poll(wait=wait, state={"polled": now, "succeeded": now, "failures": 0, "error": ""})
+
+    def _read(self, source: Source, state: State, feed: Feed, answer: Answer, now: datetime) -> Poll:
+        new = self._take(source, state, feed, now)
+        dates = [d for e in feed.entries if (d := e.published or e.updated) and d <= now]
+        newest = max(dates, default=state.newest)
+        interval = _interval(feed, answer, pushed=bool(state.lease_until and state.lease_until > now))
+        fresh = dataclasses.replace(state, newest=newest, interval=interval)
+        wait = self._echo(state, now) if not new else None
+        wait = wait or self._spread(_quiet(fresh, interval, now))
+        wait = (feeds.open_hour(feed, now + timedelta(seconds=wait)) - now).total_seconds()
+        empty = "it has no articles with an address" if not feed.entries else ""
+        return Poll(
+            wait=wait,
+            new=new,
+            state={
+                "polled": now,
+                "succeeded": now,
+                "failures": 0,
+                "error": empty,
+                "etag": answer.headers.get("etag", "")[:500],
+                "last_modified": answer.headers.get("last-modified", "")[:100],
+                "interval": interval,
+                "newest": newest,
+                "read": True,
+                "backfill": 0,
+            },
+        )
+
+    def _refused(self, state: State, answer: Answer, now: datetime) -> Poll:
+        said = answer.headers.get("retry-after", "")
+        least = _seconds(said, now) if answer.status in {429, 503} else 0.0
+        poll = self._failed(state, f"it answered {answer.status}", now, least=least)
+        return dataclasses.replace(poll, host_wait=least)
+
+    def _failed(self, state: State, reason: str, now: datetime, *, least: float = 0.0) -> Poll:
+        wait = min(RETRY * 2 ** min(state.failures, 10), RETRY_MOST)
+        told = {"polled": now, "failures": state.failures + 1, "error": reason[:300]}
+        return Poll(wait=max(self._spread(wait), least), state=told)
+
+    def _spread(self, seconds: float) -> float:
+        return seconds * self._rng.uniform(0.9, 1.1)
+
+    def _echo(self, state: State, now: datetime) -> float | None:
+        """Seconds until a source that was noticed a moment ago is asked again, None if it was not."""
+        if state.noticed is None or (state.newest is not None and state.newest > state.noticed):
+            return None
+        since = (now - state.noticed).total_seconds()
+        return next((every for until, every in ECHOES if 0 <= since < until), None)
+
+    def _take(self, source: Source, state: State, feed: Feed, now: datetime) -> int:
+        """Store every new entry of a feed, and how many there were; of the first reading only what was asked for."""
+        entries = _told_apart(feed.entries)
+        ids = {e: item_id(source.workspace, source.id, address_key(e.address)) for e in entries}
+        there = self._sources.stored(list(ids.values()))
+        new = [e for e in entries if ids[e] not in there]
+        if not new:
+            return 0
+        if not state.read:
+            wanted = [e for e in new if _published_between(e, source.since, now)]
+            latest = sorted((e for e in new if e not in wanted), key=_date, reverse=True)[: state.backfill]
+            self._leave(source, [e for e in new if e not in wanted and e not in latest])
+            for entry in sorted([*wanted, *latest], key=_date):
+                self._intake.arrived(source, _candidate(source, entry, old=entry in latest))
+            return len(wanted) + len(latest)
+        old = [e for e in new if source.since and e.published and e.published < source.since]
+        self._leave(source, old)
+        fresh = sorted((e for e in new if e not in old), key=_date)
+        dated = any(e.published or e.updated for e in entries)
+        first_known = next((n for n, e in enumerate(entries) if ids[e] in there), len(entries))
+        passed = (now - (state.succeeded or now)).total_seconds()
+        usual = feeds.rhythm(feed)
+        flood = len(fresh) > FLOOD + (3 * passed / usual if usual else 0)
+        for entry in fresh:
+            behind = feed.dialect != "sitemap" and not dated and entries.index(entry) > first_known
+            held = ""
+            if flood:
+                held = f"{len(fresh)} new articles at once: look before they go out"
+            elif entry.published and entry.published < min(now - LATE, (state.succeeded or now) - timedelta(days=1)):
+                held = f"published on {entry.published:%Y-%m-%d} and in the feed only now: look before it goes out"
+            self._intake.arrived(source, _candidate(source, entry, behind=behind), held=held)
+        return len(fresh)
+
+    def _leave(self, source: Source, entries: Sequence[Entry]) -> None:
+        """Know entries that are older than their source, so that nothing ever shares them unasked."""
+        rows = []
+        for entry in entries:
+            key = address_key(entry.address)
+            item = Item(
+                id=item_id(source.workspace, source.id, key),
+                workspace=source.workspace,
+                source=source.id,
+                candidate=_candidate(source, entry),
+                fate=Fate.SKIPPED,
+                reason="was there before the source was added",
+                firm=True,
+            )
+            rows.append((item, [k for k in (key, guid_key(entry.guid, source.id)) if k]))
+        if rows:
+            self._sources.add_items(rows)
+
+
+def _told_apart(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries, each address once, without guids that several bear."""
+    common = repeated(e.guid for e in entries)
+    once: dict[str, Entry] = {}
+    for entry in entries:
+        if key := address_key(entry.address):
+            once.setdefault(key, dataclasses.replace(entry, guid="") if entry.guid in common else entry)
+    return list(once.values())
+
+
+def _candidate(source: Source, entry: Entry, *, old: bool = False, behind: bool = False) -> Candidate:
+    return Candidate(
+        address=entry.address,
+        guid=entry.guid,
+        title=entry.title,
+        author=entry.author,
+        tags=entry.tags,
+        language=entry.language,
+        published=entry.published,
+        way="sitemap" if source.kind is Kind.SITEMAP else "feed",
+        old=old,
+        behind=behind,
+    )
+
+
+def _published_between(entry: Entry, since: datetime | None, now: datetime) -> bool:
+    """Whether an entry of a first reading says that it came after the source; a date that lies ahead proves nothing."""
+    return bool(since and entry.published and since <= entry.published <= now)
+
+
+def _date(entry: Entry) -> float:
+    found = entry.published or entry.updated
+    return found.timestamp() if found else 0.0
+
+
+def _interval(feed: Feed, answer: Answer, *, pushed: bool) -> float:
+    """Seconds between two polls: a sixth of the feed's own rhythm, and never less than it asks for."""
+    usual = feeds.rhythm(feed)
+    wait = min(max(usual / 6, SHORTEST), HOUR) if usual else FIRST
+    if feed.ttl:
+        wait = max(wait, min(feed.ttl, DAY))
+    age = answer.headers.get("cache-control", "").lower().partition("max-age=")[2]
+    digits = age[: next((n for n, c in enumerate(age) if not c.isdigit()), len(age))]
+    if digits.isascii() and digits.isdigit():
+        wait = max(wait, min(float(digits[:9]), HOUR))
+    return max(wait, PUSHED) if pushed else wait
+
+
+def _quiet(state: State, interval: float, now: datetime) -> float:
+    """``interval``, longer for a feed in which nothing has appeared for long."""
+    silence = (now - state.newest).total_seconds() if state.newest else 0.0
+    return max(interval, min(silence / 50, LONGEST))
+
+
+def _seconds(retry_after: str, now: datetime) -> float:
+    """What a Retry-After asks for, at most a week."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), 7 * DAY)
+    when = feeds.moment(text) if text else None
+    return min(max((when - now).total_seconds(), 0.0), 7 * DAY) if when else 0.0
+
+
+def _line(error: HandbillError) -> str:
+    return error.why or error.what
+
+
+def host_of(address: str) -> str:
+    """What sources share that must take turns."""
+    return (urlsplit(address).hostname or "").removeprefix("www.")
