@@ -126,7 +126,7 @@ def test_up_brings_a_killed_worker_back_and_leaves_nothing_behind(environment, t
         text=True,
     )
     try:
-        wait_for(environment, lambda found: {"publish", "content"} <= found, running)
+        wait_for(environment, lambda found: {"publish", "content", "intake"} <= found, running)
         pid = next(
             int(line.split()[0])
             for line in all_processes()
@@ -164,7 +164,7 @@ def wait_for(environment, enough, running):
         assert running.poll() is None
         names = {
             w
-            for w in ("publish", "content")
+            for w in ("publish", "content", "intake")
             for line in all_processes()
             if f"--queues {w}" in line and owned(line, running.pid)
         }

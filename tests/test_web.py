@@ -412,11 +412,14 @@ def test_it_is_ready_without_a_content_worker_and_says_that_articles_wait(desk):
     answer = desk.get("/readyz")
     assert answer.status_code == 200
     assert answer.json()["why"].startswith("No content worker consumes: new articles wait.")
+    desk.parts.records.seen_alive("content@here", seconds=60)
+    assert desk.get("/readyz").json()["why"].startswith("No intake worker consumes: new articles wait.")
 
 
 def test_it_is_ready_when_redis_answers_a_worker_consumes_and_nothing_is_overdue(desk):
     nobody = desk.get("/readyz")
     desk.parts.records.seen_alive("content@here", seconds=60)
+    desk.parts.records.seen_alive("intake@here", seconds=60)
     silent = desk.get("/readyz")
     desk.parts.records.seen_alive("publish@here", seconds=60)
     ready = desk.get("/readyz")
@@ -425,7 +428,7 @@ def test_it_is_ready_when_redis_answers_a_worker_consumes_and_nothing_is_overdue
 
     assert (nobody.status_code, ready.status_code, overdue.status_code) == (503, 200, 503)
     assert nobody.json()["why"] == "No worker consumes. Start one with: handbill up, or handbill worker."
-    assert ready.json() == {"ready": True, "redis": True, "workers": 2, "overdue_seconds": 0.0, "why": ""}
+    assert ready.json() == {"ready": True, "redis": True, "workers": 3, "overdue_seconds": 0.0, "why": ""}
     assert silent.status_code == 503
     assert silent.json()["why"] == "No publish worker consumes. Start one with: handbill up, or handbill worker."
     assert 119 < overdue.json()["overdue_seconds"] < 150
