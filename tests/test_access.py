@@ -69,7 +69,7 @@ class House:
     def __init__(self, server, folder, **settings):
         self.parts = runtime(server, folder, **settings)
         self.parts.store.client.flushdb()
-        self.app = create_app(self.parts, submit=lambda source, **options: None)
+        self.app = create_app(self.parts)
 
     def browser(self, **options):
         return Browser(self.app, **options)
