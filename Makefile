@@ -8,12 +8,13 @@ UV_LOCK = $(VENV)/bin/uv pip compile --quiet pyproject.toml --group build --univ
 PYTEST = $(PY) -m pytest -n 2 --dist loadfile
 BENCHES = text extract cards dispatch burst feeds chaos
 
-.PHONY: help demo test lint test-nightly test-release bench lock clean
+.PHONY: help demo test lint test-nightly test-release test-live bench lock clean
 
 help:
 	@echo 'make demo [SOURCE=url|file] [KEEP=1]   an article becomes posts; KEEP=1 leaves the pages up until Ctrl-C'
 	@echo 'make test                              the everyday checks'
 	@echo 'make test-nightly | test-release       the long proofs'
+	@echo 'make test-live                         posts and deletes on the platforms whose keys are in the environment'
 	@echo 'make bench [BENCH=name]                side by side with others: $(BENCHES)'
 	@echo 'make lint | lock | clean               check the style; renew the locks; remove what make made'
 
@@ -33,6 +34,9 @@ test-nightly: $(VENV)/.dev
 
 test-release: $(VENV)/.dev
 	$(PY) -m pytest -m release
+
+test-live: $(VENV)/.dev
+	$(PY) -m pytest tests/live -rs
 
 bench: $(VENV)/.dev
 	@for name in $(or $(BENCH),$(BENCHES)); do echo "== $$name"; $(PY) -m bench.$$name || exit 1; done

@@ -487,6 +487,42 @@ def test_the_other_acts_send_what_is_written_and_give_back_what_they_should(case
             assert got is None
 
 
+@listed
+def compared():
+    """Each look-up that finds a message by what it says, when it was said and what it answers: not by a number that is
+    ours, nor by our own mark in it.
+    """
+    for param in cases("find"):
+        case = param.values[0]
+        drafted = publishers.load(case.name).proof.kind is ProofClass.A2 and not case.told.get("reply_to")
+        if case.told["receipts"] and not drafted and case.name != "bluesky" and KEY not in json.dumps(case.exchange):
+            yield param
+
+
+@pytest.mark.parametrize("case", compared())
+@pytest.mark.parametrize("change", ["another text", "a text that goes on", "a week later", "in answer to another"])
+def test_a_look_up_compares_the_text_the_time_and_what_is_answered(case, change, stage):
+    commit = stage.commit(case.told.get("prepared", {}))
+    if change == "another text":
+        stage.post = dataclasses.replace(stage.post, text="Something else altogether", facets=())
+    elif change == "a text that goes on":
+        stage.post = dataclasses.replace(stage.post, text=f"{stage.post.text} and more")
+    elif change == "a week later":
+        commit = dataclasses.replace(commit, at=AT + timedelta(days=7))
+    else:
+        commit = dataclasses.replace(commit, reply_to=Receipt(id="4711"), root=Receipt(id="4711"))
+    more = [{"request": {}, "answer": {"status": 404}}] * 3  # whoever finds nothing may ask on
+    with Wire([*case.exchange, *more]) as wire:
+        try:
+            got = stage.adapter(wire).find(stage.post, commit)
+        except PublishError:  # which proves nothing, and so does no harm
+            got = ()
+    if got:
+        assert change in {"a week later", "in answer to another"}
+        asked = [str(request.url) for request in wire.sent]
+        assert asked != [step["request"]["url"] for step in case.exchange], "the platform was asked the same as before"
+
+
 @pytest.mark.parametrize("case", cases(*SCENES))
 def test_no_secret_is_in_an_address(case, stage):
     wire = Wire(case.exchange)

@@ -43,6 +43,7 @@ from rehearsal.discord import read_markdown
 from rehearsal.graph import PIXEL
 from rehearsal.linkedin import read_little
 from rehearsal.world import Faults, World, inspect, seen
+from tests.live.journey import Journey
 
 AT = datetime.now(UTC)
 GIVEN = {  # what a person would type to connect an account, beside the server
@@ -994,6 +995,23 @@ def test_facebook_says_which_page_or_task_is_missing(pages, why):
         http.send = answer
         with pytest.raises(Unauthorized, match=why):
             publishers.load("facebook")({"access_token": "token"}, http).connect()
+
+
+# What make test-live does on the platforms
+
+
+@pytest.mark.parametrize("platform", HERE)
+def test_the_live_journey_goes_out_and_leaves_nothing_behind(platform, server, world, tmp_path, picture):
+    settings = {"server": f"{server}/{platform}/me", **GIVEN[platform]}
+    journey = Journey(
+        platform, settings, tmp_path, picture_url=picture.url, allow=("127.0.0.1",), pause=lambda seconds: None
+    )
+    journey.run()
+    limits = publishers.load(platform).limits
+    assert world.seen() == []
+    assert len(world.seen(deleted=True)) >= 1 + (limits.thread or limits.comment)
+    assert journey.told[0].startswith("connected as ")
+    assert any(line.startswith("deleted ") for line in journey.told)
 
 
 # Servers with Mastodon's API
