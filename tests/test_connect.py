@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -17,6 +19,7 @@ from publishers.core.http import Http
 from publishers.core.post import Commit, Post
 from tests.simulator import seamed_store
 from worker import log as logs
+from worker.embedded import Embedded
 from worker.errors import HandbillError, NotFound, Refused
 from worker.pipeline.accounts import Accounts, Renewed
 from worker.pipeline.connect import Begun, Choosing, Connecting, Elsewhere
@@ -550,3 +553,86 @@ def test_an_account_that_is_removed_takes_its_renewals_along(house):
     assert house.records.connections.renewal(account.id) is None
     with pytest.raises(NotFound):
         house.accounts.renew_ahead(account.id)
+
+
+# The command
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory, rehearsal):
+    """Start ``handbill`` on a store of its own, with a pipe to its standard input."""
+    folder = tmp_path_factory.mktemp("command")
+    with Embedded.start(folder / "redis", fsync="everysec") as server:
+        env = {**os.environ, "HANDBILL_DATA_DIR": str(folder), "HANDBILL_REDIS_URL": server.url}
+        env["HANDBILL_REHEARSAL_URL"] = rehearsal
+
+        def start(*words):
+            pipe = subprocess.PIPE
+            return subprocess.Popen(
+                [sys.executable, "-m", "worker", *words], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=env
+            )
+
+        yield start
+
+
+def asked(process):
+    """The address that the command prints."""
+    for line in process.stderr:
+        if line.startswith("http"):
+            return line.strip()
+    raise AssertionError("no address was printed")
+
+
+def test_the_command_prints_where_to_go_and_takes_the_address_that_a_browser_was_sent_to(command):
+    with command("accounts", "add", "x", "--rehearsal", "--consent", "--json") as process:
+        address = asked(process)
+        query = consent(address)
+        redirect = dict(parse_qsl(urlsplit(address).query))["redirect_uri"]
+        out, err = process.communicate(f"{redirect}?{urlencode(query)}\n", timeout=60)
+
+    assert process.returncode == 0, err
+    assert json.loads(out)["id"] == "main.x-rehearsal"
+    assert "access" not in out
+    with command("accounts", "list", "--json") as process:
+        (row,) = json.loads(process.communicate(timeout=60)[0])
+    assert row["token"]["renews"]
+
+
+def test_the_command_chooses_by_name_and_names_what_there_is_to_choose(command):
+    for words, code in ((["--choose", "facebook-several"], 0), ([], 1)):
+        with command("accounts", "add", "facebook", "--rehearsal", "--consent", "--name", "several", *words) as process:
+            address = asked(process)
+            redirect = dict(parse_qsl(urlsplit(address).query))["redirect_uri"]
+            _, err = process.communicate(f"{redirect}?{urlencode(consent(address))}\n", timeout=60)
+        assert process.returncode == code, err
+        assert "facebook-several, the other one" in err
+        assert "Traceback" not in err
+    assert "--choose" in err
+
+
+def test_the_command_says_in_one_line_why_nothing_was_connected(command):
+    with command("accounts", "add", "x", "--rehearsal", "--consent") as process:
+        address = asked(process)
+        redirect = dict(parse_qsl(urlsplit(address).query))["redirect_uri"]
+        _, err = process.communicate(f"{redirect}?{urlencode(consent(address, allow=False))}\n", timeout=60)
+
+    assert process.returncode == 1
+    assert err.splitlines()[-1].startswith("X was not connected: you or the platform said no (access_denied")
+
+
+def test_apps_are_kept_listed_and_removed_and_their_secret_is_never_shown(command, tmp_path):
+    (tmp_path / "secret").write_text("canary-of-an-app\n")
+    said = ""
+    for words in (
+        ["apps", "set", "x", "--set", "client_id=app", "--set", f"client_secret=@{tmp_path / 'secret'}"],
+        ["apps", "list"],
+        ["apps", "list", "--json"],
+        ["apps", "remove", "x"],
+    ):
+        with command(*words) as process:
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        said += out + err
+    assert "/connect/x" in said
+    assert "app" in said
+    assert "canary" not in said

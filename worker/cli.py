@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from worker import log as logs
-from worker.commands import users
+from worker.commands import accounts, apps, users
 from worker.commands.shared import AsJson, Workspace, actor, err, out
 from worker.commands.shared import parts as _parts
 from worker.commands.shared import print_json as _print_json
@@ -27,11 +27,11 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-accounts_cli = typer.Typer(help="Connect, list, check and remove accounts.", no_args_is_help=True)
 delivery_cli = typer.Typer(help="Look at one delivery, or decide what becomes of it.", no_args_is_help=True)
 brand_cli = typer.Typer(help="How pictures look: colours, logo, fonts; see what cards can be.", no_args_is_help=True)
 tokens_cli = typer.Typer(help="Tokens for the JSON API.", no_args_is_help=True)
-cli.add_typer(accounts_cli, name="accounts")
+cli.add_typer(accounts.cli, name="accounts")
+cli.add_typer(apps.cli, name="apps")
 cli.add_typer(delivery_cli, name="delivery")
 cli.add_typer(brand_cli, name="brand")
 cli.add_typer(tokens_cli, name="tokens")
@@ -426,171 +426,6 @@ def delivery_resolve(
         resolve(parts.deliveries, delivery, there=there)
         _record(parts, "resolve", delivery, there)
     out.print(f"{delivery} is {'published' if there else 'due now'}")
-
-
-@accounts_cli.command("add")
-def accounts_add(
-    platform: Annotated[str, typer.Argument(help="A platform's name; see: handbill accounts platforms.")],
-    *,
-    values: Annotated[list[str] | None, typer.Option("--set", help="name=value; name=@FILE reads a file.")] = None,
-    name: Annotated[str, typer.Option(help="A name of your own for it.")] = "",
-    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="On the local stand-in platform.")] = False,
-    workspace: Workspace = "",
-    as_json: AsJson = False,
-) -> None:
-    """Connect an account: asks the platform who you are, then stores it, secrets encrypted."""
-    from worker.show import account_json  # noqa: PLC0415
-
-    given = dict(_pair(v) for v in values or ())
-    with _parts() as parts:
-        account = parts.accounts.connect(
-            platform, given, workspace=_workspace(workspace), name=name, rehearsal=rehearsal
-        )
-    if as_json:
-        _print_json(account_json(account))
-    else:
-        out.print(f"{account.id} is connected as {account.name} {account.url}".rstrip(), markup=False)
-
-
-def _why_paused(paused: dict[str, tuple[Any, str]], account: str) -> str:
-    return "; ".join(paused[s][1] for s in (f"account:{account}", f"connect:{account}") if s in paused)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign:
-        raise typer.BadParameter(f"--set {text}: write name=value.")
-    if value.startswith("@"):
-        try:
-            value = Path(value[1:]).read_text().strip()
-        except OSError as error:
-            raise HandbillError(f"{value[1:]} cannot be read", why=str(error.strerror)) from None
-    return name, value
-
-
-@accounts_cli.command("platforms")
-def accounts_platforms(*, as_json: AsJson = False) -> None:
-    """List the platforms and what each needs to connect."""
-    import publishers  # noqa: PLC0415
-
-    rows = []
-    for name in publishers.names():
-        adapter = publishers.load(name)
-        fields = [
-            {"name": f.name, "label": f.label, "secret": f.secret, "required": f.required} for f in adapter.fields
-        ]
-        rows.append({"platform": name, "label": adapter.label, "settings": fields})
-        if not as_json:
-            wanted = ", ".join(f.name if f.required else f"[{f.name}]" for f in adapter.fields)
-            out.print(f"{name:<10} {adapter.label:<12} {wanted}", markup=False)
-    if as_json:
-        _print_json(rows)
-
-
-@accounts_cli.command("list")
-def accounts_list(*, workspace: Workspace = "", as_json: AsJson = False) -> None:
-    """List the accounts."""
-    from worker.show import account_json  # noqa: PLC0415
-
-    with _parts() as parts:
-        found = parts.records.accounts(_workspace(workspace))
-        paused = parts.deliveries.paused()
-    if as_json:
-        _print_json([account_json(a) | {"paused": _why_paused(paused, a.id)} for a in found])
-        return
-    if not found:
-        out.print("No accounts. Add one with: handbill accounts add PLATFORM")
-    for account in found:
-        state = _why_paused(paused, account.id)
-        kind = "rehearsal" if account.rehearsal else account.url
-        out.print(f"{account.id:<28} {account.name:<24} {kind}  {state}".rstrip(), markup=False)
-
-
-@accounts_cli.command("check")
-def accounts_check(account: AccountName, *, workspace: Workspace = "") -> None:
-    """Ask the platform whether the account still works and what it takes."""
-    with _parts() as parts:
-        found = parts.accounts.find(account, _workspace(workspace))
-        profile = parts.accounts.check(found)
-        parts.deliveries.resume(f"connect:{found.id}")
-    out.print(f"{found.id} works, as {profile.name} {profile.url}".rstrip(), markup=False)
-
-
-@accounts_cli.command("set")
-def accounts_set(
-    account: AccountName,
-    *,
-    zone: Annotated[str, typer.Option(help="IANA time zone, such as Europe/Vienna.")] = "",
-    calendar: Annotated[
-        str, typer.Option(help="Such as: mon-fri 09:00 12:30; gap 45; quiet 22:00-07:00; not 2027-01-01.")
-    ] = "",
-    template: Annotated[str | None, typer.Option(help="A file in place of the platform's post template.")] = None,
-    always_tag: Annotated[list[str] | None, typer.Option(help="A hashtag that stands first; repeat for more.")] = None,
-    never_tag: Annotated[list[str] | None, typer.Option(help="A hashtag never used; repeat for more.")] = None,
-    tags: Annotated[int | None, typer.Option(min=-1, max=30, help="Hashtags at most; -1 is the template's.")] = None,
-    utm: Annotated[
-        str | None, typer.Option(help="For the link, such as utm_source={platform}&utm_medium=social.")
-    ] = None,
-    disclaimer: Annotated[str | None, typer.Option(help="A last line for every post.")] = None,
-    warning: Annotated[str | None, typer.Option(help="Content warning, where the platform has one.")] = None,
-    sensitive: Annotated[
-        list[str] | None, typer.Option(help="A topic that calls for the content warning; repeat for more.")
-    ] = None,
-    source: Annotated[
-        str, typer.Option(help="The words are for articles of this host only, such as example.org.")
-    ] = "",
-    brand: Annotated[str | None, typer.Option(help="Whose look its pictures have; see: handbill brand list.")] = None,
-    workspace: Workspace = "",
-) -> None:
-    """Set an account's time zone, when it posts by slot, or how it speaks; an empty value takes a setting away."""
-    from worker import schedule  # noqa: PLC0415
-    from worker.pipeline.plan import speaking  # noqa: PLC0415
-
-    said: dict[str, Any] = {
-        "template": template and _text_of(template),
-        "always": always_tag,
-        "never": never_tag,
-        "hashtags": tags,
-        "utm": utm,
-        "disclaimer": disclaimer,
-        "warning": warning,
-        "sensitive": sensitive,
-    }
-    with _parts() as parts:
-        found = parts.accounts.find(account, _workspace(workspace))
-        if zone:
-            found = dataclasses.replace(found, zone=schedule.zone_of(zone).key)
-        if calendar:
-            found = dataclasses.replace(found, calendar=schedule.read_calendar(calendar))
-        if brand is not None:
-            found = dataclasses.replace(found, brand=_brand_of(parts, brand, found.workspace))
-        found = speaking(found, source, {k: v for k, v in said.items() if v is not None})
-        parts.records.save_account(found)
-    out.print(f"{found.id} posts in {found.zone}", markup=False)
-
-
-def _text_of(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise HandbillError(f"{path} cannot be read", why=str(getattr(error, "strerror", "") or error)) from None
-
-
-def _brand_of(parts: Any, name: str, workspace: str) -> str:
-    known = [b.name for b in parts.records.brands(workspace)]
-    if name and name not in known:
-        do = f"There are: {', '.join(known)}" if known else "Add one: handbill brand add NAME"
-        raise HandbillError(f"There is no brand {name}", do=do)
-    return name
-
-
-@accounts_cli.command("remove")
-def accounts_remove(account: AccountName, *, workspace: Workspace = "") -> None:
-    """Forget an account and its secrets; what is scheduled on it will fail with that reason."""
-    with _parts() as parts:
-        found = parts.accounts.find(account, _workspace(workspace))
-        parts.records.remove_account(found)
-    out.print(f"{found.id} is removed")
 
 
 @cli.command()

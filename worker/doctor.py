@@ -107,6 +107,11 @@ def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
         do = f"handbill accounts check {name}" if kind == "connect" else f"handbill resume --{kind} {name}".rstrip()
         yield Finding("paused", ok=False, found=f"{scope}: {why}", do=do)
     accounts = parts.records.accounts(config.workspace)
+    for account in accounts:
+        standing = parts.renewals.standing(account)
+        if (said := standing.says(parts.now())) and (standing.outlived or "connect" in said):
+            do = f"Connect it again: handbill accounts add {account.platform}, or the page Accounts"
+            yield Finding("token", ok=False, found=f"{account.id}: {said}", do=do)
     if any(publishers.load(a.platform).pulls and not a.rehearsal for a in accounts):
         yield _reach(config)
     do = "" if accounts else "handbill accounts add PLATFORM"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from rich.table import Table
@@ -12,6 +12,9 @@ from rich.text import Text
 
 from worker.intake.model import Item
 from worker.model import Account, Article, Content, Delivery, Event, Status, StepKind
+
+if TYPE_CHECKING:
+    from worker.pipeline.renewal import Standing
 
 COLOURS: Mapping[Status, str] = {
     Status.PUBLISHED: "green",
@@ -116,6 +119,17 @@ def account_json(account: Account) -> dict[str, Any]:
         "active": account.active,
         "limits": account.limits,
         "proof": str(account.proof.kind) if account.proof else None,
+    }
+
+
+def standing_json(standing: Standing) -> dict[str, Any]:
+    """How an account's token stands, for machines."""
+    return {
+        "expires": _iso(standing.expires),
+        "ends": _iso(standing.ends),
+        "renews": standing.renews,
+        "refused": standing.refused,
+        "outlived": standing.outlived,
     }
 
 

@@ -185,6 +185,16 @@ class Accounts:
         self._check_scopes(self._records.change_account(account.id, renewed))
         return profile
 
+    def remove(self, account: Account) -> None:
+        """Forget an account; its platform is told that the token is not used any more, where it wants to know."""
+        try:
+            _, adapter = self.open(account.id)
+            with adapter.http:
+                adapter.revoke()
+        except (PublishError, HandbillError) as error:
+            log.warning("the token was not ended", account=account.id, reason=str(error))
+        self._records.remove_account(account)
+
     def renew(self, account: Account, used: Mapping[str, str]) -> Renewed:
         """Get a new token after one was refused, once for however many workers ask.
 

@@ -73,6 +73,10 @@ class Renewals:
         outlived = len(self._records.taken(account, since=ends)) if ends else 0
         return Standing(expires=expires, ends=ends, renews=renews and not refused, refused=refused, outlived=outlived)
 
+    def planned(self, account: Account) -> int:
+        """How many posts are planned on the account from now on."""
+        return len(self._records.taken(account, since=self._now()))
+
     def sweep(self) -> int:
         """Renew every token whose time has come; an account whose token has ended for good is paused. Returns how many
         were renewed.
