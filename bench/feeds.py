@@ -96,7 +96,9 @@ def polled(folder: Path, urls: list[str]) -> Iterator[tuple[Runtime, Poller]]:
     """Every source in a Redis of its own, due now and read before, and who polls them."""
     host = urls[0].split("/")[2]
     with Embedded.start(folder / "redis", fsync="everysec") as server:
-        config = Settings(data_dir=folder, redis_url=server.url, allow_hosts=host, host_gap_seconds=0, trial=True)
+        config = Settings(  # type: ignore[call-arg]  # every field has a default
+            data_dir=folder, redis_url=server.url, allow_hosts=host, host_gap_seconds=0, trial=True
+        )
         parts = open_runtime(config, server.url)
         try:
             for number, url in enumerate(urls):

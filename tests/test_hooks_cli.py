@@ -114,7 +114,9 @@ def test_what_was_heard_is_shown_and_every_system_is_listed(parts):
     assert {"ghost", "wordpress", "standard", "github", "contentful", "sanity", "strapi", "json"} == set(listed)
 
 
-@pytest.mark.skipif(not (shutil.which("jq") and shutil.which("curl")), reason="the step needs jq and curl, as CI machines have")
+@pytest.mark.skipif(
+    not (shutil.which("jq") and shutil.which("curl")), reason="the step needs jq and curl, as CI machines have"
+)
 def test_the_ready_step_shares_an_article_from_a_pipeline(parts):
     parts.records.save_account(Account(id="main.outbox", platform="outbox", name="outbox"))
     token = parts.records.create_token(scope="write", workspace="main")

@@ -29,12 +29,10 @@ def run(kind, examples, seed):
     )  # fmt: skip
     assert done.returncode == 0, f"seed {seed}: {done.stdout[-3000:]} {done.stderr[-6000:]}"
     found = json.loads(done.stdout.splitlines()[-1])
-    print(kind, seed, found)
     assert found["examples"] >= examples * 0.9  # Hypothesis leaves out the few it drew twice
     assert found["slowest"] < 10
     assert found["peak_mb"] < 512
     assert set(found["fates"]) >= FATES[kind], found
-    return found
 
 
 @pytest.mark.parametrize("kind", SHARES)

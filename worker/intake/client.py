@@ -110,7 +110,7 @@ class Client:
             if len(hops) == redirects:
                 why = f"it redirects more than {redirects} times"
                 raise Unreachable(f"{short(url)} cannot be read", why=why, do="Check the URL")
-            url = checked(urljoin(url, found["location"]))
+            url = checked(_joined(url, found["location"]))
             hops.append(Hop(status, url))
 
     def close(self) -> None:
@@ -134,7 +134,8 @@ class Client:
         except LATE:
             raise Unreachable(f"{short(url)} cannot be read", why="the site took too long", do="Try again") from None
         except (*LOST, http.client.HTTPException, OSError, ValueError) as error:
-            why = " ".join((str(error) or type(error).__name__).split()).rstrip(".")[:200]
+            why = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split()).rstrip(".")[:200]
+            why = why or type(error).__name__
             raise Unreachable(f"{short(url)} cannot be read", why=why, do="Check the URL") from None
 
     def _backend(self, deadline: Deadline) -> GuardedBackend:
@@ -150,7 +151,9 @@ class Client:
         try:
             connection.request("GET", urlunsplit(("", "", parts.path or "/", parts.query, "")), headers=headers)
             response = connection.getresponse()
-            found = {k.lower(): v for k, v in reversed(response.getheaders())}
+            said = response.getheaders()
+            found = {k.lower(): v for k, v in reversed(said)}
+            _refuse_lengths({v.strip() for k, v in said if k.lower() == "content-length"})
             body = b"".join(_body(response, found, short(url), max_bytes)) if response.status == 200 else b""
             if response.status != 200 and not response.chunked and (response.length or 0) <= CHUNK:
                 response.read(CHUNK)  # what is left unread is read by nobody, and the connection would be lost
@@ -220,6 +223,20 @@ def too_large(name: str, max_bytes: int) -> TooLarge:
     """The line for what is larger than may be read."""
     do = "Give a smaller one, or raise HANDBILL_FETCH_MEGABYTES"
     return TooLarge(f"{name} is too large", why=f"more than {max_bytes / 1e6:.3g} MB", do=do)
+
+
+def _joined(base: str, location: str) -> str:
+    try:
+        return urljoin(base, location)
+    except ValueError as error:
+        why = f"it redirects to no address ({error})"
+        raise Unreachable(f"{short(base)} cannot be read", why=why, do="Check the URL") from None
+
+
+def _refuse_lengths(said: set[str]) -> None:
+    """Refuse an answer whose length nobody can know (RFC 9110, § 8.6): what follows it might be taken for the next."""
+    if said and not (len(said) == 1 and (length := next(iter(said))).isascii() and length.isdigit()):
+        raise http.client.HTTPException("the site says a length that is none")
 
 
 def _body(response: http.client.HTTPResponse, headers: Mapping[str, str], name: str, max_bytes: int) -> Iterator[bytes]:
