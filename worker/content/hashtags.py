@@ -15,6 +15,10 @@ import snowballstemmer
 from worker.content import words
 from worker.model import Article
 
+ENDINGS = {  # of cases, for languages without a stemmer of their own
+    "pl": regex.compile(r"(?<=\p{L}{3})(?:ami|ach|owi|ego|emu|ych|ymi|ów|om|em|ej|[ąęuyiaeo])$"),
+    "uk": regex.compile(r"(?<=\p{L}{3})(?:ами|ями|ові|еві|ого|ому|ах|ях|ів|їв|ою|ею|ий|ої|их|им|[юуаяіїиео])$"),
+}
 MOST = 15
 LONGEST = 30
 WORDS = 3
@@ -67,7 +71,9 @@ def stem(word: str, code: str) -> str:
     """The stem of a word, so that its forms are recognised as one."""
     low = words.plain(word)
     stemmer = _stemmer(code)
-    return str(stemmer.stemWord(low)) if stemmer is not None else low
+    if stemmer is not None:
+        return str(stemmer.stemWord(low))
+    return ENDINGS[code].sub("", low) if code in ENDINGS else low
 
 
 def choose(article: Article) -> list[str]:
