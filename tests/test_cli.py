@@ -135,6 +135,7 @@ def test_preview_prints_the_promised_json_and_nothing_else(handbill, tmp_path):
             "media",
             "facets",
             "parts",
+            "comment",
             "warning",
             "warnings",
             "cost",

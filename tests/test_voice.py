@@ -82,6 +82,34 @@ def test_the_links_parameters_are_written_once_before_the_fragment(studio, conte
     assert studio.post_for(ARTICLE, content, MASTODON).post.link == ARTICLE.url
 
 
+def test_the_link_may_stand_in_the_first_comment(studio, content):
+    linkedin = Account(id="main.linkedin-you", platform="linkedin", name="LinkedIn")
+    account = voiced(linkedin, link="comment", utm="utm_source={platform}")
+    link = "https://www.example.org/bees?page=1&utm_source=linkedin#top"
+    composed = studio.post_for(ARTICLE, content, account)
+    delivery = planned(studio, content, account)
+
+    assert composed.post.link is None
+    assert "example.org" not in composed.post.text
+    assert (composed.comment.text, composed.comment.link) == (link, None)
+    assert [(f.type, f.start, f.end, f.value) for f in composed.comment.facets] == [("link", 0, len(link), link)]
+    assert [s.kind for s in delivery.steps] == [StepKind.POST, StepKind.COMMENT]
+    assert [s.post for s in delivery.steps] == [composed.post, composed.comment]
+    assert composed_json(account, [composed])["comment"] == link
+    assert studio.post_for(ARTICLE, content, linkedin).comment is None
+
+
+def test_a_link_below_a_thread_is_paid_for_and_comes_last(studio, content):
+    account = voiced(Account(id="main.x", platform="x", name="X"), link="comment")
+    delivery = planned(studio, content, account, thread=True)
+
+    assert delivery.steps[-1].kind is StepKind.COMMENT
+    assert all("example.org" not in s.post.text for s in delivery.steps[:-1])
+    parts = studio.thread_for(ARTICLE, content, account)
+    alt = 0.005  # of the first part's picture
+    assert composed_json(account, parts)["cost"] == round(0.015 * len(parts) + 0.2 + alt, 4)
+
+
 def test_a_content_warning_takes_its_room_from_the_text(studio, content):
     plain = studio.post_for(ARTICLE, content, MASTODON)
     warned = studio.post_for(ARTICLE, content, voiced(warning="Insects, " * 20))
@@ -150,6 +178,7 @@ def test_an_account_with_a_voice_is_stored_and_one_of_before_is_read():
         ({"always": ["two words"]}, "no hashtag"),
         ({"always": ["2024"]}, "no hashtag"),
         ({"utm": "utm_source={city}"}, "cannot be used"),
+        ({"link": "bio"}, "cannot stand in 'bio'. Use comment"),
     ],
 )
 def test_what_cannot_be_used_is_refused_before_it_is_stored(said, words):
@@ -171,6 +200,9 @@ class Shelf:
 
     def link_delivery(self, *_):
         pass
+
+    def needs_approval(self, _):
+        return False
 
     def exists(self, identity):
         return identity in self.made

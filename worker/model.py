@@ -126,7 +126,8 @@ class Voice:
     """How posts differ from their platform's template: ``template`` in its place, hashtags (without ``#``) that stand
     first or never, and how many at most; ``utm`` query parameters for the link, in which ``{platform}`` and
     ``{account}`` may stand; a ``disclaimer`` line; a content ``warning`` where the platform has one, for articles that
-    name one of ``sensitive`` (any article if there are none).
+    name one of ``sensitive`` (any article if there are none); and where the ``link`` stands: "" in the text,
+    ``comment`` below it as the first comment, where the platform has one.
     """
 
     template: str = ""
@@ -137,6 +138,7 @@ class Voice:
     disclaimer: str = ""
     warning: str = ""
     sensitive: tuple[str, ...] = ()
+    link: str = ""
 
     def over(self, other: Voice) -> Voice:
         """This voice, and ``other`` where this one says nothing."""

@@ -202,6 +202,9 @@ def change(
     utm: Annotated[
         str | None, typer.Option(help="For the link, such as utm_source={platform}&utm_medium=social.")
     ] = None,
+    link_in: Annotated[
+        str | None, typer.Option(help="comment: the link stands in the first comment; empty: in the text.")
+    ] = None,
     disclaimer: Annotated[str | None, typer.Option(help="A last line for every post.")] = None,
     warning: Annotated[str | None, typer.Option(help="Content warning, where the platform has one.")] = None,
     sensitive: Annotated[
@@ -223,6 +226,7 @@ def change(
         "never": never_tag,
         "hashtags": tags,
         "utm": utm,
+        "link": link_in,
         "disclaimer": disclaimer,
         "warning": warning,
         "sensitive": sensitive,

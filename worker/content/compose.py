@@ -66,7 +66,8 @@ POINTS = regex.compile(r"(?<=\.)(?=[\p{L}\p{M}\p{N}])|(?<=:)(?=//)")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
     """One finished post: ``length`` of ``limit`` in the platform's own counting, ``hashtags`` without ``#``, and the
-    article's sentences it uses, as they stand in the article; ``warnings`` are lines for who reads it before it goes.
+    article's sentences it uses, as they stand in the article; ``warnings`` are lines for who reads it before it goes;
+    ``comment`` is the first comment below it.
     """
 
     post: Post
@@ -75,6 +76,7 @@ class Composed:
     hashtags: tuple[str, ...]
     sentences: tuple[Sentence, ...]
     warnings: tuple[str, ...] = ()
+    comment: Post | None = None
 
 
 def compose(
@@ -161,6 +163,13 @@ def thread(
         room = limits.room(media=False)
         parts.append(Composed(post=post, length=limits.length(text), limit=room, hashtags=(), sentences=sentences))
     return tuple(parts)
+
+
+def link_comment(link: str, language: str) -> Post:
+    """A first comment that is the link alone."""
+    link = _whole(link)
+    facet = Facet(type="link", start=0, end=len(link), value=link)
+    return Post(text=link, facets=(facet,), language=words.base(language) or None)
 
 
 def _mark(number: int, count: int) -> str:

@@ -13,11 +13,11 @@ import structlog
 import publishers
 from publishers.core import counting
 from publishers.core.limits import Limits
-from publishers.core.post import Media
+from publishers.core.post import Media, Post
 from worker import content as writing
 from worker.content import cards, checks
 from worker.content.article import extract
-from worker.content.compose import Composed, compose, load_template, parameters, parse, tag_link, thread
+from worker.content.compose import Composed, compose, link_comment, load_template, parameters, parse, tag_link, thread
 from worker.errors import HandbillError, NotFound
 from worker.intake.fetch import read_source
 from worker.model import (
@@ -42,6 +42,7 @@ from worker.store.deliveries import Deliveries
 from worker.store.records import Records
 
 log = structlog.get_logger()
+BELOW = "comment"  # where a voice may put the link
 
 
 class Studio:
@@ -91,19 +92,22 @@ class Studio:
 
     def post_for(self, article: Article, content: Content, account: Account, *, variant: int = 0) -> Composed:
         """Exactly what ``account`` would send: text that fits, facets, and pictures within the platform's limits."""
-        asked = self._asked(article, content, account)
-        return self._checked(article, account, compose(article, **asked, variant=variant))
+        asked, comment = self._asked(article, content, account)
+        composed = dataclasses.replace(compose(article, **asked, variant=variant), comment=comment)
+        return self._checked(article, account, composed)
 
     def thread_for(self, article: Article, content: Content, account: Account) -> tuple[Composed, ...]:
         """Exactly what ``account`` would send as a thread; one post where the platform has none."""
         if not limits_of(account).thread:
             return (self.post_for(article, content, account),)
-        parts = thread(article, **self._asked(article, content, account))
+        asked, comment = self._asked(article, content, account)
+        first, *rest = thread(article, **asked)
+        parts = (dataclasses.replace(first, comment=comment), *rest)
         return tuple(self._checked(article, account, part) for part in parts)
 
     def variants(self, article: Article, content: Content, account: Account, most: int) -> tuple[Composed, ...]:
         """At most so many different posts, best first, each with other sentences than those before it."""
-        asked = self._asked(article, content, account)
+        asked, comment = self._asked(article, content, account)
         found: dict[tuple[Sentence, ...], Composed] = {}
         texts: set[str] = set()
         while len(found) < most:
@@ -112,24 +116,27 @@ class Studio:
                 break
             texts.add(composed.post.text)
             found.setdefault(composed.sentences, composed)
-        return tuple(self._checked(article, account, c) for c in found.values())
+        return tuple(self._checked(article, account, dataclasses.replace(c, comment=comment)) for c in found.values())
 
-    def _asked(self, article: Article, content: Content, account: Account) -> dict[str, Any]:
-        """What ``compose`` is told of an account, its voice included."""
+    def _asked(self, article: Article, content: Content, account: Account) -> tuple[dict[str, Any], Post | None]:
+        """What ``compose`` is told of an account and its voice, and the first comment if the link stands there."""
         limits, voice = limits_of(account), account.voice(article)
         template = voice.template or load_template(account.platform, TEMPLATES / "posts")
         if (warning := _warning(article, voice, limits)) and not limits.labels:
             limits = dataclasses.replace(limits, text=max(1, limits.text - limits.length(warning)))
-        return {
+        link = self._link(article, account, voice)
+        below = link if voice.link == BELOW and (limits.comment or limits.thread) else None
+        asked = {
             "content": dataclasses.replace(content, hashtags=(*voice.always, *content.hashtags)),
             "platform": account.platform,
             "limits": limits,
             "template": _disclaimed(template, voice),
-            "link": self._link(article, account, voice),
+            "link": None if below else link,
             "media": (self._picture(article, content, account, limits),) if limits.media else (),
             "hashtags": voice.hashtags,
             "avoid": frozenset(voice.never),
         }
+        return asked, link_comment(below, article.language) if below else None
 
     def _picture(self, article: Article, content: Content, account: Account, limits: Limits) -> Media:
         return self._pictures.media(article, content, limits, brand=account.brand, design=account.design)
@@ -267,11 +274,12 @@ class Planner:
 
 
 def _steps(delivery: str, parts: Sequence[Composed]) -> tuple[Step, ...]:
-    """The message, then each part of its thread as an answer to the one before."""
-    kinds = [StepKind.POST] + [StepKind.REPLY] * (len(parts) - 1)
+    """The message, each part of its thread as an answer to the one before, and the first comment."""
+    posts = [(StepKind.REPLY if number else StepKind.POST, part.post) for number, part in enumerate(parts)]
+    posts += [(StepKind.COMMENT, part.comment) for part in parts if part.comment is not None]
     return tuple(
-        Step(kind=kind, ordinal=number, key=step_key(delivery, kind, number, 1), post=part.post)
-        for number, (kind, part) in enumerate(zip(kinds, parts, strict=True))
+        Step(kind=kind, ordinal=number, key=step_key(delivery, kind, number, 1), post=post)
+        for number, (kind, post) in enumerate(posts)
     )
 
 
@@ -306,6 +314,11 @@ def speaking(account: Account, host: str, said: Mapping[str, Any]) -> Account:
     if voice.warning and labels and voice.warning not in labels:
         label = publishers.load(account.platform).label
         raise HandbillError(f"{label} cannot show the warning {voice.warning!r}", do=f"Use one of {', '.join(labels)}")
+    if voice.link not in {"", BELOW}:
+        raise HandbillError(f"A link cannot stand in {voice.link!r}", do=f"Use {BELOW}, or nothing for the text")
+    if voice.link and not (limits_of(account).comment or limits_of(account).thread):
+        label = publishers.load(account.platform).label
+        raise HandbillError(f"{label} takes no first comment through this adapter", do="Leave the link in the text")
     template = voice.template or load_template(account.platform, TEMPLATES / "posts")
     parse(_disclaimed(template, voice), "The account's template or disclaimer")
     if voice.utm:
@@ -332,6 +345,7 @@ def _warning(article: Article, voice: Voice, limits: Limits) -> str:
 def composed_json(account: Account, parts: Sequence[Composed]) -> dict[str, Any]:
     """One entry of ``posts`` in the JSON that ``preview`` prints; ``parts`` are a post, or a thread's."""
     first, post = parts[0], parts[0].post
+    comments = [p.comment for p in parts if p.comment is not None]
     return {
         "platform": account.platform,
         "text": post.text,
@@ -344,7 +358,10 @@ def composed_json(account: Account, parts: Sequence[Composed]) -> dict[str, Any]
         ],
         "facets": [dataclasses.asdict(f) for f in post.facets],
         "parts": [p.post.text for p in parts] if len(parts) > 1 else [],
+        "comment": comments[0].text if comments else "",
         "warning": post.warning,
         "warnings": list(dict.fromkeys(w for p in parts for w in p.warnings)),
-        "cost": round(sum(publishers.load(account.platform).price(p.post) for p in parts), 4),
+        "cost": round(
+            sum(publishers.load(account.platform).price(p) for p in [*(p.post for p in parts), *comments]), 4
+        ),
     }
