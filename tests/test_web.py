@@ -150,7 +150,8 @@ def test_a_reading_token_changes_nothing(desk):
     for path in [f"deliveries/{delivery}/{d}" for d in decisions.ORIGINS] + ["articles"]:
         answer = desk.post(f"/api/v1/{path}", token=desk.token("read"), json={"source": "https://example.org/a"})
         assert answer.status_code == 403, path
-        assert 'scope="write"' in answer.headers["www-authenticate"]
+        wanted = "admin" if path.endswith("/approve") else "write"
+        assert f'scope="{wanted}"' in answer.headers["www-authenticate"]
 
     assert desk.status(delivery) is Status.HELD
     assert desk.parts.sources.latest("main") == []
@@ -253,8 +254,15 @@ def test_what_is_not_there_is_404(desk, identity):
         assert desk.get(f"/api/v1/{kind}/{identity}", token=desk.token()).status_code in {404, 307}
 
 
+def test_who_may_write_may_not_approve_what_was_written(desk):
+    waiting = desk.plan(to=Status.AWAITING_APPROVAL)
+
+    assert desk.post(f"/api/v1/deliveries/{waiting}/approve", token=desk.token("write")).status_code == 403
+    assert desk.status(waiting) is Status.AWAITING_APPROVAL
+
+
 def test_each_decision_does_what_it_says_or_is_refused_with_409(desk):
-    token = desk.token("write")
+    token = desk.token("admin")
 
     def decide(delivery, decision, **body):
         return desk.post(f"/api/v1/deliveries/{delivery}/{decision}", token=token, **body)
@@ -384,8 +392,12 @@ def test_the_description_of_the_api_names_every_address_and_asks_for_a_token(des
     assert set(described["paths"]) == {
         "/healthz", "/readyz", "/metrics",
         "/api/v1/deliveries", "/api/v1/deliveries/{delivery}", "/api/v1/articles", "/api/v1/articles/{article}",
-        "/api/v1/accounts", "/api/v1/items", "/api/v1/items/{item}",
-        *(f"/api/v1/deliveries/{{delivery}}/{d}" for d in decisions.ORIGINS),
+        "/api/v1/items", "/api/v1/items/{item}",
+        "/api/v1/accounts", "/api/v1/deliveries.csv", "/api/v1/stop", "/api/v1/resume",
+        "/api/v1/webhooks", "/api/v1/webhooks/{webhook}", "/api/v1/webhooks/{webhook}/test",
+        "/api/v1/webhooks/{webhook}/log", "/api/v1/webhooks/{webhook}/log/{notice}/replay",
+        *(f"/api/v1/deliveries/{{delivery}}/{d}" for d in (*decisions.ORIGINS, "move", "send-back")),
+        *(f"/api/v1/articles/{{article}}/{d}" for d in ("accept", "skip", "bring-back")),
     }  # fmt: skip
     for path, methods in described["paths"].items():
         if path.startswith("/api/"):

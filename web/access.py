@@ -221,6 +221,11 @@ class Caller:
     scope: str
     actor: Actor
 
+    @property
+    def rules(self) -> bool:
+        """Whether it may approve what others wrote."""
+        return self.scope == "admin"
+
 
 def reads(request: Request, parts: Parts, credentials: Credentials) -> Caller:
     """Whoever holds any token of ours."""
@@ -232,8 +237,14 @@ def writes(request: Request, parts: Parts, credentials: Credentials) -> Caller:
     return _caller(request, parts, credentials, "write")
 
 
+def rules(request: Request, parts: Parts, credentials: Credentials) -> Caller:
+    """Whoever holds a token that may approve."""
+    return _caller(request, parts, credentials, "admin")
+
+
 Reader = Annotated[Caller, Depends(reads)]
 Writer = Annotated[Caller, Depends(writes)]
+Admin = Annotated[Caller, Depends(rules)]
 
 
 def _caller(request: Request, parts: Runtime, credentials: HTTPAuthorizationCredentials | None, scope: str) -> Caller:
@@ -243,7 +254,7 @@ def _caller(request: Request, parts: Runtime, credentials: HTTPAuthorizationCred
     found = parts.records.token(credentials.credentials)
     if found is None:
         raise HTTPException(401, "This token is not one of ours.", {"WWW-Authenticate": 'Bearer error="invalid_token"'})
-    if SCOPES.index(found["scope"]) < SCOPES.index(scope):
+    if found["scope"] not in SCOPES or SCOPES.index(found["scope"]) < SCOPES.index(scope):
         wanted = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
         raise HTTPException(403, f"This token may {found['scope']} and not {scope}.", wanted)
     peer = request.client.host if request.client else ""

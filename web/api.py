@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, HTTPException, Query, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from publishers.core.post import Media
 from web import listing, pictures
-from web.access import Caller, Parts, Reader, Writer
-from worker import decisions, schedule, show
+from web.access import Admin, Caller, Parts, Reader, Writer
+from web.replay import DESCRIBED, Remembered
+from worker import approval, decisions, schedule, show
 from worker.errors import BadSource, HandbillError, NotFound
 from worker.intake.model import Candidate, Fate
 from worker.model import Account, Delivery, Status
+from worker.pipeline import edit
+from worker.pipeline.edit import Edit
 from worker.pipeline.share import SLOT
 from worker.runtime import Runtime
 
@@ -163,6 +166,85 @@ class ArticleInFull(BaseModel):
     deliveries: dict[str, Status]
 
 
+class ArticleLine(BaseModel):
+    """One article in a list."""
+
+    id: str
+    url: str
+    title: str
+    site: str
+    language: str
+    published_at: str | None
+    arrived_at: str
+
+
+class Articles(BaseModel):
+    """A page of articles, the latest to arrive first; ``next`` is the cursor of the following page."""
+
+    articles: list[ArticleLine]
+    next: str | None
+
+
+class AcceptIn(BaseModel):
+    """Where an article is posted: ``accounts`` are ids, none means all; a ``draft`` waits for whoever finishes it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    accounts: Annotated[list[str], Field(max_length=500)] = []
+    draft: bool = False
+    thread: bool = False
+
+
+class Planned(BaseModel):
+    """What was planned of an article, by delivery."""
+
+    article: str
+    deliveries: dict[str, Status]
+
+
+class EditIn(BaseModel):
+    """What is to be different of a post; what is left out stays. ``parts`` are the replies of a thread."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, Field(max_length=100_000)] | None = None
+    alt: Annotated[str, Field(max_length=edit.LONGEST_ALT)] | None = None
+    warning: Annotated[str, Field(max_length=500)] | None = None
+    parts: Annotated[list[Annotated[str, Field(max_length=100_000)]], Field(max_length=edit.MOST_PARTS)] | None = None
+    comment: Annotated[str, Field(max_length=10_000)] | None = None
+
+
+class MoveIn(BaseModel):
+    """When a post is to go out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    at: Annotated[str, Field(max_length=40, description="now, slot, or an ISO time in the account's zone.")]
+
+
+class WhyIn(BaseModel):
+    """Why a post is sent back to whoever wrote it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    why: Annotated[str, Field(max_length=500)] = ""
+
+
+class StopIn(BaseModel):
+    """What is stopped or goes on: one account, or without one the whole workspace."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: Annotated[str, Field(max_length=200)] = ""
+
+
+class Stopped(BaseModel):
+    """What may not send now, and why, by ``account:ID``, ``workspace:NAME`` or ``all``; ``held`` waits for review."""
+
+    paused: dict[str, str]
+    held: int = 0
+
+
 class ShareIn(BaseModel):
     """An article to be posted: ``accounts`` are ids, none means every active one of the workspace."""
 
@@ -231,7 +313,15 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 NOT_THERE: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "It is not in this workspace."}}
 NOT_NOW: dict[int | str, dict[str, Any]] = {409: {"model": Problem, "description": "Its status does not allow it now."}}
 
-router = APIRouter(prefix="/api/v1", tags=["api"], responses=REFUSALS)
+CHANGED: dict[int | str, dict[str, Any]] = {
+    412: {"model": Problem, "description": "It has changed since the ETag that If-Match names."},
+    428: {"model": Problem, "description": "If-Match is missing."},
+}
+
+router = APIRouter(prefix="/api/v1", tags=["api"], responses=REFUSALS, route_class=Remembered)
+
+IfMatch = Annotated[str, Header(alias="If-Match", description="The ETag of what you looked at.")]
+IfNoneMatch = Annotated[str, Header(alias="If-None-Match")]
 
 
 WantedStatus = Annotated[Status | None, BeforeValidator(lambda v: v.replace("_", " ") if isinstance(v, str) else v)]
@@ -241,11 +331,16 @@ WantedStatus = Annotated[Status | None, BeforeValidator(lambda v: v.replace("_",
 def list_deliveries(
     parts: Parts,
     caller: Reader,
+    *,
     status: Annotated[WantedStatus, Query(description="Only this status.")] = None,
+    article: Annotated[str, Query(description="Only this article's; they are few, and come on one page.")] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: str = "",
 ) -> Deliveries:
     """Deliveries, the latest move first; one that moves while you page is met again on a first page."""
+    if article:
+        mine = parts.deliveries.several(parts.records.deliveries_of(_article(parts, caller, article)))
+        return Deliveries(deliveries=[_delivery(d) for d in mine if status in {None, d.status}], next=None)
     found, following = listing.page(
         parts.deliveries,
         [status] if status else list(Status),
@@ -257,51 +352,164 @@ def list_deliveries(
     return Deliveries(deliveries=[_delivery(d) for d in found], next=place)
 
 
-@router.get("/deliveries/{delivery}", responses=NOT_THERE)
-def get_delivery(parts: Parts, caller: Reader, delivery: str) -> DeliveryInFull:
-    """One delivery with its history."""
-    return _in_full(parts, _find(parts, caller, delivery))
+@router.get(
+    "/deliveries/{delivery}",
+    responses=NOT_THERE | {304: {"description": "It is as it was."}},
+    response_model=DeliveryInFull,
+)
+def get_delivery(
+    parts: Parts, caller: Reader, response: Response, delivery: str, if_none_match: IfNoneMatch = ""
+) -> Any:
+    """One delivery with its history; its ETag is what edits must name in If-Match."""
+    found = _find(parts, caller, delivery)
+    if etag(found) in _tags(if_none_match):
+        return Response(status_code=304, headers={"ETag": etag(found)})
+    return _in_full(parts, found, response)
+
+
+@router.patch("/deliveries/{delivery}", responses=NOT_THERE | NOT_NOW | CHANGED)
+def change(
+    parts: Parts, caller: Writer, response: Response, delivery: str, *, wanted: EditIn, if_match: IfMatch = ""
+) -> DeliveryInFull:
+    """Change what a post says before it goes out; an approval is void then. Refused once an attempt has begun."""
+    found = _seen(_find(parts, caller, delivery), if_match, needed=True)
+    told = Edit(
+        text=wanted.text,
+        alt=wanted.alt,
+        warning=wanted.warning,
+        parts=None if wanted.parts is None else tuple(wanted.parts),
+        comment=wanted.comment,
+    )
+    edit.change(parts, found.id, told, by=caller.actor.name, seen=found.fence)
+    return _done(parts, caller, response, found, "edited")
+
+
+@router.post("/deliveries/{delivery}/move", responses=NOT_THERE | NOT_NOW | CHANGED)
+def move(
+    parts: Parts, caller: Writer, response: Response, delivery: str, *, wanted: MoveIn, if_match: IfMatch = ""
+) -> DeliveryInFull:
+    """Let a post go out at another time; refused with every reason that forbids it."""
+    found = _seen(_find(parts, caller, delivery), if_match, needed=False)
+    account = parts.records.account(found.account)
+    if wanted.at == SLOT:
+        when = edit.next_slot(parts, account, delivery=found.id)
+    else:
+        when = schedule.parse(wanted.at, zone=account.zone, now=parts.now())
+    edit.move(parts, found.id, when, by=caller.actor.name, seen=found.fence)
+    return _done(parts, caller, response, found, "moved", detail=when.wall)
+
+
+@router.post("/deliveries/{delivery}/send-back", responses=NOT_THERE | NOT_NOW)
+def send_back(parts: Parts, caller: Admin, response: Response, delivery: str, wanted: WhyIn) -> DeliveryInFull:
+    """A post that awaits approval is a draft again, and says why."""
+    found = _find(parts, caller, delivery)
+    edit.send_back(parts, found.id, wanted.why, by=caller.actor.name)
+    return _done(parts, caller, response, found, "sent back", detail=wanted.why)
 
 
 @router.post("/deliveries/{delivery}/retry", responses=NOT_THERE | NOT_NOW)
-def retry(parts: Parts, caller: Writer, delivery: str) -> DeliveryInFull:
-    """A failed or held post is due now."""
-    decisions.retry(parts.deliveries, _find(parts, caller, delivery).id)
-    _record(parts, caller, "retry", delivery)
-    return _in_full(parts, _find(parts, caller, delivery))
+def retry(parts: Parts, caller: Writer, response: Response, delivery: str) -> DeliveryInFull:
+    """A failed or held post is due now; where approval is asked for, only an admin token says yes to that."""
+    found = _find(parts, caller, delivery)
+    decisions.retry(parts.deliveries, found.id, by=caller.actor.name, approves=caller.rules)
+    return _done(parts, caller, response, found, decisions.DONE["retry"])
 
 
 @router.post("/deliveries/{delivery}/cancel", responses=NOT_THERE | NOT_NOW)
-def cancel(parts: Parts, caller: Writer, delivery: str) -> DeliveryInFull:
+def cancel(parts: Parts, caller: Writer, response: Response, delivery: str) -> DeliveryInFull:
     """It is never sent; refused once an attempt has begun."""
-    decisions.cancel(parts.deliveries, _find(parts, caller, delivery).id)
-    _record(parts, caller, "cancel", delivery)
-    return _in_full(parts, _find(parts, caller, delivery))
+    found = _find(parts, caller, delivery)
+    decisions.cancel(parts.deliveries, found.id, by=caller.actor.name)
+    return _done(parts, caller, response, found, decisions.DONE["cancel"])
 
 
-@router.post("/deliveries/{delivery}/approve", responses=NOT_THERE | NOT_NOW)
-def approve(parts: Parts, caller: Writer, delivery: str) -> DeliveryInFull:
-    """A post that awaits approval goes out at its time."""
-    decisions.approve(parts.deliveries, _find(parts, caller, delivery).id)
-    _record(parts, caller, "approve", delivery)
-    return _in_full(parts, _find(parts, caller, delivery))
+@router.post("/deliveries/{delivery}/approve", responses=NOT_THERE | NOT_NOW | CHANGED)
+def approve(parts: Parts, caller: Admin, response: Response, delivery: str, if_match: IfMatch = "") -> DeliveryInFull:
+    """A post that awaits approval goes out at its time, exactly as it is."""
+    found = _seen(_find(parts, caller, delivery), if_match, needed=False)
+    decisions.approve(parts.deliveries, found.id, seal=approval.seal(found), by=caller.actor.name)
+    return _done(parts, caller, response, found, decisions.DONE["approve"])
 
 
 @router.post("/deliveries/{delivery}/resolve", responses=NOT_THERE | NOT_NOW)
-def resolve(parts: Parts, caller: Writer, delivery: str, answer: ResolveIn) -> DeliveryInFull:
+def resolve(parts: Parts, caller: Writer, response: Response, delivery: str, answer: ResolveIn) -> DeliveryInFull:
     """A person looked at a parked post: it is there, or it is to be sent again."""
+    found = _find(parts, caller, delivery)
     there = answer.there.strip()
-    decisions.resolve(parts.deliveries, _find(parts, caller, delivery).id, there=there)
-    _record(parts, caller, "resolve", delivery, there)
-    return _in_full(parts, _find(parts, caller, delivery))
+    decisions.resolve(parts.deliveries, found.id, there=there, by=caller.actor.name, approves=caller.rules)
+    return _done(parts, caller, response, found, decisions.DONE["resolve"], detail=there or "sent again")
+
+
+@router.post("/stop")
+def stop(parts: Parts, caller: Writer, wanted: StopIn) -> Stopped:
+    """The emergency stop of the workspace or one account; when this is answered, nothing of it begins any more."""
+    scope = _scope(parts, caller, wanted)
+    decisions.stop(parts.deliveries, scope, by=caller.actor.name)
+    parts.audit.record(caller.actor, "stopped", scope, workspace=caller.workspace)
+    return Stopped(paused=_paused(parts, caller))
+
+
+@router.post("/resume", responses=NOT_NOW)
+def resume(parts: Parts, caller: Writer, wanted: StopIn) -> Stopped:
+    """What was stopped goes on; what became late meanwhile is held for review."""
+    scope = _scope(parts, caller, wanted)
+    held = decisions.go_on(parts.deliveries, scope)
+    parts.audit.record(caller.actor, "resumed", scope, workspace=caller.workspace)
+    return Stopped(paused=_paused(parts, caller), held=held)
+
+
+@router.get("/articles")
+def list_articles(
+    parts: Parts,
+    caller: Reader,
+    shelf: Annotated[Literal["all", "new", "planned", "skipped"], Query(description="Where it lies.")] = "all",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: str = "",
+) -> Articles:
+    """Articles, the latest to arrive first."""
+    rows = parts.records.arrived(caller.workspace, shelf, most=limit + 1, before=listing.read_cursor(cursor))
+    shown = rows[:limit]
+    found = parts.records.articles(i for _, i in shown)
+    lines = [
+        ArticleLine.model_validate({"id": i, "arrived_at": arrived.isoformat(), **show.article_json(found[i][0])})
+        for arrived, i in shown
+        if i in found
+    ]
+    return Articles(articles=lines, next=listing.write_cursor(shown[-1]) if len(rows) > limit else None)
+
+
+@router.post("/articles/{article}/accept", responses=NOT_THERE | NOT_NOW, openapi_extra=DESCRIBED)
+def accept(parts: Parts, caller: Writer, article: str, wanted: AcceptIn) -> Planned:
+    """Plan an article on accounts, each in its next free slot; what is planned already stays as it is."""
+    name = _article(parts, caller, article)
+    accounts = _accounts(parts, caller, wanted.accounts)
+    planned = edit.accept(parts, name, accounts, draft=wanted.draft, thread=wanted.thread)
+    parts.audit.record(caller.actor, "accepted", name, workspace=caller.workspace)
+    return Planned(article=name, deliveries={d.id: d.status for d in planned})
+
+
+@router.post("/articles/{article}/skip", responses=NOT_THERE | NOT_NOW)
+def skip(parts: Parts, caller: Writer, article: str) -> Planned:
+    """A new article is not posted."""
+    name = _article(parts, caller, article)
+    edit.skip(parts, name)
+    parts.audit.record(caller.actor, "skipped", name, workspace=caller.workspace)
+    return Planned(article=name, deliveries={})
+
+
+@router.post("/articles/{article}/bring-back", responses=NOT_THERE | NOT_NOW)
+def bring_back(parts: Parts, caller: Writer, article: str) -> Planned:
+    """An article that was skipped is new again."""
+    name = _article(parts, caller, article)
+    edit.bring_back(parts, name)
+    parts.audit.record(caller.actor, "brought back", name, workspace=caller.workspace)
+    return Planned(article=name, deliveries={})
 
 
 @router.get("/articles/{article}", responses=NOT_THERE)
 def get_article(parts: Parts, caller: Reader, article: str) -> ArticleInFull:
     """An article, what was written about it, and where its posts stand."""
-    if not ID.fullmatch(article) or article.partition(".")[0] != caller.workspace:
-        raise NotFound(f"There is no article {article}")
-    found, content = parts.records.article(article)
+    found, content = parts.records.article(_article(parts, caller, article))
     posts = parts.deliveries.several(parts.records.deliveries_of(article))
     return ArticleInFull(
         article=ArticleOut.model_validate({"id": found.id, **show.article_json(found)}),
@@ -310,7 +518,7 @@ def get_article(parts: Parts, caller: Reader, article: str) -> ArticleInFull:
     )
 
 
-@router.post("/articles", status_code=202)
+@router.post("/articles", status_code=202, openapi_extra=DESCRIBED)
 def share(parts: Parts, caller: Writer, wanted: ShareIn) -> ShareOut:
     """Turn an article into posts; it is stored when this answers, and the same article again posts nothing twice."""
     source = _web_address(wanted.source)
@@ -366,9 +574,56 @@ def _find(parts: Runtime, caller: Caller, identity: str) -> Delivery:
     raise NotFound(f"There is no delivery {identity}")
 
 
-def _record(parts: Runtime, caller: Caller, decision: str, delivery: str, detail: str = "") -> None:
-    done = decisions.DONE[decision]
-    parts.audit.record(caller.actor, done, delivery, workspace=caller.workspace, detail=detail)
+def _article(parts: Runtime, caller: Caller, article: str) -> str:
+    """The article's id, if it is the caller's."""
+    if ID.fullmatch(article) and article.partition(".")[0] == caller.workspace:
+        parts.records.article(article)
+        return article
+    raise NotFound(f"There is no article {article}")
+
+
+def _scope(parts: Runtime, caller: Caller, wanted: StopIn) -> str:
+    if not wanted.account:
+        return f"workspace:{caller.workspace}"
+    return f"account:{_accounts(parts, caller, [wanted.account])[0].id}"
+
+
+def _paused(parts: Runtime, caller: Caller) -> dict[str, str]:
+    """Everything that keeps posts of the workspace from being sent."""
+    mine = {"all", f"workspace:{caller.workspace}"}
+    found = parts.deliveries.paused().items()
+    return {
+        scope: why
+        for scope, (_, why) in found
+        if scope in mine or scope.partition(":")[2].startswith(f"{caller.workspace}.")
+    }
+
+
+def etag(delivery: Delivery) -> str:
+    """What changes whenever anything about a delivery does."""
+    return f'"{delivery.fence}-{delivery.status.replace(" ", "-")}"'
+
+
+def _tags(header: str) -> set[str]:
+    return {tag.strip().removeprefix("W/") for tag in header.split(",")}
+
+
+def _seen(found: Delivery, if_match: str, *, needed: bool) -> Delivery:
+    """``found``, if it is what If-Match says that the caller looked at."""
+    if not if_match and needed:
+        raise HTTPException(428, "Say in If-Match which version you looked at: the ETag of GET on this address.")
+    if if_match and if_match.strip() != "*" and etag(found) not in _tags(if_match):
+        line = f"{found.id} was changed meanwhile. Look at it again, then repeat."
+        raise HTTPException(412, line, {"ETag": etag(found)})
+    return found
+
+
+def _done(
+    parts: Runtime, caller: Caller, response: Response, found: Delivery, what: str, *, detail: str = ""
+) -> DeliveryInFull:
+    """Write down what was done, and answer with how it stands now."""
+    parts.audit.record(caller.actor, what, found.id, workspace=caller.workspace, detail=detail)
+    return _in_full(parts, parts.deliveries.get(found.id), response)
 
 
 def _web_address(source: str) -> str:
@@ -400,7 +655,8 @@ def _delivery(delivery: Delivery) -> DeliveryOut:
     return DeliveryOut.model_validate(_shape(delivery))
 
 
-def _in_full(parts: Runtime, delivery: Delivery) -> DeliveryInFull:
+def _in_full(parts: Runtime, delivery: Delivery, response: Response) -> DeliveryInFull:
+    response.headers["ETag"] = etag(delivery)
     look = parts.deliveries.next_look(delivery.id)
     return DeliveryInFull.model_validate(
         {

@@ -10,7 +10,22 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from web import api, audit, calendar, entry, hooks, pages, problems, pull, settings, signs, stops, team
+from web import (
+    api,
+    audit,
+    calendar,
+    entry,
+    exports,
+    hooks,
+    listeners,
+    pages,
+    problems,
+    pull,
+    settings,
+    signs,
+    stops,
+    team,
+)
 from web.access import SignIn
 from web.guard import Guard
 from web.live import Live
@@ -45,7 +60,9 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.state.parts = parts
     app.state.live = live
     app.include_router(signs.router)
+    app.include_router(exports.router)
     app.include_router(api.router)
+    app.include_router(listeners.router)
     app.include_router(entry.router)
     app.include_router(pages.router)
     app.include_router(team.router)

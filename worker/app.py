@@ -33,6 +33,7 @@ PUBLISH = "publish"
 CONTENT = "content"
 INTAKE = "intake"
 CANARY_EVERY = 5.0
+ANNOUNCE_EVERY = 1.0
 DEAF_AFTER = 30.0
 SHORTEST_PAUSE = 0.005
 CONTENT_PATIENCE = 150.0
@@ -163,6 +164,15 @@ def renew_loop() -> None:
             log.warning("tokens were not looked at", error=type(error).__name__)
 
 
+def announce_loop() -> None:
+    """Tell other systems what became of posts, apart from the tick: they may let us wait."""
+    while not stopping.wait(ANNOUNCE_EVERY):
+        try:
+            runtime().announcer.tick()
+        except Exception as error:  # noqa: BLE001 - Redis is away; the next look tries again
+            log.warning("nobody was told", error=type(error).__name__)
+
+
 def canary_loop(name: str, deaf: Callable[[], bool]) -> None:
     """Send this worker a task of its own and leave, to be restarted, when none comes back: it has gone deaf.
 
@@ -210,6 +220,7 @@ def _ready(sender: Any, **_: Any) -> None:
     queues = {queue.name for queue in sender.task_consumer.queues} if sender.task_consumer else set()
     if PUBLISH in queues:
         threading.Thread(target=renew_loop, daemon=True, name="renew").start()
+        threading.Thread(target=announce_loop, daemon=True, name="announce").start()
         threading.Thread(target=tick_loop, args=(settings().tick_seconds,), daemon=True, name="tick").start()
     deaf = _publishing_is_deaf if PUBLISH in queues else _ContentEar(sender.hostname)
     threading.Thread(target=canary_loop, args=(sender.hostname, deaf), daemon=True, name="canary").start()

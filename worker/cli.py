@@ -505,21 +505,24 @@ def _full(parts: Any, account: str) -> str:
 @tokens_cli.command("create")
 def tokens_create(
     *,
-    scope: Annotated[str, typer.Option(help="read, write or admin.")],
+    scope: Annotated[str, typer.Option(help="read, write, admin, or calendar.")],
     name: Annotated[str, typer.Option(help="What it is for.")] = "",
     workspace: Workspace = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make a token for the JSON API; it is shown once."""
+    """Make a token for the JSON API, or a calendar's secret address; it is shown once."""
     from worker.people import scope_of  # noqa: PLC0415
 
     with _parts() as parts:
         token = parts.records.create_token(scope=scope_of(scope), workspace=_workspace(workspace), name=name)
         parts.audit.record(actor(), "token made", name, workspace=_workspace(workspace), detail=scope)
+    shown = {"token": token, "scope": scope, "workspace": _workspace(workspace)}
+    if scope == "calendar":
+        shown["address"] = f"{settings().origin}/calendar/{token}.ics"
     if as_json:
-        _print_json({"token": token, "scope": scope, "workspace": _workspace(workspace)})
+        _print_json(shown)
     else:
-        out.print(token, markup=False)
+        out.print(shown.get("address", token), markup=False)
 
 
 @tokens_cli.command("list")

@@ -53,6 +53,9 @@ ROLES: Mapping[Role, str] = {
 SCOPES = ("read", "write", "admin")
 """What an API token may do; each may do what those before it may."""
 
+CALENDAR = "calendar"
+"""The scope of a token that is a calendar's secret address and opens nothing else."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
@@ -141,6 +144,6 @@ def role_of(text: str) -> Role:
 
 def scope_of(text: str) -> str:
     """What a token may do, by its name; raises HandbillError."""
-    if text not in SCOPES:
-        raise HandbillError(f"There is no scope {text}", do=f"Use {', '.join(SCOPES[:-1])} or {SCOPES[-1]}")
+    if text not in {*SCOPES, CALENDAR}:
+        raise HandbillError(f"There is no scope {text}", do=f"Use {', '.join(SCOPES)} or {CALENDAR}")
     return text

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from worker import log
 from worker.pipeline.accounts import Accounts
+from worker.pipeline.announce import Announcer
 from worker.pipeline.connect import Connecting
 from worker.pipeline.intake import Intake
 from worker.pipeline.owners import Owners
@@ -18,7 +19,7 @@ from worker.pipeline.push import Push
 from worker.pipeline.receive import Receiver
 from worker.pipeline.renewal import Renewals
 from worker.settings import Settings
-from worker.store import Audit, Deliveries, Hooks, People, Records, Sources, Store, open_store
+from worker.store import Audit, Deliveries, Hooks, Listeners, People, Records, Replies, Sources, Store, open_store
 from worker.store.secrets import Vault, key_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Runtime:
         self.hooks = Hooks(store, vault)
         self.people = People(store, vault)
         self.audit = Audit(store)
+        self.replies = Replies(store, vault)
+        self.listeners = Listeners(store, vault)
+        self.announcer = Announcer(self.deliveries, self.listeners, config)
         self.accounts = Accounts(self.records, config)
         self.connecting = Connecting(self.accounts, self.records, self.deliveries, config)
         self.renewals = Renewals(self.records, self.deliveries, self.accounts, now=self.now)

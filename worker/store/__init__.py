@@ -4,9 +4,24 @@ from worker.store.audit import Audit
 from worker.store.connections import Connections
 from worker.store.deliveries import Deliveries, Turn
 from worker.store.hooks import Hooks
+from worker.store.listeners import Listeners
 from worker.store.people import People
 from worker.store.records import Records
 from worker.store.redis import Store, open_store
+from worker.store.replies import Replies
 from worker.store.sources import Sources
 
-__all__ = ["Audit", "Connections", "Deliveries", "Hooks", "People", "Records", "Sources", "Store", "Turn", "open_store"]
+__all__ = [
+    "Audit",
+    "Connections",
+    "Deliveries",
+    "Hooks",
+    "Listeners",
+    "People",
+    "Records",
+    "Replies",
+    "Sources",
+    "Store",
+    "Turn",
+    "open_store",
+]

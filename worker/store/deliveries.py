@@ -152,6 +152,18 @@ class Deliveries:
         # Redis, too, puts the larger id first where the instants are equal.
         return [(_moment(score), delivery) for score, delivery in sorted(rows, reverse=True)[:most]]
 
+    def moved(
+        self, workspace: str, statuses: Iterable[Status], *, since: datetime, most: int
+    ) -> list[tuple[datetime, str]]:
+        """When deliveries with one of the statuses moved there, ``since`` or later, and their ids; earliest first."""
+        with self._store.client.pipeline(transaction=False) as pipe:
+            for shard, place in self._places(workspace):
+                for status in statuses:
+                    key = keys.status(shard, place, status)
+                    pipe.zrange(key, _ms(since), "+inf", byscore=True, offset=0, num=most, withscores=True)
+            rows = [(score, cast("bytes", member).decode()) for chunk in pipe.execute() for member, score in chunk]
+        return [(_moment(score), delivery) for score, delivery in sorted(rows)[:most]]
+
     def _places(self, workspace: str) -> list[tuple[int, str]]:
         """Each shard with each workspace that something is listed under there."""
         if workspace:

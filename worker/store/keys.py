@@ -68,6 +68,11 @@ def held(digest: str) -> str:
     return f"{PREFIX}:{{{ALL}}}:connecting:{digest}"
 
 
+def listening() -> str:
+    """The set of workspaces whose posts somebody is told about."""
+    return f"{PREFIX}:{{{ALL}}}:listening"
+
+
 def alive() -> str:
     """Workers by the instant at which the last sign of life of each runs out."""
     return f"{PREFIX}:{{{ALL}}}:alive"

@@ -1,0 +1,136 @@
+"""What leaves in other programs' formats: every delivery as CSV, and the calendar as iCal under a secret address."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+
+import icalendar
+from fastapi import APIRouter, Request
+from starlette.responses import Response, StreamingResponse
+
+from web import listing
+from web.access import Parts, Reader
+from web.api import REFUSALS
+from worker.errors import NotFound
+from worker.model import Delivery, Status
+from worker.people import CALENDAR
+from worker.runtime import Runtime
+
+router = APIRouter()
+
+COLUMNS = ("id", "article", "title", "account", "platform", "status", "due", "wall", "zone", "text", "link", "address",
+           "reason", "approver", "attempts", "updated")  # fmt: skip
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
+PAGE = 500
+BEFORE, AFTER, MOST = timedelta(days=60), timedelta(days=400), 5000
+LASTS = timedelta(minutes=15)
+"""A post takes no time, but calendars show nothing of an event without length."""
+
+OVER = {Status.CANCELLED, Status.SKIPPED, Status.DELETED}
+OPEN = {Status.DRAFT, Status.AWAITING_APPROVAL, Status.HELD}
+
+
+@router.get("/api/v1/deliveries.csv", tags=["api"], responses=REFUSALS, response_class=StreamingResponse)
+def deliveries_csv(parts: Parts, caller: Reader) -> StreamingResponse:
+    """Every delivery of the workspace, the latest move first; no cell is a formula to a spreadsheet."""
+    headers = {"Content-Disposition": 'attachment; filename="deliveries.csv"'}
+    return StreamingResponse(_lines(parts, caller.workspace), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/calendar/{token}.ics", include_in_schema=False)
+def calendar(request: Request, parts: Parts, token: str) -> Response:
+    """The calendar of whoever's secret address this is; made and revoked like any token."""
+    found = parts.records.token(token)
+    if found is None or found["scope"] != CALENDAR:
+        raise NotFound("There is no such calendar", do="Make an address with: handbill tokens create --scope calendar")
+    body = _calendar(parts, found["workspace"])
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(body, media_type="text/calendar", headers={"ETag": tag})
+
+
+def _lines(parts: Runtime, workspace: str) -> Iterator[str]:
+    yield "\ufeff" + _line(COLUMNS)
+    after = None
+    while True:
+        found, after = listing.page(parts.deliveries, list(Status), most=PAGE, after=after, workspace=workspace)
+        titles = parts.records.titles({d.article for d in found})
+        for delivery in found:
+            yield _line(_cells(delivery, titles.get(delivery.article, "")))
+        if after is None:
+            return
+
+
+def _cells(delivery: Delivery, title: str) -> tuple[object, ...]:
+    post = delivery.steps[0].post if delivery.steps else None
+    receipt = delivery.receipt
+    return (
+        delivery.id,
+        delivery.article,
+        title,
+        delivery.account,
+        delivery.platform,
+        str(delivery.status),
+        delivery.due.isoformat(),
+        delivery.wall,
+        delivery.zone,
+        post.text if post else "",
+        (post.link if post else "") or "",
+        (receipt.url or receipt.id) if receipt else "",
+        delivery.reason,
+        delivery.approver,
+        delivery.attempts,
+        delivery.updated_at.isoformat() if delivery.updated_at else "",
+    )
+
+
+def _line(cells: tuple[object, ...]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow([safe(str(c)) for c in cells])
+    return out.getvalue()
+
+
+def safe(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula (https://owasp.org/www-community/attacks/CSV_Injection)."""
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def _calendar(parts: Runtime, workspace: str) -> bytes:
+    now = parts.now()
+    ((_, ids),) = parts.deliveries.planned(
+        workspace, [now - BEFORE, now + AFTER], most=MOST, without=[Status.DRAFT, Status.SKIPPED]
+    )
+    names = {a.id: a.name for a in parts.records.accounts(workspace)}
+    found = list(parts.deliveries.several(ids))
+    titles = parts.records.titles({d.article for d in found})
+    calendar = icalendar.Calendar()
+    calendar.add("prodid", "-//Handbill//Calendar//EN")
+    calendar.add("version", "2.0")
+    calendar.add("x-wr-calname", f"Handbill: {workspace}")
+    calendar.add("refresh-interval;value=duration", "PT15M")
+    for delivery in found:
+        calendar.add_component(_event(delivery, titles.get(delivery.article, ""), names.get(delivery.account, "")))
+    body: bytes = calendar.to_ical()
+    return body
+
+
+def _event(delivery: Delivery, title: str, account: str) -> icalendar.Event:
+    event = icalendar.Event()
+    event.add("uid", f"{delivery.id}@handbill")
+    event.add("dtstamp", delivery.updated_at or delivery.due)
+    event.add("dtstart", delivery.due)
+    event.add("dtend", delivery.due + LASTS)
+    event.add("summary", f"{account or delivery.account}: {title or delivery.article} ({delivery.status})")
+    event.add("description", delivery.steps[0].post.text if delivery.steps else "")
+    event.add("sequence", delivery.fence)
+    event.add("transp", "TRANSPARENT")
+    status = "CANCELLED" if delivery.status in OVER else "TENTATIVE" if delivery.status in OPEN else "CONFIRMED"
+    event.add("status", status)
+    if delivery.receipt and delivery.receipt.url:
+        event.add("url", delivery.receipt.url)
+    return event

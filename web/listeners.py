@@ -1,0 +1,134 @@
+"""The API of outgoing webhooks: who is told what becomes of posts, and the log of what each was told."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from web.access import Admin, Parts, Reader, Writer
+from web.api import NOT_THERE, REFUSALS
+from web.replay import DESCRIBED, Remembered
+from worker.model import Status
+from worker.store.listeners import Listener, Notice
+
+router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"], responses=REFUSALS, route_class=Remembered)
+
+
+class WebhookIn(BaseModel):
+    """Where to tell what becomes of posts; ``events`` are statuses, none means every one that is announced."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Annotated[str, Field(min_length=1, max_length=2000)]
+    name: Annotated[str, Field(max_length=100)] = ""
+    events: Annotated[list[Status], Field(max_length=20)] = []
+
+
+class WebhookOut(BaseModel):
+    """One webhook, without its secret; one that is not ``active`` asked to be told nothing more."""
+
+    id: str
+    url: str
+    name: str
+    events: list[Status]
+    active: bool
+    created_at: str | None
+
+
+class WebhookMade(WebhookOut):
+    """A new webhook with the secret that signs its notices, shown this once."""
+
+    secret: str
+
+
+class Webhooks(BaseModel):
+    """Every webhook of the workspace, the oldest first."""
+
+    webhooks: list[WebhookOut]
+
+
+class NoticeOut(BaseModel):
+    """One thing that was told, or is to be: each answer with its instant, the latest last."""
+
+    id: str
+    kind: str
+    body: str
+    tries: int
+    done: bool
+    given_up: bool
+    answers: list[tuple[str, str]]
+
+
+class Log(BaseModel):
+    """What a webhook was told, the latest first."""
+
+    notices: list[NoticeOut]
+
+
+@router.get("")
+def list_webhooks(parts: Parts, caller: Reader) -> Webhooks:
+    """Who is told."""
+    return Webhooks(webhooks=[_webhook(one) for one in parts.listeners.listed(caller.workspace)])
+
+
+@router.post("", status_code=201, openapi_extra=DESCRIBED)
+def add_webhook(parts: Parts, caller: Admin, wanted: WebhookIn) -> WebhookMade:
+    """Tell an address from now on, signed after Standard Webhooks."""
+    made, secret = parts.announcer.add(
+        caller.workspace, wanted.url, name=wanted.name, events=tuple(dict.fromkeys(wanted.events))
+    )
+    parts.audit.record(caller.actor, "webhook added", made.id, workspace=caller.workspace)
+    return WebhookMade(**_webhook(made).model_dump(), secret=secret)
+
+
+@router.delete("/{webhook}", status_code=204, responses=NOT_THERE)
+def remove_webhook(parts: Parts, caller: Admin, webhook: str) -> Response:
+    """Tell it nothing more, and forget what it was told."""
+    parts.listeners.remove(parts.listeners.find(caller.workspace, webhook))
+    parts.audit.record(caller.actor, "webhook removed", webhook, workspace=caller.workspace)
+    return Response(status_code=204)
+
+
+@router.post("/{webhook}/test", responses=NOT_THERE)
+def test_webhook(parts: Parts, caller: Writer, webhook: str) -> NoticeOut:
+    """Send it a ``ping`` now, and say what it answered."""
+    return _notice(parts.announcer.test(parts.listeners.find(caller.workspace, webhook)))
+
+
+@router.get("/{webhook}/log", responses=NOT_THERE)
+def read_log(parts: Parts, caller: Reader, webhook: str) -> Log:
+    """What it was told lately, and what it answered."""
+    return Log(notices=[_notice(n) for n in parts.listeners.log(parts.listeners.find(caller.workspace, webhook))])
+
+
+@router.post("/{webhook}/log/{notice}/replay", responses=NOT_THERE)
+def replay(parts: Parts, caller: Writer, webhook: str, notice: str) -> NoticeOut:
+    """Tell it once more, with the same id and to the byte the same."""
+    found = parts.listeners.find(caller.workspace, webhook)
+    return _notice(parts.listeners.replay(found, notice, parts.now()))
+
+
+def _webhook(listener: Listener) -> WebhookOut:
+    return WebhookOut(
+        id=listener.id,
+        url=listener.url,
+        name=listener.name,
+        events=list(listener.events),
+        active=listener.active,
+        created_at=listener.created_at.isoformat() if listener.created_at else None,
+    )
+
+
+def _notice(notice: Notice) -> NoticeOut:
+    return NoticeOut(
+        id=notice.id,
+        kind=notice.kind,
+        body=notice.body,
+        tries=notice.tries,
+        done=notice.done,
+        given_up=notice.given_up,
+        answers=[(at.isoformat(), said) for at, said in notice.answers],
+    )

@@ -1,0 +1,185 @@
+"""Other systems are told what became of posts: a signed webhook for each move, told again until it is taken."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import structlog
+
+from publishers.core.errors import PublishError
+from publishers.core.http import Http
+from worker import show
+from worker.errors import HandbillError
+from worker.model import Delivery, Status, digest
+from worker.settings import Settings
+from worker.store.deliveries import Deliveries
+from worker.store.listeners import Listener, Listeners, Notice, new_id, new_secret, text_of
+
+log = structlog.get_logger()
+
+TOLD: tuple[Status, ...] = (
+    Status.AWAITING_APPROVAL,
+    Status.AWAITING_PERSON,
+    Status.HELD,
+    Status.FAILED,
+    Status.PARKED,
+    Status.PUBLISHED,
+    Status.EDITED,
+    Status.DELETED,
+    Status.CANCELLED,
+)
+"""Moves that are announced: where a post stays until somebody or something acts. One that a post leaves within a second
+may go by unannounced; the next is announced all the same."""
+
+SECONDS = 15.0
+PAUSES = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+"""Seconds before each next try, after https://github.com/standard-webhooks/standard-webhooks (read 2026-11-25)."""
+
+LEASE = 60.0
+BATCH = 50
+MOST = 1000
+GONE = 410
+WORDS = 200
+
+
+class Announcer:
+    """The use cases of outgoing webhooks; ``http`` makes the client and is replaced in tests."""
+
+    def __init__(
+        self, deliveries: Deliveries, listeners: Listeners, settings: Settings, *, http: Callable[..., Http] = Http
+    ) -> None:
+        self._deliveries = deliveries
+        self._listeners = listeners
+        self._settings = settings
+        self._http = http
+
+    def add(self, workspace: str, url: str, *, name: str = "", events: tuple[Status, ...] = ()) -> tuple[Listener, str]:
+        """Let an address be told from now on; returns it with its secret, which is shown once. Raises HandbillError."""
+        address(url)
+        if unknown := [e for e in events if e not in TOLD]:
+            raise HandbillError(f"{unknown[0]} is not announced", do=f"Use any of: {', '.join(TOLD)}")
+        listener = Listener(
+            id=new_id(), workspace=workspace, url=url, name=name, events=events, created_at=self._deliveries.now()
+        )
+        secret = new_secret()
+        self._listeners.save(listener, secret)
+        return listener, secret
+
+    def test(self, listener: Listener) -> Notice:
+        """Tell a listener at once that it is heard, and keep it in its log; not told again if it fails."""
+        now = self._deliveries.now()
+        body = {"type": "ping", "timestamp": _iso(now), "data": {}}
+        notice = Notice(
+            id=digest("notice", listener.id, "ping", now.isoformat()), listener=listener.id, kind="ping",
+            body=text_of(body),
+        )  # fmt: skip
+        self._listeners.queue(listener, notice, now + timedelta(days=1))
+        told = self._tell(listener, notice, now)
+        self._listeners.settle(listener.workspace, dataclasses.replace(told, given_up=not told.done), again=None)
+        return told
+
+    def tick(self) -> int:
+        """Queue what has moved, and tell what is due; any number of callers do no harm. Returns how many were told."""
+        told = 0
+        for workspace in self._listeners.workspaces():
+            listening = {one.id: one for one in self._listeners.listed(workspace) if one.active}
+            for listener in listening.values():
+                self._queue(listener)
+            for notice in self._listeners.take(workspace, most=BATCH, seconds=LEASE):
+                listener_of = listening.get(notice.listener)
+                if listener_of is None:
+                    self._listeners.settle(workspace, dataclasses.replace(notice, given_up=True), again=None)
+                    continue
+                self._settle(listener_of, self._tell(listener_of, notice, self._deliveries.now()))
+                told += 1
+        return told
+
+    def _queue(self, listener: Listener) -> None:
+        since, now = self._listeners.heard(listener), self._deliveries.now()
+        moved = self._deliveries.moved(listener.workspace, listener.events or TOLD, since=since, most=MOST)
+        found = {d.id: d for d in self._deliveries.several(name for _, name in moved)}
+        for at, name in moved:
+            delivery = found.get(name)
+            if delivery is not None and delivery.updated_at == at:
+                self._listeners.queue(listener, _notice(listener, delivery), now)
+        if moved:
+            stuck = len(moved) == MOST and moved[-1][0] == since
+            self._listeners.mark_heard(listener, moved[-1][0] + (timedelta(milliseconds=1) if stuck else timedelta()))
+
+    def _tell(self, listener: Listener, notice: Notice, now: datetime) -> Notice:
+        """Send a notice once; returns it with what was answered."""
+        seconds = min(SECONDS, self._settings.request_seconds)
+        secret = self._listeners.secret(listener)
+        try:
+            with self._http(seconds=seconds, allow=self._settings.allowed, secrets=[secret]) as http:
+                answer = http.send(
+                    "POST",
+                    listener.url,
+                    commit=False,
+                    headers=signed(notice, secret, now),
+                    content=notice.body.encode(),
+                )
+            said = f"{answer.status} {answer.words()[:WORDS]}".strip()
+            done, gone = 200 <= answer.status < 300, answer.status == GONE
+        except PublishError as error:
+            said, done, gone = str(error), False, False
+        tries = notice.tries + 1
+        answers = (*notice.answers, (now, said))[-len(PAUSES) - 1 :]
+        over = gone or (not done and tries > len(PAUSES))
+        if gone:
+            self._listeners.save(dataclasses.replace(listener, active=False))
+            log.warning("a webhook asked to be told nothing more", webhook=listener.id)
+        return dataclasses.replace(notice, tries=tries, done=done, given_up=over, answers=answers)
+
+    def _settle(self, listener: Listener, notice: Notice) -> None:
+        over = notice.done or notice.given_up
+        pause = None if over else timedelta(seconds=PAUSES[notice.tries - 1])
+        self._listeners.settle(
+            listener.workspace, notice, again=None if pause is None else self._deliveries.now() + pause
+        )
+        if notice.given_up:
+            log.warning("a webhook was not taken", webhook=listener.id, said=notice.answers[-1][1])
+
+
+def address(url: str) -> None:
+    """Raise HandbillError unless ``url`` is a web address that may be called."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        usable = False
+    if not usable or not url.isprintable() or " " in url:
+        raise HandbillError("The webhook has no web address", do="Give an https address without a password in it")
+
+
+def signed(notice: Notice, secret: str, now: datetime) -> Mapping[str, str]:
+    """The headers of a notice: its id stays the same however often it is told."""
+    stamp = str(int(now.timestamp()))
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    mac = hmac.digest(key, f"{notice.id}.{stamp}.".encode() + notice.body.encode(), hashlib.sha256)
+    return {
+        "Content-Type": "application/json",
+        "webhook-id": notice.id,
+        "webhook-timestamp": stamp,
+        "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
+    }
+
+
+def _notice(listener: Listener, delivery: Delivery) -> Notice:
+    kind = f"delivery.{delivery.status.replace(' ', '_')}"
+    data = {k: v for k, v in show.delivery_json(delivery).items() if k != "media"}
+    moved = delivery.updated_at
+    assert moved is not None, "a stored delivery has moved at least once"
+    body = {"type": kind, "timestamp": _iso(moved), "data": data}
+    name = digest("notice", listener.id, delivery.id, str(delivery.status), moved.isoformat())
+    return Notice(id=name, listener=listener.id, kind=kind, body=text_of(body))
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

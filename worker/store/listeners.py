@@ -1,0 +1,200 @@
+"""Listeners in Redis: other systems that are told what becomes of posts, what they will be told, and what they were."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets as random_secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from worker.errors import NotFound
+from worker.model import Status, from_json, to_json
+from worker.store import keys
+from worker.store.redis import Store
+from worker.store.secrets import Vault
+
+LOG_MOST = 500
+"""Notices that a listener's log goes back."""
+
+KEPT_MS = 30 * 86_400_000
+
+TAKE = """
+local t = redis.call('TIME')
+local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, tonumber(ARGV[1]))
+for _, id in ipairs(ids) do redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), id) end
+return ids
+"""
+"""What is due is given out for a while, so that two workers do not tell it at once."""
+
+QUEUE = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('HSET', KEYS[1], 'notice', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[3])
+redis.call('LPUSH', KEYS[3], ARGV[3])
+redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[4]) - 1)
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """An address that is told when a post of the workspace reaches one of ``events`` (none = any that is told)."""
+
+    id: str
+    workspace: str
+    url: str
+    name: str = ""
+    events: tuple[Status, ...] = ()
+    active: bool = True
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One thing told to one listener: ``body`` is the same however often it is sent.
+
+    ``answers`` are (instant, what the listener said), the latest last.
+    """
+
+    id: str
+    listener: str
+    kind: str
+    body: str
+    tries: int = 0
+    done: bool = False
+    given_up: bool = False
+    answers: tuple[tuple[datetime, str], ...] = ()
+
+
+class Listeners:
+    """Who listens, encrypted secrets, a queue and a log for each workspace."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._redis = store.client
+        self._vault = vault
+
+    def save(self, listener: Listener, secret: str | None = None) -> None:
+        """Store a listener; ``secret`` None leaves the one it has."""
+        home = keys.home(listener.workspace)
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(f"{home}listeners", listener.id, to_json(listener))
+            if secret is not None:
+                pipe.hset(f"{home}listener-secrets", listener.id, self._vault.lock(listener.id, {"secret": secret}))
+            pipe.execute()
+        self._redis.sadd(keys.listening(), listener.workspace)
+
+    def listed(self, workspace: str) -> list[Listener]:
+        """Every listener of a workspace, the oldest first."""
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}listeners"))
+        rows = [from_json(Listener, v) for v in found.values()]
+        return sorted(rows, key=lambda one: (one.created_at or datetime.min.replace(tzinfo=UTC), one.id))
+
+    def find(self, workspace: str, listener: str) -> Listener:
+        """A listener by its id; raises NotFound."""
+        found = cast("bytes | None", self._redis.hget(f"{keys.home(workspace)}listeners", listener))
+        if found is None:
+            raise NotFound(f"There is no webhook {listener}")
+        return from_json(Listener, found)
+
+    def secret(self, listener: Listener) -> str:
+        """What its notices are signed with."""
+        locked = cast("bytes | None", self._redis.hget(f"{keys.home(listener.workspace)}listener-secrets", listener.id))
+        return self._vault.unlock(listener.id, locked)["secret"] if locked else ""
+
+    def remove(self, listener: Listener) -> None:
+        """Forget a listener, its secret, its log and what it has not been told yet."""
+        home = keys.home(listener.workspace)
+        notices = [n.id for n in self.log(listener)]
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hdel(f"{home}listeners", listener.id)
+            pipe.hdel(f"{home}listener-secrets", listener.id)
+            pipe.hdel(f"{home}listener-heard", listener.id)
+            pipe.delete(f"{home}listener:{listener.id}:log", *(f"{home}notice:{n}" for n in notices))
+            if notices:
+                pipe.zrem(f"{home}notices", *notices)
+            pipe.execute()
+
+    def workspaces(self) -> list[str]:
+        """Every workspace that ever had a listener."""
+        return sorted(w.decode() for w in cast("set[bytes]", self._redis.smembers(keys.listening())))
+
+    def heard(self, listener: Listener) -> datetime:
+        """Up to when the moves of posts have been looked at for this listener; since it is there, at the earliest."""
+        found = cast("bytes | None", self._redis.hget(f"{keys.home(listener.workspace)}listener-heard", listener.id))
+        if found is not None:
+            return datetime.fromtimestamp(int(found) / 1000, UTC)
+        return (listener.created_at or datetime.now(UTC)) + timedelta(milliseconds=1)
+
+    def mark_heard(self, listener: Listener, until: datetime) -> None:
+        """Moves up to ``until`` are queued."""
+        self._redis.hset(f"{keys.home(listener.workspace)}listener-heard", listener.id, round(until.timestamp() * 1000))
+
+    def queue(self, listener: Listener, notice: Notice, at: datetime) -> bool:
+        """Queue a notice to be told ``at`` an instant; False if one of its id was ever queued."""
+        home = keys.home(listener.workspace)
+        places = (f"{home}notice:{notice.id}", f"{home}notices", f"{home}listener:{listener.id}:log")
+        score = round(at.timestamp() * 1000)
+        return bool(self._redis.eval(QUEUE, 3, *places, to_json(notice), score, notice.id, LOG_MOST, KEPT_MS))
+
+    def take(self, workspace: str, *, most: int, seconds: float) -> list[Notice]:
+        """What is due to be told; nobody else is given it within ``seconds``."""
+        home = keys.home(workspace)
+        ids = cast("list[bytes]", self._redis.eval(TAKE, 1, f"{home}notices", most, int(seconds * 1000)))
+        return self._read(workspace, [i.decode() for i in ids], tidy=True)
+
+    def settle(self, workspace: str, notice: Notice, *, again: datetime | None) -> None:
+        """Store how a notice went; it is told again at ``again`` (None = never)."""
+        home = keys.home(workspace)
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(f"{home}notice:{notice.id}", "notice", to_json(notice))
+            if again is None:
+                pipe.zrem(f"{home}notices", notice.id)
+            else:
+                pipe.zadd(f"{home}notices", {notice.id: round(again.timestamp() * 1000)})
+            pipe.execute()
+
+    def log(self, listener: Listener) -> list[Notice]:
+        """What the listener was told and is to be told, the latest first."""
+        place = f"{keys.home(listener.workspace)}listener:{listener.id}:log"
+        ids = cast("list[bytes]", self._redis.lrange(place, 0, -1))
+        return self._read(listener.workspace, [i.decode() for i in ids])
+
+    def replay(self, listener: Listener, notice: str, at: datetime) -> Notice:
+        """Tell a notice once more, as it was; raises NotFound."""
+        found = next((n for n in self.log(listener) if n.id == notice), None)
+        if found is None:
+            raise NotFound(f"There is no notice {notice} in the log")
+        fresh = replace(found, tries=0, done=False, given_up=False)
+        self.settle(listener.workspace, fresh, again=at)
+        return fresh
+
+    def _read(self, workspace: str, ids: Sequence[str], *, tidy: bool = False) -> list[Notice]:
+        home = keys.home(workspace)
+        with self._redis.pipeline(transaction=False) as pipe:
+            for notice in ids:
+                pipe.hget(f"{home}notice:{notice}", "notice")
+            found: Mapping[str, bytes | None] = dict(zip(ids, pipe.execute(), strict=True))
+        gone = [notice for notice, text in found.items() if text is None]
+        if tidy and gone:
+            self._redis.zrem(f"{home}notices", *gone)
+        return [from_json(Notice, text) for text in found.values() if text is not None]
+
+
+def new_secret() -> str:
+    """A signing secret as the Standard Webhooks specification writes one."""
+    return f"whsec_{base64.b64encode(random_secrets.token_bytes(32)).decode()}"
+
+
+def new_id() -> str:
+    """An id for a listener."""
+    return random_secrets.token_hex(6)
+
+
+def text_of(body: Mapping[str, object]) -> str:
+    """A notice's body, the same to the byte for the same content."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
