@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from publishers.core.limits import Limits
-from worker import cli
+from worker import app, cli
 from worker.content import cards
 from worker.content.readers import READERS
 from worker.errors import HandbillError, NotFound
@@ -442,6 +442,17 @@ def test_a_contact_sheet_shows_every_size_of_a_design_in_a_script():
     assert sheet.format == "PNG"
     assert sheet.height == 170
     assert sheet.width > 2 * 1000
+
+
+def test_a_worker_that_draws_does_not_start_where_text_cannot_be_shaped(monkeypatch):
+    monkeypatch.setenv("HANDBILL_REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(cards, "missing", lambda: "this Pillow has no raqm, which shapes text")
+    settings.cache_clear()
+    try:
+        with pytest.raises(HandbillError, match="Cards cannot be drawn: this Pillow has no raqm"):
+            app.run_worker(app.CONTENT, "content")
+    finally:
+        settings.cache_clear()
 
 
 @pytest.mark.redis

@@ -240,6 +240,11 @@ def run_worker(queue: str, name: str) -> int:
     config = settings()
     if not config.redis_url:
         raise HandbillError("A worker needs HANDBILL_REDIS_URL", do="Set it, or run: handbill up")
+    if queue == CONTENT:
+        from worker.content import cards  # noqa: PLC0415 - a worker that publishes draws nothing, and stays smaller
+
+        if missing := cards.missing():
+            raise HandbillError("Cards cannot be drawn", why=missing, do="Install Handbill from its wheels")
     runtime().store.ping()
     if queue == INTAKE:
         return gather.run(runtime(), wake=_wake_reader, name=name or queue)
