@@ -7,7 +7,6 @@ import os
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 from PIL import Image, ImageDraw
 
@@ -16,7 +15,7 @@ from worker import app, cli
 from worker.content import cards
 from worker.content.readers import READERS
 from worker.errors import HandbillError, NotFound
-from worker.intake import fetch
+from worker.intake import client
 from worker.model import Article, Brand, Content, Page, Sentence, from_json, to_json
 from worker.pipeline import pictures
 from worker.settings import TEMPLATES, Settings, settings
@@ -218,8 +217,7 @@ def test_an_address_without_a_scheme_is_one_of_the_web():
 
 
 def test_a_picture_that_leads_on_to_a_file_is_refused(studio, monkeypatch):
-    sent = httpx.MockTransport(lambda request: httpx.Response(302, headers={"Location": f"file://{LEAD}"}))
-    monkeypatch.setattr(fetch, "guarded_transport", lambda *_, **__: sent)
+    monkeypatch.setattr(client.Client, "_once", lambda *_: (302, {"location": f"file://{LEAD}"}, b""))
     article = dataclasses.replace(ARTICLE, image="http://example.org/a.png")
     assert "A bridge" not in studio.media(article, CONTENT, LIMITS).alt
     assert "only http and https addresses are" in studio.said[0]
