@@ -324,3 +324,8 @@ def test_a_picture_is_fetched_as_bytes(server):
     assert fetch_bytes(server.url("/p"), allow_hosts=[server.host]) == b"\xff\xd8\xff\xe0"
     with pytest.raises(BadSource, match="404"):
         fetch_bytes(server.url("/none"), allow_hosts=[server.host])
+
+
+def test_a_charset_of_strange_bytes_is_none(server):
+    server.page("/a", b"<meta charset=\xed\xff><p>caf\xe9 cr\xe8me br\xfbl\xe9e", "text/html")
+    assert "café" in server.read("/a").content

@@ -49,6 +49,7 @@ class Gatherer:
             pass
         for thread in threads:
             thread.join(5)
+        self._poller.close()
 
     def polled(self) -> float:
         """Poll what is due; the seconds until it is worth while again."""

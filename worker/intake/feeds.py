@@ -52,6 +52,8 @@ PERIODS = {"hourly": 3600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 CDATA = regex.compile(r"(<!\[CDATA\[.*?(?:\]\]>|\Z))", regex.S)
 REFERENCE = regex.compile(r"&(?:#(\d{1,7}|[xX][0-9a-fA-F]{1,6});|([A-Za-z][A-Za-z0-9]{1,31});)?")
+BARE = regex.compile(r"<+(?=<[A-Za-z_/!?:])|<+(?![A-Za-z_/!?:<])")
+WEB_PAGE = regex.compile(r"<!doctype html|<(?:html|head|body)\b", regex.I)
 CONTROL = regex.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 DECLARATION = regex.compile(r"^\s*<\?xml[^>]{0,200}\?>")
 DOCTYPE = regex.compile(r"<!DOCTYPE[^\[>]*+(?:\[[^\]]*+\]\s*)?+>", regex.I)
@@ -108,6 +110,8 @@ def read(body: bytes, url: str, charset: str = "") -> Feed:
     start = text.lstrip("\ufeff \t\r\n")
     if start[:1] in {"{", "["}:
         return _json(start, url)
+    if WEB_PAGE.search(start[:1000]):
+        raise NoFeed("It is no feed", why="it is a web page")
     root = _tree(start)
     if root is None:
         raise NoFeed("It is no feed", why="it is neither XML nor JSON")
@@ -168,7 +172,7 @@ def _decoded(body: bytes, charset: str) -> str:
     for mark, encoding in BOMS:
         if body.startswith(mark):
             return body.decode(encoding, "replace")
-    declared = regex.match(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})""", body[:400])
+    declared = regex.match(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9_.:-]{1,40})""", body[:400])
     names = ["utf-8", codec(charset), codec(declared[1].decode()) if declared else "", "cp1252"]
     if body[:4].count(b"\0") == 2:
         names.insert(0, "utf-16-le" if body[1:2] == b"\0" else "utf-16-be")
@@ -183,7 +187,7 @@ def _tree(text: str) -> Any:
     """The XML, mended where it can be: no declaration of types, no entity but characters, nothing outside of it."""
     text = DOCTYPE.sub("", CONTROL.sub("", DECLARATION.sub("", text)), count=1)
     pieces = CDATA.split(text)
-    pieces[::2] = [REFERENCE.sub(_reference, p) for p in pieces[::2]]
+    pieces[::2] = [REFERENCE.sub(_reference, BARE.sub(lambda m: "&lt;" * len(m[0]), p)) for p in pieces[::2]]
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,

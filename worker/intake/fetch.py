@@ -204,7 +204,7 @@ def _decode(name: str, body: bytes, charset: str) -> str:
             with suppress(UnicodeError):
                 return _lines(body.decode(encoding))
     meta = META_CHARSET.search(body[:4096])
-    declared = [codec(c) for c in (charset, meta[1].decode("ascii") if meta else "") if c]
+    declared = [codec(c) for c in (charset, meta[1].decode("ascii", "ignore") if meta else "") if c]
     stateful = [c for c in declared if c.startswith(STATEFUL)]
     # What says it is UTF-8 and is not is mostly text of western Europe; a guess from few bytes is mostly wrong.
     fallback = ["cp1252"] if "utf-8" in declared else []

@@ -98,6 +98,11 @@ class Poller:
             if stopping is not None and stopping.is_set():
                 return following
 
+    def close(self) -> None:
+        """Let go of every thread and connection."""
+        self._pool.shutdown()
+        self._guest.close()
+
     def _chunk(self, ids: Sequence[str]) -> None:
         found = self._sources.several(ids)
         states = self._sources.states(found)
@@ -254,7 +259,9 @@ class Poller:
             for entry in sorted([*wanted, *latest], key=_date):
                 self._intake.arrived(source, _candidate(source, entry, old=entry in latest))
             return len(wanted) + len(latest)
-        old = [e for e in new if source.since and e.published and e.published < source.since]
+        # Feeds tell the second, or the minute alone.
+        since = source.since.replace(second=0, microsecond=0) if source.since else None
+        old = [e for e in new if since and e.published and e.published < since]
         self._leave(source, old)
         fresh = sorted((e for e in new if e not in old), key=_date)
         dated = any(e.published or e.updated for e in entries)

@@ -218,8 +218,8 @@ def _refuse_old(source: Source, item: Item, article: Article) -> None:
     """Refuse an article from before the source was added, unless somebody wanted the old ones too."""
     if item.candidate.old or source.since is None:
         return
-    # Pages often name the day alone, which is its first instant.
-    room = timedelta() if item.candidate.published else timedelta(days=1)
+    # Feeds tell the minute, and pages often name the day alone, which is its first instant.
+    room = timedelta(minutes=1) if item.candidate.published else timedelta(days=1)
     published = item.candidate.published or article.published_at
     if published is not None and published < source.since - room:
         raise Ended(Fate.SKIPPED, f"published on {published:%Y-%m-%d}, before the source was added", firm=True)
