@@ -13,8 +13,10 @@ from tests.newsroom import runtime
 from tests.servers.wordpress import WordPress, free_port, missing
 from web.app import create_app
 from worker.embedded import Embedded
-from worker.intake.model import Kind, Source
+from worker.gather import Gatherer
+from worker.intake.model import Fate, Kind, Source
 from worker.intake.webhooks import Kind as Event
+from worker.model import Account
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "all is here")
 
@@ -38,32 +40,54 @@ def serving(app, port):
 
 
 class House:
-    """A WordPress and a Handbill beside it, each knowing the other's address."""
+    """A WordPress and a Handbill beside it, each knowing the other's address; ``work`` is what its workers do."""
 
     def __init__(self, folder, redis):
         port = free_port()
-        self.parts = runtime(redis, folder, port=port, public_url=f"http://127.0.0.1:{port}")
+        self.site = WordPress(folder / "wordpress")
+        self.parts = runtime(
+            redis,
+            folder,
+            port=port,
+            public_url=f"http://127.0.0.1:{port}",
+            allow_hosts=self.site.host,
+            host_gap_seconds=0,
+        )
         self.parts.store.client.flushdb()
-        self.source = Source(id="main.lantern", kind=Kind.FEED)
-        self.hook = self.parts.receiver.open(self.source, "wordpress", (SECRET,))
-        address = f"http://127.0.0.1:{port}/hooks/{self.hook.token}"
-        config = f"define( 'HANDBILL_HOOK', '{address}' ); define( 'HANDBILL_SECRET', '{SECRET}' );"
-        self.site = WordPress(folder / "wordpress", ping=address, plugin=True, config=config)
+        self.parts.records.save_account(Account(id="main.outbox", platform="outbox", name="outbox"))
+        self.source = Source(
+            id="main.lantern", kind=Kind.FEED, address=f"{self.site.url}/feed/", since=self.parts.now()
+        )
+        self.parts.sources.save(self.source)
+        hook = self.parts.receiver.open(self.source, "wordpress", (SECRET,))
+        self.address = f"http://127.0.0.1:{port}/hooks/{hook.token}"
         self.app, self.port = create_app(self.parts), port
+        self.gatherer = Gatherer(self.parts, wake=self.parts.reader.work)
 
-    def hint(self):
-        return self.parts.sources.state(self.source.id).hint
+    def work(self):
+        self.gatherer.polled()
+        self.gatherer.woken()
+
+    def pinged_and_polled(self, since):
+        """Whether the feed was pinged since an instant, and read after that."""
+        state = self.parts.sources.state(self.source.id)
+        return state.hint == "ping" and state.noticed > since and state.polled > state.noticed
 
     def items(self):
         rows = self.parts.sources.latest("main")
         return self.parts.sources.items([i for _, i in rows])
 
+    def planned(self, post):
+        """The item of a post, if it was planned."""
+        return next((i for i in self.items() if i.candidate.address == post["link"] and i.fate is Fate.PLANNED), None)
+
     def wait(self, done):
         """Seconds until ``done``, while readers look at the site now and then."""
         began = time.monotonic()
         while not done():
-            assert time.monotonic() - began < SECONDS
+            assert time.monotonic() - began < SECONDS, self.items()
             self.site.visit()
+            self.work()
             time.sleep(0.1)
         return time.monotonic() - began
 
@@ -73,23 +97,45 @@ def house(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wordpress")
     with Embedded.start(folder / "redis", fsync="everysec") as redis:
         made = House(folder, redis)
-        with serving(made.app, made.port), made.site as site:
-            made.source = Source(id="main.lantern", kind=Kind.FEED, address=f"{site.url}/feed/")
-            made.parts.sources.save(made.source)
+        with serving(made.app, made.port), made.site:
+            made.site.visit("/feed/")
+            made.parts.sources.watch(made.source, "lantern")
+            made.work()
             yield made
         made.parts.close()
 
 
-def test_publishing_is_known_within_seconds_by_ping_and_by_webhook(house):
-    post = house.site.publish("Tide gates close at last", "<p>The tide gates closed for the first time.</p>")
-    heard = house.wait(house.items)
-    (item,) = house.items()
-    assert (item.candidate.address, item.candidate.title) == (post["link"], "Tide gates close at last")
-    assert (item.source, item.candidate.way, item.candidate.guid) == ("main.lantern", "wordpress", str(post["id"]))
+TEXT = "".join(
+    f"<p>The tide gates of Larkhaven closed for the {n} time on Monday, and the harbour stayed dry.</p>"
+    for n in range(5)
+)
 
-    pinged = house.wait(lambda: house.hint() == "ping")
-    assert heard < SECONDS
-    assert pinged < SECONDS
+
+def test_a_wordpress_with_its_update_service_alone_is_planned_within_seconds(house):
+    house.site.ping(house.address)
+    before = len(house.items())
+    post = house.site.publish("Tide gates close at last", TEXT)
+    seconds = house.wait(lambda: house.planned(post))
+    item = house.planned(post)
+    assert (item.candidate.way, item.source, len(item.deliveries)) == ("feed", "main.lantern", 1)
+    assert house.parts.sources.state(house.source.id).hint == "ping"
+    assert len(house.items()) == before + 1
+    assert seconds < SECONDS
+    house.site.ping("")
+
+
+def test_a_wordpress_with_our_plugin_is_planned_within_seconds_and_once_however_it_was_heard_of(house):
+    house.site.plug_in(house.address, SECRET)
+    house.site.ping(house.address)
+    before, began = len(house.items()), house.parts.now()
+    post = house.site.publish("A bridge is mended", TEXT.replace("tide gates", "bridge"))
+    seconds = house.wait(lambda: house.planned(post))
+    item = house.planned(post)
+    assert (item.candidate.way, item.candidate.guid) == ("wordpress", str(post["id"]))
+    house.wait(lambda: house.pinged_and_polled(began))
+    assert len(house.items()) == before + 1
+    assert len(house.parts.records.deliveries_of(item.article)) == 1
+    assert seconds < SECONDS
 
 
 def test_drafts_are_not_heard_of_and_an_edit_is_no_second_article(house):

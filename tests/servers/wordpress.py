@@ -34,17 +34,16 @@ define( 'WP_HOME', '%(url)s' ); define( 'WP_SITEURL', '%(url)s' ); define( 'WP_C
 define( 'WP_CONTENT_URL', '%(url)s/wp-content' ); define( 'WP_ENVIRONMENT_TYPE', 'local' );
 define( 'AUTOMATIC_UPDATER_DISABLED', true ); define( 'WP_HTTP_BLOCK_EXTERNAL', true );
 define( 'WP_ACCESSIBLE_HOSTS', '127.0.0.1,localhost' ); define( 'WP_DEBUG', false );
-%(more)s
+define( 'WP_DEFAULT_THEME', 'lantern' );
 if ( ! defined( 'ABSPATH' ) ) { define( 'ABSPATH', __DIR__ . '/' ); }
 require_once ABSPATH . 'wp-settings.php';
 """
 
-INSTALL = """<?php
-define( 'WP_INSTALLING', true ); $_SERVER['HTTP_HOST'] = '%(host)s'; require '%(www)s/wp-load.php';
+INSTALL = """
 require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 wp_install( 'The Larkhaven Lantern', 'editor', 'editor@lantern.example', true, '', 'a-password-for-tests' );
-update_option( 'ping_sites', '%(ping)s' );
-update_option( 'permalink_structure', '/%%postname%%/' );
+update_option( 'ping_sites', '' );
+update_option( 'permalink_structure', '/%postname%/' );
 list( $password ) = WP_Application_Passwords::create_new_application_password( 1, array( 'name' => 'tests' ) );
 echo json_encode( array( 'password' => $password, 'version' => $GLOBALS['wp_version'] ) );
 """
@@ -80,17 +79,13 @@ def free_port() -> int:
 
 
 class WordPress:
-    """A site with one editor; ``ping`` is its update service, ``config`` more lines of wp-config.php.
+    """A site with one editor, which pings nobody and has no plugins."""
 
-    With ``plugin`` the file that Handbill ships is in its mu-plugins.
-    """
-
-    def __init__(self, folder: Path, *, ping: str = "", plugin: bool = False, config: str = "") -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
         self.host = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.host}"
-        self._ping, self._plugin, self._config = ping, plugin, config
         self._running: list[subprocess.Popen[bytes]] = []
         self.version = self._password = ""
 
@@ -133,6 +128,17 @@ class WordPress:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
+    def ping(self, address: str) -> None:
+        """Settings, Writing, Update Services: this address alone."""
+        self._run(f"update_option( 'ping_sites', '{address}' );")
+
+    def plug_in(self, address: str, secret: str) -> None:
+        """The plugin that Handbill ships, as its first lines say."""
+        shutil.copy(PLUGIN, self.folder / "content" / "mu-plugins")
+        config = self.folder / "www" / "wp-config.php"
+        lines = f"define( 'HANDBILL_HOOK', '{address}' );\ndefine( 'HANDBILL_SECRET', '{secret}' );\n"
+        config.write_text(config.read_text().replace("<?php\n", f"<?php\n{lines}", 1))
+
     def visit(self, path: str = "/") -> int:
         """Somebody looks at the site, which is what starts wp-cron."""
         with urllib.request.urlopen(self.url + path, timeout=30) as answer:
@@ -174,21 +180,11 @@ class WordPress:
             "<!doctype html><html <?php language_attributes(); ?>><head><?php wp_head(); ?></head><body><?php while ( have_posts() ) "
             "{ the_post(); echo '<article><h1>'; the_title(); echo '</h1>'; the_content(); echo '</article>'; } wp_footer(); ?></body></html>"
         )
-        if self._plugin:
-            shutil.copy(PLUGIN, content / "mu-plugins")
         (www / "wp-content").symlink_to(content)
         (www / "router.php").write_text(ROUTER)
         facts = {"socket": self._socket, "url": self.url, "content": content, "host": self.host}
-        more = "define( 'WP_DEFAULT_THEME', 'lantern' );\n" + self._config
-        (www / "wp-config.php").write_text(CONFIG % {**facts, "more": more})
-        script = self.folder / "install.php"
-        script.write_text(INSTALL % {**facts, "www": www, "ping": self._ping})
-        done = subprocess.run(
-            [str(_program("php")), *self._php(), str(script)], capture_output=True, text=True, check=False, cwd=www
-        )
-        line = next((x for x in reversed(done.stdout.splitlines()) if x.startswith("{")), "")
-        assert line, f"WordPress was not installed: {done.stdout[-2000:]} {done.stderr[-2000:]}"
-        found = json.loads(line)
+        (www / "wp-config.php").write_text(CONFIG % facts)
+        found = json.loads(self._run(INSTALL, "define( 'WP_INSTALLING', true );"))
         self.version, self._password = found["version"], found["password"]
         # wp-cron is a request of the site to itself, so one worker would wait for itself.
         os.environ["PHP_CLI_SERVER_WORKERS"] = "4"
@@ -201,6 +197,16 @@ class WordPress:
             del os.environ["PHP_CLI_SERVER_WORKERS"]
         self._until(self._answers, "php.log")
         self._settle()
+
+    def _run(self, code: str, before: str = "") -> str:
+        """The last line that PHP printed, run inside the site."""
+        www = self.folder / "www"
+        start = f"{before} $_SERVER['HTTP_HOST'] = '{self.host}'; require '{www}/wp-load.php';"
+        command = [str(_program("php")), *self._php(), "-r", f"{start} {code} echo PHP_EOL . 'done';"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=www)
+        lines = done.stdout.splitlines()
+        assert lines[-1:] == ["done"], f"{done.stdout[-2000:]} {done.stderr[-2000:]}"
+        return next((x for x in reversed(lines[:-1]) if x.startswith("{")), "")
 
     def _php(self) -> list[str]:
         return ["-d", "sendmail_path=/bin/true", "-d", "display_errors=0", "-d", "opcache.enable_cli=1"]
