@@ -485,3 +485,17 @@ def test_a_brand_is_added_used_by_an_account_and_removed(handbill, tmp_path):
     assert handbill("accounts", "set", account["id"], "--brand", "")[0] == 0
     assert handbill("brand", "remove", "lantern")[0] == 0
     assert handbill("brand", "list")[1].startswith("No brands.")
+
+
+def test_a_point_that_somebody_chose_is_in_the_middle_of_the_picture_and_no_word_is_on_a_plain_one(tmp_path):
+    """Left half red, right half blue: the point says which of them a square shows."""
+    photo = Image.new("RGB", (800, 400), "red")
+    photo.paste("blue", (400, 0, 800, 400))
+    data = io.BytesIO()
+    photo.save(data, "PNG")
+    for focus, wanted in (((0.1, 0.5), (254, 0, 0)), ((0.9, 0.5), (0, 0, 254))):
+        card = cards.plain(data.getvalue(), size=(400, 400), mime="image/png", focus=focus, alt="Two halves")
+        with Image.open(io.BytesIO(card.content)) as shown:
+            seen = shown.convert("RGB").getpixel((200, 200))
+        assert all(abs(a - b) < 4 for a, b in zip(seen, wanted, strict=True)), (focus, seen)
+        assert (card.alt, card.design) == ("Two halves", "plain")

@@ -22,6 +22,10 @@ from worker.settings import ROOT, Settings
 SUFFIX = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 MOST_POINTS, LONGEST_POINT, LONGEST_KICKER = 4, 110, 28
 
+Point = tuple[float, float]
+PLAIN = "plain"
+"""Stands for no design: the photo itself."""
+
 Brands = Callable[[str], Sequence[Brand]]
 """The brands of a workspace."""
 
@@ -39,19 +43,49 @@ class Pictures:
         self._brands = brands
         self._photos: dict[str, bytes | None] = {}
 
-    def media(self, article: Article, content: Content, limits: Limits, *, brand: str = "", design: str = "") -> Media:
-        """The card for one account as a file, in the kind, size and bytes its platform takes."""
+    def media(
+        self,
+        article: Article,
+        content: Content,
+        limits: Limits,
+        *,
+        brand: str = "",
+        design: str = "",
+        focus: Point | None = None,
+        photo: bytes | None = None,
+    ) -> Media:
+        """The card for one account as a file, in the kind, size and bytes its platform takes.
+
+        ``design`` "" is what suits the article and PLAIN the photo without words; ``photo`` stands in for its own.
+        """
         mime = next((m for m in SUFFIX if m in limits.media_types), "image/jpeg")
         found, kit = self.kit(article, brand)
         asked = self._asked(article, content, kit) | {"size": limits.cards[0], "max_bytes": limits.media_bytes}
-        return self._kept(article, found, asked | {"mime": mime} | ({"design": design} if design else {}))
+        chosen: dict[str, object] = {"mime": mime}
+        if design:
+            chosen["design"] = design
+        if focus:
+            chosen["focus"] = focus
+        if photo is not None:
+            chosen |= {"photo": photo, "photo_alt": ""}
+        return self._kept(article, found, asked | chosen)
 
     def card(
-        self, article: Article, content: Content, *, design: str, size: tuple[int, int], mime: str, brand: str
+        self,
+        article: Article,
+        content: Content,
+        *,
+        design: str,
+        size: tuple[int, int],
+        mime: str,
+        brand: str,
+        focus: Point | None = None,
     ) -> cards.Card:
         """One card as somebody asked for it, in the best quality."""
         _, kit = self.kit(article, brand)
         asked = self._asked(article, content, kit) | {"size": size, "mime": mime, "design": design or None}
+        if focus:
+            asked["focus"] = focus
         card = self._drawn(article, asked)
         self._say(card.notes, chosen=True)
         return card
@@ -94,6 +128,8 @@ class Pictures:
         }
 
     def _drawn(self, article: Article, asked: dict[str, object]) -> cards.Card:
+        if asked.get("design") == PLAIN:
+            return _plain(asked)
         try:
             return cards.draw(**asked)  # type: ignore[arg-type]  # _asked and its callers fill it by name
         except cards.BadPicture as error:
@@ -139,6 +175,10 @@ class Pictures:
             write_once(remembered, record.encode())
         return media
 
+    def photo(self, article: Article) -> bytes | None:
+        """The article's own picture as it was read; None if there is none that can be used."""
+        return self._photo(article)
+
     def _photo(self, article: Article) -> bytes | None:
         if article.id not in self._photos:
             self._photos[article.id] = None
@@ -159,6 +199,14 @@ class Pictures:
         if not article.folder or not path.is_relative_to(Path(article.folder).resolve()):
             raise BadSource("it is no web address and does not lie beside the article")
         return _read_regular(path, most)
+
+
+def _plain(asked: dict[str, object]) -> cards.Card:
+    """The photo alone; raises HandbillError if there is none."""
+    if asked["photo"] is None:
+        raise HandbillError("The article has no picture of its own", do="Choose a design, or give a picture")
+    wanted = {k: asked[k] for k in ("photo", "size", "max_bytes", "mime", "focus") if k in asked}
+    return cards.plain(**wanted, alt=str(asked["photo_alt"]))  # type: ignore[arg-type]  # as above
 
 
 def brand_folder(settings: Settings) -> Path:

@@ -34,7 +34,7 @@ from worker.model import (
     step_key,
 )
 from worker.pipeline.accounts import limits_of
-from worker.pipeline.pictures import Brands, Pictures
+from worker.pipeline.pictures import Brands, Pictures, Point
 from worker.pipeline.services import Services
 from worker.schedule import When
 from worker.settings import TEMPLATES, Settings
@@ -81,18 +81,53 @@ class Studio:
         return content
 
     def card(
-        self, article: Article, content: Content, *, design: str, size: tuple[int, int], mime: str, brand: str
+        self,
+        article: Article,
+        content: Content,
+        *,
+        design: str,
+        size: tuple[int, int],
+        mime: str,
+        brand: str,
+        focus: Point | None = None,
     ) -> cards.Card:
         """One card as somebody asked for it; "" leaves design or brand to what suits the article."""
-        return self._pictures.card(article, content, design=design, size=size, mime=mime, brand=brand)
+        return self._pictures.card(article, content, design=design, size=size, mime=mime, brand=brand, focus=focus)
 
     def contact_sheet(self, suffix: str, *, workspace: str, brand: str) -> bytes:
         """Every design in every size and script, as bytes of a ``suffix`` file."""
         return self._pictures.contact_sheet(suffix, workspace=workspace, brand=brand)
 
-    def post_for(self, article: Article, content: Content, account: Account, *, variant: int = 0) -> Composed:
-        """Exactly what ``account`` would send: text that fits, facets, and pictures within the platform's limits."""
+    def picture(
+        self,
+        article: Article,
+        content: Content,
+        account: Account,
+        *,
+        design: str = "",
+        focus: Point | None = None,
+        photo: bytes | None = None,
+    ) -> Media:
+        """A picture for ``account`` as somebody chose it: a design, a point to keep, a photo of their own."""
+        limits = limits_of(account)
+        return self._pictures.media(
+            article, content, limits, brand=account.brand, design=design, focus=focus, photo=photo
+        )
+
+    def photo(self, article: Article) -> bytes | None:
+        """The article's own picture as it was read; None if there is none that can be used."""
+        return self._pictures.photo(article)
+
+    def post_for(
+        self, article: Article, content: Content, account: Account, *, variant: int = 0, template: str = ""
+    ) -> Composed:
+        """Exactly what ``account`` would send: text that fits, facets, and pictures within the platform's limits.
+
+        ``template`` stands in for the account's own.
+        """
         asked, comment = self._asked(article, content, account)
+        if template:
+            asked["template"] = _disclaimed(template, account.voice(article))
         composed = dataclasses.replace(compose(article, **asked, variant=variant), comment=comment)
         return self._checked(article, account, composed)
 

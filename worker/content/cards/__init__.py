@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from worker.content.cards.brand import CORNERS, Kit, check_design, check_font, scheme
-from worker.content.cards.card import Card, draw
+from worker.content.cards.card import Card, draw, plain
 from worker.content.cards.contact import contact_sheet
 from worker.content.cards.design import names
 from worker.content.cards.fonts import missing
@@ -24,5 +24,6 @@ __all__ = [
     "draw",
     "logo",
     "missing",
+    "plain",
     "scheme",
 ]

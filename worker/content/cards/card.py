@@ -17,7 +17,7 @@ from worker.content.cards.brand import Kit, logo
 from worker.content.cards.design import Design, Picture, Scheme
 from worker.content.cards.layout import Sheet
 from worker.content.cards.paint import paint
-from worker.content.cards.photo import LARGEST_SCALE, LARGEST_SIDE, Photo, probe
+from worker.content.cards.photo import LARGEST_SCALE, LARGEST_SIDE, Photo, cropping, probe
 from worker.errors import HandbillError
 
 _SMALLEST = 200  # pixels a side
@@ -66,12 +66,14 @@ def draw(
     photo_alt: str = "",
     points: Sequence[str] = (),
     brand: Kit | None = None,
+    focus: tuple[float, float] | None = None,
 ) -> Card:
     """Draw one card of ``size`` pixels in at most ``max_bytes``; the same arguments always give the same bytes.
 
     Without ``design`` it is the brand's, else ``photo`` where a photo is given, else ``solid``. A design that the photo
     or the words do not suit gives way to the one its file names; ``Card.design`` says which was drawn and
     ``Card.notes`` why.
+    ``focus`` is the point of the photo (0 to 1 from left and top) to keep in the middle; else its salient part is.
     Raises BadPicture for a photo that cannot be used, HandbillError for a size, kind or limit that cannot be met.
     """
     if not all(_SMALLEST <= side <= LARGEST_SIDE for side in size):
@@ -99,11 +101,25 @@ def draw(
         notes.append(f"{name} was not used: {why or 'the words do not fit it'}")
         name = chosen.otherwise
     shown = None if misfit else picture
-    canvas = paint(chosen, sheet, placed, shown, kit.scheme or _scheme(site), logo=_logo(kit))
+    canvas = paint(chosen, sheet, placed, shown, kit.scheme or _scheme(site), logo=_logo(kit), focus=focus)
     said = [item.said for item in placed if item.said]
     if shown and photo_alt:
         said.append(" ".join(photo_alt.split()))
     return Card(_encode(canvas, mime, max_bytes), mime, *size, _sentences(said), name, tuple(notes))
+
+
+def plain(
+    photo: bytes,
+    *,
+    size: tuple[int, int],
+    alt: str = "",
+    max_bytes: int = 5_000_000,
+    mime: str = "image/jpeg",
+    focus: tuple[float, float] | None = None,
+) -> Card:
+    """The photo itself, without a word on it, in ``size`` and at most ``max_bytes``; raises as ``draw`` does."""
+    with cropping(probe(photo), size, (0.0, 1.0), focus) as cropped:
+        return Card(_encode(cropped(), mime, max_bytes), mime, *size, alt, "plain")
 
 
 def _words(

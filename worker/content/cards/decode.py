@@ -96,7 +96,7 @@ def answer(asked: dict[str, Any], data: bytes, shared: mmap.mmap) -> dict[str, A
             case "probe":
                 return probe(data)
             case "crop":
-                crop(data, tuple(asked["seen"]), _canvas(shared, tuple(asked["size"])))
+                crop(data, tuple(asked["seen"]), _canvas(shared, tuple(asked["size"])), asked.get("focus"))
                 return {}
             case "logo":
                 picture = logo(data)
@@ -126,8 +126,11 @@ def probe(data: bytes) -> dict[str, Any]:
     return {"width": width, "height": height}
 
 
-def crop(data: bytes, seen: tuple[float, float], canvas: Image.Image) -> None:
-    """Cover ``canvas`` with the picture upright, in sRGB, its salient part within ``seen`` of the height."""
+def crop(data: bytes, seen: tuple[float, float], canvas: Image.Image, focus: Sequence[float] | None = None) -> None:
+    """Cover ``canvas`` with the picture upright, in sRGB, its salient part within ``seen`` of the height.
+
+    ``focus`` is a point of the picture (0 to 1 from left and top) that somebody wants in the middle instead.
+    """
     size = canvas.size
     with _opened(data) as opened:
         _check_size(*opened.size)
@@ -145,7 +148,7 @@ def crop(data: bytes, seen: tuple[float, float], canvas: Image.Image) -> None:
             picture = _flat(picture)
         if orientation in _UPRIGHT:
             picture = picture.transpose(_UPRIGHT[orientation])
-        left, top, right, bottom = window(picture, size, seen)
+        left, top, right, bottom = window(picture, size, seen, focus)
         rows = (bottom - top) / size[1]
 
         def resize(y: int) -> None:
@@ -262,14 +265,20 @@ def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 # -- what matters ----------------------------------------------------------------------------------------------------
 
 
-def window(picture: Image.Image, size: tuple[int, int], seen: tuple[float, float]) -> Box:
-    """The part of ``picture``, of the shape of ``size``, that holds most of what the eye looks for."""
+def window(
+    picture: Image.Image, size: tuple[int, int], seen: tuple[float, float], focus: Sequence[float] | None = None
+) -> Box:
+    """The part of ``picture``, of the shape of ``size``, that holds most of what the eye looks for, or ``focus``."""
     width, height = picture.size
     scale = max(size[0] / width, size[1] / height)
     part = (min(width, size[0] / scale), min(height, size[1] / scale))
     spare = (width - part[0], height - part[1])
     if max(spare) < 2:
         return (spare[0] / 2, spare[1] / 2, spare[0] / 2 + part[0], spare[1] / 2 + part[1])
+    if focus is not None:
+        middle = (focus[0] * width, focus[1] * height - (seen[0] + seen[1] - 1) / 2 * part[1])
+        left, top = (min(max(m - p / 2, 0.0), s) for m, p, s in zip(middle, part, spare, strict=True))
+        return (left, top, left + part[0], top + part[1])
     along = 0 if spare[0] > spare[1] else 1
     weights = _profile(picture, along)
     cells = len(weights)

@@ -35,6 +35,7 @@ def paint(
     scheme: Scheme,
     *,
     logo: Image.Image | None = None,
+    focus: tuple[float, float] | None = None,
 ) -> Image.Image:
     """The finished picture. Raises BadPicture."""
     words = [p.rect for p in placed if not isinstance(p.item, Logo)]
@@ -46,7 +47,7 @@ def paint(
     for layer in chosen.layers:
         if isinstance(layer, Picture) and photo is not None:
             box = layer.box.at(sheet.size, mirrored=sheet.rtl)
-            with cropping(photo, (box[2] - box[0], box[3] - box[1]), seen) as cropped:
+            with cropping(photo, (box[2] - box[0], box[3] - box[1]), seen, *([focus] if focus else [])) as cropped:
                 stamps = stamps or _stamps(placed, sheet, scheme)  # while the other process decodes
                 part = cropped()
             if part.size == sheet.size:

@@ -252,14 +252,17 @@ def probe(data: bytes) -> Photo:
 
 @contextlib.contextmanager
 def cropping(
-    photo: Photo, size: tuple[int, int], seen: tuple[float, float] = (0.0, 1.0)
+    photo: Photo,
+    size: tuple[int, int],
+    seen: tuple[float, float] = (0.0, 1.0),
+    focus: tuple[float, float] | None = None,
 ) -> Iterator[Callable[[], Image.Image]]:
     """Begin to crop a photo so that its salient part falls within ``seen``; what is yielded waits for the picture.
 
     That is RGB and covers ``size`` exactly. ``seen`` is the part of the height, from top to bottom, that no words will
-    cover. Raises BadPicture.
+    cover; ``focus`` a point of the photo (0 to 1 from left and top) to have in the middle of it. Raises BadPicture.
     """
-    with _asking(photo.data, do="crop", size=size, seen=seen) as answer:
+    with _asking(photo.data, do="crop", size=size, seen=seen, focus=focus) as answer:
 
         def cropped() -> Image.Image:
             answer()
