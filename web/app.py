@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from web import (
+from web import api, audit, calendar, composer, entry, exports, hooks, listeners, pages, problems, pull, settings, signs, stops, team
     api,
     audit,
     calendar,
@@ -69,6 +69,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(settings.router)
     app.include_router(audit.router)
     app.include_router(calendar.router)
+    app.include_router(composer.router)
     app.include_router(stops.router)
     app.include_router(pull.router)
     app.include_router(hooks.router)

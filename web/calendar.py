@@ -195,7 +195,7 @@ def move(request: Request, parts: Parts, person: Editor, sent: Form, delivery: s
     """Let it go out at another time; the reason of a refusal is said, and nothing has moved then."""
     found = find(parts, person, delivery)
     zone = sent.get("zone") or person.zone.key
-    wall = _wall(sent.get("wall", ""))
+    wall = read_wall(sent.get("wall", ""))
     when = schedule.at_wall(wall, zone)
     told = schedule.note(wall, zone)
     if zone != found.zone and not sent.get("zone"):  # dragged: the wall is the viewer's, the plan stays the account's
@@ -437,7 +437,7 @@ def _date(text: str) -> date | None:
     return found if 1970 < found.year < 9990 else None  # the days around it must be days, too
 
 
-def _wall(text: str) -> datetime:
+def read_wall(text: str) -> datetime:
     """A wall time as a form or the script sends it; raises HandbillError."""
     try:
         found = datetime.fromisoformat(text)

@@ -7,7 +7,7 @@ from worker.content.cards.card import Card, draw, plain
 from worker.content.cards.contact import contact_sheet
 from worker.content.cards.design import names
 from worker.content.cards.fonts import missing
-from worker.content.cards.photo import BadFont, BadPicture, logo
+from worker.content.cards.photo import BadFont, BadPicture, logo, probe
 
 DESIGNS = names()
 
@@ -25,5 +25,6 @@ __all__ = [
     "logo",
     "missing",
     "plain",
+    "probe",
     "scheme",
 ]
