@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from web import api, audit, calendar, composer, entry, exports, hooks, listeners, pages, problems, pull, settings, signs, stops, team
+from web import api, audit, calendar, composer, entry, exports, hooks, inbox, listeners, pages, problems, pull, settings, signs, stops, team
     api,
     audit,
     calendar,
@@ -70,6 +70,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(audit.router)
     app.include_router(calendar.router)
     app.include_router(composer.router)
+    app.include_router(inbox.router)
     app.include_router(stops.router)
     app.include_router(pull.router)
     app.include_router(hooks.router)

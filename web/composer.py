@@ -238,6 +238,8 @@ def _edit(sheet: Sheet, account: Account, delivery: Delivery, sent: Sent, *, pic
     """What the form wants to be different. Without ``pictured`` no picture is drawn for it."""
     limits = limits_of(account)
     picture = _picture(sheet, account, sent) if pictured else None
+    for file in sent.files.values():
+        file.file.close()
     alt = sent.get("alt")
     old = delivery.steps[0].post.media
     if picture and alt is not None and old and " ".join(alt.split()) == old[0].alt:
@@ -368,7 +370,7 @@ def checked(article: Article, content: Content, found: Delivery, account: Accoun
         name = {StepKind.POST: "Text", StepKind.REPLY: f"Part {number + 1}", StepKind.COMMENT: "First comment"}[
             step.kind
         ]
-        said = f"{step.post.warning}{step.post.text}" if limits.warning else step.post.text
+        said = edit.counted(step.post, limits)
         counts.append(Count(name=name, length=limits.length(said), limit=limits.room(media=bool(step.post.media))))
     voice = account.voice(article)
     first = found.steps[0].post

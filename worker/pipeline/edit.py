@@ -99,11 +99,18 @@ def faults(steps: Sequence[Step], limits: Limits, label: str) -> list[str]:
         found.append(f"The alt text has {longest:,} characters of the {limits.alt:,} that {label} takes")
     if first.warning and not limits.warning:
         found.append(f"{label} has no content warnings")
+    elif first.warning and limits.labels and first.warning not in limits.labels:
+        found.append(f"{label} has no label {first.warning!r}, only {', '.join(limits.labels)}")
     if any(s.kind is StepKind.REPLY for s in steps) and not limits.thread:
         found.append(f"{label} has no threads")
     if any(s.kind is StepKind.COMMENT for s in steps) and not (limits.thread or limits.comment):
         found.append(f"{label} takes no first comment through this adapter")
     return found
+
+
+def counted(post: Post, limits: Limits) -> str:
+    """What of a post its platform counts: a content warning in words of one's own counts with the text."""
+    return f"{post.warning}{post.text}" if limits.warning and not limits.labels else post.text
 
 
 def hints(steps: Sequence[Step], limits: Limits) -> list[str]:
@@ -339,7 +346,7 @@ def _posts(texts: Sequence[str], old: Sequence[Post], first: Post) -> list[Post]
 
 def _too_long(post: Post, limits: Limits, label: str) -> Iterator[str]:
     media = bool(post.media)
-    said = f"{post.warning}{post.text}" if limits.warning else post.text
+    said = counted(post, limits)
     length, room = limits.length(said), limits.room(media=media)
     if length > room:
         yield f"is {length - room:,} too long: {length:,} of {room:,}, as {label} counts"

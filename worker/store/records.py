@@ -194,6 +194,14 @@ class Records:
         )
         return sorted(i.decode() for i in found)
 
+    def deliveries_of_many(self, articles: Sequence[str]) -> dict[str, list[str]]:
+        """Ids of the deliveries of many articles, by article."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for article in articles:
+                pipe.smembers(f"{keys.home(_workspace(article))}article:{article}:deliveries")
+            found = pipe.execute()
+        return {a: sorted(i.decode() for i in ids) for a, ids in zip(articles, found, strict=True)}
+
     # Accounts
 
     def save_account(self, account: Account, secrets: Mapping[str, str] | None = None) -> None:

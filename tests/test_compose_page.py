@@ -1,0 +1,272 @@
+"""What the inbox and the composer answer: what is kept, what is refused and loses nothing, and nobody else's."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import pytest
+from PIL import Image
+
+from tests.newsroom import sign_in
+from tests.test_web import BASE, Desk
+from worker import approval
+from worker.embedded import Embedded
+from worker.model import Account, Status
+from worker.settings import TEMPLATES
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Embedded.start(tmp_path_factory.mktemp("compose"), fsync="everysec") as running:
+        yield running
+
+
+class Room(Desk):
+    """A desk with one real article that nobody has decided about, and accounts on two platforms."""
+
+    def __init__(self, server, folder):
+        super().__init__(server, folder)
+        for platform in ("mastodon", "linkedin"):
+            self.parts.records.save_account(
+                Account(id=f"main.{platform}", platform=platform, name=platform, rehearsal=True), {}
+            )
+        self.article = self.parts.planner.ingest(str(TEMPLATES / "sample" / "index.html"), workspace="main")
+
+    def send(self, path, *, visit=None, headers=(), **fields):
+        visit = visit or self.owner
+        data = {"form_token": visit.form_token, **fields}
+        given = {"Origin": BASE, "Accept": "text/html", **dict(headers)}
+        return self.post(path, data=data, headers=given, visit=visit)
+
+    def drafts(self):
+        assert self.send("/inbox", edit=self.article.id).headers["location"] == f"/compose/{self.article.id}"
+        return self.of()
+
+    def of(self):
+        found = self.parts.deliveries.several(self.parts.records.deliveries_of(self.article.id))
+        return {d.platform: d for d in found}
+
+    def save(self, delivery, **fields):
+        return self.send(f"/compose/{self.article.id}/{delivery.id}", **fields)
+
+
+@pytest.fixture
+def room(server, tmp_path):
+    return Room(server, tmp_path)
+
+
+# The inbox
+
+
+def test_an_article_is_shown_with_its_kit_and_where_it_would_go_and_is_accepted_with_one_click(room):
+    page = room.page("/inbox").text
+    assert "Larkhaven’s 1911 footbridge reopens four months early" in page
+    assert "#SennFootbridge" in page
+    assert "Accepted now, an article goes to" in page
+    assert room.get(f"/inbox/{room.article.id}/card", visit=room.owner).headers["content-type"] == "image/webp"
+
+    assert room.send("/inbox", accept=room.article.id).headers["location"] == "/inbox?show=new"
+
+    assert {p: (d.status, bool(d.wall)) for p, d in room.of().items()} == {
+        "mastodon": (Status.SCHEDULED, True),
+        "linkedin": (Status.SCHEDULED, True),
+    }
+    assert "1 article accepted." in room.page("/inbox").text
+    assert room.parts.audit.page("main", most=1)[0][0].what == "article accepted"
+
+
+def test_what_is_ticked_is_skipped_and_brought_back_together(room):
+    assert room.send("/inbox", do="skip", article=room.article.id, show="new").status_code == 303
+    assert room.parts.records.shelves("main")["skipped"] == 1
+    assert room.send("/inbox", do="back", article=room.article.id, show="skipped").status_code == 303
+    assert room.parts.records.shelves("main")["new"] == 1
+    assert room.send("/inbox", do="skip").status_code == 422
+    assert room.send("/inbox", do="burn", article=room.article.id).status_code == 404
+
+
+def test_an_accepted_article_waits_where_approval_is_wanted(room):
+    room.parts.records.require_approval("main", wanted=True)
+    room.send("/inbox", accept=room.article.id)
+    assert {d.status for d in room.of().values()} == {Status.AWAITING_APPROVAL}
+
+
+def test_nobody_decides_about_anothers_articles(room):
+    for role, status in (("viewer", 403), ("approver", 403)):
+        assert room.send("/inbox", accept=room.article.id, visit=sign_in(room.parts, role)).status_code == status
+    other = sign_in(room.parts, "owner", "other")
+    assert room.send("/inbox", accept=room.article.id, visit=other).status_code == 404
+    for path in (f"/compose/{room.article.id}", f"/inbox/{room.article.id}/card", f"/compose/{room.article.id}/photo"):
+        assert room.get(path, visit=other).status_code == 404
+    assert room.of() == {}
+
+
+# The composer
+
+
+def test_a_draft_is_kept_as_it_is_written_and_scheduled_when_it_fits(room):
+    draft = room.drafts()["mastodon"]
+    assert draft.status is Status.DRAFT
+    text = "Own words #Bridge https://example.org/larkhaven/senn-footbridge-reopens"
+
+    assert room.save(draft, text=text, alt="A bridge", picture="keep", comment="More soon").status_code == 303
+    kept = room.of()["mastodon"]
+    assert [(str(s.kind), s.post.text) for s in kept.steps] == [("post", text), ("comment", "More soon")]
+    assert kept.steps[0].post.media[0].alt == "A bridge"
+
+    answer = room.save(kept, text=text, do="plan", when="at", wall="2030-03-10T02:30", zone="America/New_York")
+    assert answer.status_code == 303
+    planned = room.of()["mastodon"]
+    assert (planned.status, planned.wall, planned.zone) == (Status.SCHEDULED, "2030-03-10 03:30", "America/New_York")
+
+
+def test_a_refusal_says_why_and_keeps_every_word(room):
+    draft = room.drafts()["mastodon"]
+    long = "word " * 120
+
+    answer = room.save(draft, text=long, alt="<b>alt</b>", do="plan", when="slot")
+
+    assert answer.status_code == 409
+    assert "The text is 99 too long: 599 of 500, as Mastodon counts" in answer.text
+    assert long.strip() in answer.text
+    assert "&lt;b&gt;alt&lt;/b&gt;" in answer.text
+    assert room.of()["mastodon"].status is Status.DRAFT
+
+
+def test_what_somebody_else_changed_is_not_overwritten(room):
+    draft = room.drafts()["mastodon"]
+    assert room.save(draft, text="Mine", seen=str(draft.fence)).status_code == 303
+
+    answer = room.save(draft, text="Yours", seen=str(draft.fence))
+
+    assert answer.status_code == 409
+    assert "was changed meanwhile" in answer.text
+    assert "Yours</textarea>" in answer.text
+    assert room.of()["mastodon"].steps[0].post.text == "Mine"
+
+
+def test_the_check_counts_as_the_platform_does_shows_the_facets_and_stores_nothing(room):
+    draft = room.drafts()["mastodon"]
+    where = f"/compose/{room.article.id}/{draft.id}/check"
+    text = "Look #Bridge https://example.org/" + "a" * 200
+
+    answer = room.send(where, text=text, when="at", wall="2030-03-10T02:30", zone="America/New_York")
+
+    assert answer.status_code == 200
+    assert "<b>36</b> of 500" in answer.text, "a link counts 23"
+    assert '/tags/Bridge"' in answer.text or "#Bridge" in answer.text
+    assert "Clocks skip 02:30 on this day" in answer.text
+    assert room.of()["mastodon"] == draft
+    assert "too long" in room.send(where, text="x" * 501).text
+
+
+def test_each_sentence_leads_to_its_place_in_the_article(room):
+    draft = room.drafts()["mastodon"]
+    page = room.page(f"/compose/{room.article.id}?open={draft.id}").text
+    sentence = "The Senn Footbridge reopened to walkers and cyclists on Wednesday morning"
+    assert f"<mark>{sentence}" in page
+    assert 'tabindex="0"' in page.partition("Where its sentences come from")[2]
+
+
+def test_a_design_a_point_a_photo_and_a_picture_of_ones_own(room):
+    draft = room.drafts()["mastodon"]
+    first = draft.steps[0].post.media[0]
+    card = f"/compose/{room.article.id}/{draft.id}/card"
+    assert room.get(f"{card}?design=quote", visit=room.owner).headers["x-design"] == "quote"
+    assert room.get(f"{card}?design=nothing", visit=room.owner).status_code == 422
+    left, right = (room.get(f"{card}?design=plain&focus={x},0.5", visit=room.owner).content for x in ("0.0", "1.0"))
+    assert room.get(f"/compose/{room.article.id}/photo", visit=room.owner).headers["content-type"] == "image/webp"
+    assert left[:4] == right[:4] == b"RIFF"
+
+    room.save(draft, picture="quote", alt=first.alt)
+    quoted = room.of()["mastodon"].steps[0].post.media[0]
+    assert quoted.sha256 != first.sha256
+    room.save(draft, picture="quote", alt="In my words")
+    assert room.of()["mastodon"].steps[0].post.media[0].alt == "In my words"
+    room.save(draft, picture="none")
+    assert room.of()["mastodon"].steps[0].post.media == ()
+
+    own = io.BytesIO()
+    Image.new("RGB", (900, 900), "navy").save(own, "PNG")
+    data = {"form_token": room.owner.form_token, "picture": "upload", "alt": ""}
+    where = f"/compose/{room.article.id}/{draft.id}"
+    files = {"upload": ("own.png", own.getvalue(), "image/png")}
+    assert room.post(where, data=data, files=files, headers={"Origin": BASE}, visit=room.owner).status_code == 303
+    mine = room.of()["mastodon"].steps[0].post.media[0]
+    with Image.open(mine.path) as shown:
+        assert shown.size == (mine.width, mine.height)
+        assert shown.convert("RGB").getpixel((9, 9))[2] > 100
+    files = {"upload": ("own.png", b"<svg onload=alert(1)>", "image/png")}
+    answer = room.post(where, data=data, files=files, headers={"Origin": BASE}, visit=room.owner)
+    assert "The picture cannot be used" in answer.text
+
+
+def test_other_sentences_and_other_templates_are_offered_and_stored_only_when_saved(room):
+    draft = room.drafts()["mastodon"]
+    where = f"/compose/{room.article.id}/{draft.id}/write"
+    texts = [
+        room.get(f"{where}?{q}", visit=room.owner).json()["text"]
+        for q in ("variant=0", "variant=1", "template=linkedin")
+    ]
+    assert texts[0] == draft.steps[0].post.text
+    assert len(set(texts)) == 3
+    assert room.of()["mastodon"] == draft
+
+
+def test_targets_come_and_go_and_an_article_without_any_is_new_again(room):
+    drafts = room.drafts()
+    targets = f"/compose/{room.article.id}/targets"
+    for draft in drafts.values():
+        assert room.send(targets, drop=draft.id).status_code == 303
+    assert room.of() == {}
+    assert room.parts.records.shelves("main")["new"] == 1
+    assert room.send(targets, account="main.mastodon").status_code == 303
+    assert room.of()["mastodon"].status is Status.DRAFT
+    assert room.send(targets, account="other.mastodon").status_code == 404
+
+
+def test_an_approval_covers_what_was_shown_and_the_audit_log_keeps_its_seal(room):
+    room.parts.records.require_approval("main", wanted=True)
+    draft = room.drafts()["mastodon"]
+    room.save(draft, text="Ready https://example.org/larkhaven/senn-footbridge-reopens", do="plan", when="slot")
+    waiting = room.of()["mastodon"]
+    seal = approval.seal(waiting)
+    assert f'name="seal" value="{seal}"' in room.page(f"/compose/{room.article.id}?open={waiting.id}").text
+    editor = sign_in(room.parts, "editor")
+    assert room.send(f"/queue/{waiting.id}/approve", seal=seal, visit=editor).status_code == 403
+    room.save(waiting, text="Changed meanwhile")
+    approver = sign_in(room.parts, "approver")
+    assert room.send(f"/queue/{waiting.id}/approve", seal=seal, visit=approver).status_code == 409
+
+    seal = approval.seal(room.of()["mastodon"])
+    assert room.send(f"/queue/{waiting.id}/approve", seal=seal, visit=approver).status_code == 303
+
+    found = room.of()["mastodon"]
+    assert (found.status, found.approver, approval.covered(found)) == (Status.SCHEDULED, "Approver of main", True)
+    entry = room.parts.audit.page("main", most=1)[0][0]
+    assert (entry.what, entry.subject, entry.detail, entry.actor.name) == (
+        "approved",
+        found.id,
+        seal,
+        "Approver of main",
+    )
+
+
+def test_a_viewer_reads_and_changes_nothing(room):
+    draft = room.drafts()["mastodon"]
+    viewer = sign_in(room.parts, "viewer")
+    page = room.page(f"/compose/{room.article.id}?open={draft.id}", visit=viewer).text
+    assert "Your role looks and does not write." in page
+    answer = room.send(f"/compose/{room.article.id}/{draft.id}", visit=viewer, text="No")
+    assert answer.status_code == 403
+    assert room.of()["mastodon"] == dataclasses.replace(draft)
+
+
+def test_a_post_that_is_out_is_shown_and_not_changed(room):
+    room.send("/inbox", accept=room.article.id)
+    found = room.of()["mastodon"]
+    room.parts.deliveries.change(found.id, Status.SCHEDULED, origins=[Status.SCHEDULED], note="", due=room.parts.now())
+    room.parts.deliveries.begin(found.id, lease=60, stale=1e9)
+    answer = room.save(found, text="Too late")
+    assert answer.status_code == 409
+    assert "cannot be changed any more" in answer.text
