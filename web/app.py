@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from web import api, audit, calendar, composer, entry, exports, hooks, inbox, listeners, pages, problems, pull, settings, signs, stops, team
+from web import api, audit, brands, calendar, composer, entry, exports, hooks, inbox, listeners, pages, problems, pull, settings, signs, stops, team
     api,
     audit,
     calendar,
@@ -18,6 +18,14 @@ from web import api, audit, calendar, composer, entry, exports, hooks, inbox, li
     exports,
     hooks,
     listeners,
+    api,
+    audit,
+    brands,
+    calendar,
+    composer,
+    entry,
+    hooks,
+    inbox,
     pages,
     problems,
     pull,
@@ -25,6 +33,7 @@ from web import api, audit, calendar, composer, entry, exports, hooks, inbox, li
     signs,
     stops,
     team,
+    voices,
 )
 from web.access import SignIn
 from web.guard import Guard
@@ -71,6 +80,8 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(calendar.router)
     app.include_router(composer.router)
     app.include_router(inbox.router)
+    app.include_router(voices.router)
+    app.include_router(brands.router)
     app.include_router(stops.router)
     app.include_router(pull.router)
     app.include_router(hooks.router)

@@ -122,7 +122,8 @@ def hints(steps: Sequence[Step], limits: Limits) -> list[str]:
     tags = sum(f.type == "tag" for f in first.facets)
     if tags > max(limits.hashtags, 1):
         found.append(f"{tags} hashtags are more than readers like here: {limits.hashtags} at most would be usual.")
-    if first.link and limits.link_in_text and not any(f.type == "link" for f in first.facets):
+    linked = any(f.type == "link" for s in steps for f in s.post.facets)
+    if first.link and limits.link_in_text and not linked:
         found.append("The link to the article is not in the text, and here it shows nowhere else.")
     return found
 
