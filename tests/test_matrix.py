@@ -144,7 +144,7 @@ class Street:
     def __init__(self, server, folder):
         self.parts = runtime(server, folder)
         self.parts.store.client.flushdb()
-        self.app = create_app(self.parts, submit=lambda source, **options: None)
+        self.app = create_app(self.parts)
         self.app.state.live.end()  # so that the stream ends at once
         self.ids = {name: self._fill(name) for name in ("main", "other")}
         self.visits = {role: sign_in(self.parts, role) for role in Role}
@@ -256,7 +256,7 @@ def create_app_for_reading():
     class Nothing:
         settings = None
 
-    return create_app(Nothing(), submit=None)
+    return create_app(Nothing())
 
 
 ADDRESSES = sorted(set(addresses()))

@@ -10,22 +10,17 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from web import api, audit, brands, calendar, composer, entry, exports, hooks, inbox, listeners, pages, problems, pull, settings, signs, stops, team
-    api,
-    audit,
-    calendar,
-    entry,
-    exports,
-    hooks,
-    listeners,
+from web import (
     api,
     audit,
     brands,
     calendar,
     composer,
     entry,
+    exports,
     hooks,
     inbox,
+    listeners,
     pages,
     problems,
     pull,
