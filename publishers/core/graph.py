@@ -18,7 +18,9 @@ from publishers.core.post import Prepared
 from publishers.core.publisher import Publisher
 
 TRANSIENT = {1, 2}
-WAIT = {4, 17, 32, 341, 613}
+# From 80000 on: business use cases (80001 Pages, 80002 Instagram), whose refusals come as 400.
+# https://developers.facebook.com/docs/graph-api/overview/rate-limiting, https://github.com/trypostit/trypost/pull/281
+WAIT = {4, 17, 32, 341, 613, *range(80_000, 80_015)}
 DUPLICATE = 506
 UNAUTHORIZED = (
     ({102, 190}, "does not accept the token"),
@@ -49,6 +51,10 @@ class Graph(Publisher):
         if error is None or "code" not in told:
             return error
         code, status, words = told["code"], answer.status, spoken(told)
+        if answer.commit and status >= 500:
+            # Threads has said "no permission" (10) in a 5xx about what it had published all the same:
+            # https://github.com/tirthpatell/fia-f1-docs-bot/pull/52
+            return Unconfirmed(f"{self.label} answered {status}", status=status, words=words)
         if code in WAIT:
             wait = answer.retry_after(default=_regained(answer))
             return RateLimited(f"{self.label} asks to wait", retry_after=wait, status=status, words=words)
@@ -112,7 +118,14 @@ class Graph(Publisher):
 
     def state(self, container: str) -> str:
         """How far the platform is with a draft: FINISHED, IN_PROGRESS, PUBLISHED, EXPIRED or ERROR."""
-        return self.read(container, fields=self.container_state).pick(self.container_state)
+        try:
+            return self.read(container, fields=self.container_state).pick(self.container_state)
+        except Rejected as error:
+            # What is public already may be told as a post, which has no such field:
+            # https://github.com/exileum/meta-mcp/issues/143
+            if f"nonexisting field ({self.container_state})" in error.words:
+                return "PUBLISHED"
+            raise
 
     def ready(self, prepared: Prepared) -> str:
         """The draft, if it can be published now; Unavailable if not yet or no more, Unconfirmed if it already is."""
