@@ -25,10 +25,6 @@ from worker.store.secrets import Vault
 KEY = "7Hn2y1Zq3mZ3p6Yp0bq2kqXx0W1m8dKQ3o0v8m0m0mE="
 POSTS, ACCOUNTS = 300, 3
 # 401, 403 and 429 are counted: https://discord.com/developers/docs/topics/rate-limits, "Invalid Request Limit"
-    401,
-    403,
-    429,
-}  # https://discord.com/developers/docs/topics/rate-limits#invalid-request-limit-aka-cloudflare-bans
 REFUSALS = {
     "a dead token": (401, {"message": "401: Unauthorized", "code": 0}, {}),
     "a right taken away": (403, {"message": "Missing Permissions", "code": 50013}, {}),
