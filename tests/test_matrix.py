@@ -19,6 +19,7 @@ from tests.newsroom import runtime, sign_in
 from web.app import create_app
 from worker import team
 from worker.embedded import Embedded
+from worker.intake.model import Candidate
 from worker.model import (
     Account,
     Article,
@@ -60,6 +61,10 @@ EXPECT = {
     "GET /sign-in": OPEN,
     "POST /sign-in": OPEN,
     "POST /sign-out": SELF,
+    "GET /sign-in/code": LINK,
+    "POST /sign-in/code": LINK,
+    "GET /oidc/start": OPEN,
+    "GET /oidc/back": LINK,
     "GET /welcome": LINK,
     "POST /welcome": LINK,
     "GET /enter": LINK,
@@ -108,6 +113,10 @@ EXPECT = {
     "POST /settings/profile": "look",
     "POST /settings/password": "look",
     "POST /settings/sessions/{session}/end": "look",
+    "GET /settings/second": "look",
+    "POST /settings/second/begin": "look",
+    "POST /settings/second/confirm": "look",
+    "POST /settings/second/off": "look",
     "GET /settings/workspace": "rule",
     "POST /settings/workspace/name": "rule",
     "POST /settings/workspaces": "rule",
@@ -126,6 +135,8 @@ EXPECT = {
     "GET /api/v1/articles/{article}": READ,
     "POST /api/v1/articles": WRITE,
     "GET /api/v1/accounts": READ,
+    "GET /api/v1/items": READ,
+    "GET /api/v1/items/{item}": READ,
 }
 
 NOBODYS = {"decision": "cancel", "name": "nothing", "status": "parked"}
@@ -180,6 +191,8 @@ class Street:
             ids["deliveries"].append(identity)
         parts.records.save_brand(Brand(name=f"{word}-brand", workspace=workspace, colour="#10304f"))
         parts.people.name_workspace(workspace, f"House of {word}")
+        asked = Candidate(address=f"https://{word}.example/b", accounts=(account.id,), at="now", way="api")
+        ids["item"] = parts.intake.arrived(None, asked, workspace=workspace).id
         actor = Actor(kind="command", id=word, name=f"A {word}")
         owner = sign_in(parts, "owner", workspace)
         team.invite(parts, actor, email=f"{word}@example.org", workspace=workspace, role=Role.VIEWER)
@@ -342,7 +355,7 @@ def body_of(ids):
     flat = {k: v for k, v in ids.items() if isinstance(v, str)}
     plural = {f"{k}s": v for k, v in flat.items()}
     now = datetime.now(UTC).date()
-    return {**flat, **plural, "start": str(now), "end": str(now + timedelta(days=30)), "wall": "2030-01-01T09:00", "view": "list", "id": ids["workspace"], "role": "owner", "scope": "read", "item": ids["article"],
+    return {**flat, **plural, "start": str(now), "end": str(now + timedelta(days=30)), "wall": "2030-01-01T09:00", "view": "list", "id": ids["workspace"], "role": "owner", "scope": "read",
             "source": f"https://{MARK}.example/a", "at": "now", "answer": "again", "text": "moved", "due": "2030-01-01T09:00"}  # fmt: skip
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any
+from urllib.parse import quote
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -12,10 +14,13 @@ from starlette.responses import RedirectResponse, Response
 from web import cookies, render
 from web.access import Anyone, Form, Parts, Viewer, Where, local
 from web.place import Place, network_of
-from worker import passwords, team
+from worker import factors, oidc, passwords, team
 from worker.errors import HandbillError, NotFound
 from worker.people import User
 from worker.runtime import Runtime
+
+HALF = timedelta(minutes=10)
+"""How long a password is good for while the code is looked up."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -128,7 +133,14 @@ def _sign_in_page(
         hidden={"next": local(back)},
         action="/sign-in",
         button="Sign in",
+        others=_provider(parts, back),
     )
+
+
+def _provider(parts: Runtime, back: str) -> tuple[tuple[str, str], ...]:
+    if not oidc.enabled(parts.settings):
+        return ()
+    return ((f"/oidc/start?next={quote(local(back), safe='')}", f"Sign in with {parts.settings.oidc_name}"),)
 
 
 @router.post("/sign-in")
@@ -153,7 +165,88 @@ def sign_in(request: Request, parts: Parts, where: Where, sent: Form) -> Respons
             page.headers["Retry-After"] = str(error.seconds)
         return page
     user = _learn_zone(parts, user, sent.get("zone", ""))
-    return begin_session(parts, request, where, user, how="with a password", back=back)
+    return _second_or_in(parts, request, where, user, how="with a password", back=back)
+
+
+def _second_or_in(parts: Runtime, request: Request, where: Place, user: User, *, how: str, back: str = "/") -> Response:
+    """Sign in, or ask for the second factor first."""
+    if not factors.enabled(parts, user):
+        return begin_session(parts, request, where, user, how=how, back=back)
+    half = parts.people.make_link("half", life=HALF, user=user.id, back=local(back), how=how)
+    answer = RedirectResponse("/sign-in/code", 303)
+    cookies.give(answer, "flow", half, where)
+    return answer
+
+
+@router.get("/sign-in/code")
+def show_code(request: Request, parts: Parts, where: Where, person: Anyone) -> Response:
+    """The second factor, after the first."""
+    del person
+    if parts.people.link(cookies.read(request, "flow", where), "half") is None:
+        return RedirectResponse("/sign-in", 303)
+    return _code_page(request)
+
+
+def _code_page(request: Request, problem: str = "") -> Response:
+    code = Field(
+        name="code",
+        label="Code",
+        autocomplete="one-time-code",
+        hint="From your authenticator app; or one of your recovery codes, which works once.",
+    )
+    return _page(
+        request,
+        "One more step",
+        status=422 if problem else 200,
+        problem=problem,
+        fields=(code,),
+        action="/sign-in/code",
+        button="Sign in",
+        others=(("/sign-in", "Begin again"),),
+    )
+
+
+@router.post("/sign-in/code")
+def code(request: Request, parts: Parts, where: Where, sent: Form) -> Response:
+    """Check the code; who knew the password and not the code stays out."""
+    cookie = cookies.read(request, "flow", where)
+    half = parts.people.link(cookie, "half")
+    if half is None:
+        return RedirectResponse("/sign-in", 303)
+    user = parts.people.user(half["user"])
+    try:
+        factors.check(parts, user, sent.get("code", ""))
+    except HandbillError as error:
+        return _code_page(request, str(error))
+    if parts.people.take_link(cookie, "half") is None:
+        return RedirectResponse("/sign-in", 303)
+    how = f"{half['how']} and a code"
+    answer = begin_session(parts, request, where, user, how=how, back=half["back"])
+    cookies.take(answer, "flow", where)
+    return answer
+
+
+@router.get("/oidc/start")
+def oidc_start(parts: Parts, where: Where, back: Annotated[str, Query(alias="next")] = "/") -> Response:
+    """Lead to the identity provider."""
+    if not oidc.enabled(parts.settings):
+        raise NotFound("There is no identity provider", do="Set HANDBILL_OIDC_ISSUER and HANDBILL_OIDC_CLIENT_ID")
+    address, cookie = oidc.begin(parts, local(back))
+    answer = RedirectResponse(address, 303)
+    cookies.give(answer, "flow", cookie, where)
+    return answer
+
+
+@router.get("/oidc/back")
+def oidc_back(request: Request, parts: Parts, where: Where, person: Anyone) -> Response:
+    """Whoever comes back from the identity provider; its word is a second factor of its own."""
+    del person
+    if not oidc.enabled(parts.settings):
+        raise NotFound("There is no identity provider")
+    user, back = oidc.finish(parts, cookies.read(request, "flow", where), request.query_params)
+    answer = begin_session(parts, request, where, user, how=f"with {parts.settings.oidc_name}", back=back)
+    cookies.take(answer, "flow", where)
+    return answer
 
 
 @router.post("/sign-out")
@@ -293,7 +386,7 @@ def reset(request: Request, parts: Parts, where: Where, sent: Form) -> Response:
             raise
         return _reset_page(request, link, parts.people.user(found["user"]), str(error))
     user = _learn_zone(parts, user, sent.get("zone", ""))
-    return begin_session(parts, request, where, user, how="with a new password")
+    return _second_or_in(parts, request, where, user, how="with a new password")
 
 
 @router.get("/join")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
@@ -10,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from web import render
 from web.access import Form, Owner, Parts, Person, Viewer, Where, flash
 from web.entry import begin_session
-from worker import passwords, schedule, team
+from worker import factors, passwords, schedule, team
 from worker.errors import HandbillError, NotFound
 from worker.people import SCOPES, name_of, scope_of
 from worker.runtime import Runtime
@@ -34,6 +35,7 @@ def _own(request: Request, parts: Runtime, person: Person, *, problem: str = "")
         shortest=passwords.SHORTEST,
         has_password=bool(parts.people.password(person.user.id)),
         sessions=parts.people.sessions(person.user.id),
+        second=factors.enabled(parts, person.user),
     )
 
 
@@ -63,6 +65,68 @@ def change_password(request: Request, parts: Parts, person: Viewer, where: Where
     return begin_session(
         parts, request, where, person.user, how="with a new password", back="/settings", workspace=person.workspace
     )
+
+
+@router.get("/settings/second")
+def show_second(request: Request, parts: Parts, person: Viewer) -> Response:
+    """The second factor: on, off, or how to begin."""
+    return _second(request, parts, person)
+
+
+def _second(
+    request: Request,
+    parts: Runtime,
+    person: Person,
+    *,
+    secret: tuple[str, str] = ("", ""),
+    codes: Sequence[str] = (),
+    problem: str = "",
+) -> Response:
+    return render.page(
+        request,
+        "second.html",
+        status=422 if problem else 200,
+        problem=problem,
+        enabled=factors.enabled(parts, person.user),
+        left=factors.left(parts, person.user),
+        secret=secret[0],
+        picture=secret[1],
+        codes=codes,
+    )
+
+
+@router.post("/settings/second/begin")
+def begin_second(request: Request, parts: Parts, person: Viewer, sent: Form) -> Response:
+    """Show a new secret to the app; the password is asked for, so that an open browser is not enough."""
+    try:
+        team.prove(parts, person.user, sent.get("current", ""))
+    except HandbillError as error:
+        return _second(request, parts, person, problem=str(error))
+    return _second(request, parts, person, secret=factors.begin(parts, person.user))
+
+
+@router.post("/settings/second/confirm")
+def confirm_second(request: Request, parts: Parts, person: Viewer, sent: Form) -> Response:
+    """The app shows the right code: it is asked for from now on."""
+    try:
+        codes = factors.confirm(parts, person.user, sent.get("code", "").replace(" ", ""))
+    except HandbillError as error:
+        return _second(request, parts, person, problem=f"{error} Begin again to see the picture once more.")
+    parts.audit.record(person.actor, "second factor turned on", person.user.id, workspace=person.workspace)
+    return _second(request, parts, person, codes=codes)
+
+
+@router.post("/settings/second/off")
+def end_second(request: Request, parts: Parts, person: Viewer, sent: Form) -> Response:
+    """Ask for a code no more; the password is asked for."""
+    try:
+        team.prove(parts, person.user, sent.get("current", ""))
+    except HandbillError as error:
+        return _second(request, parts, person, problem=str(error))
+    parts.people.set_factor(person.user.id, None)
+    parts.audit.record(person.actor, "second factor turned off", person.user.id, workspace=person.workspace)
+    flash(parts, person, "Codes are not asked for any more.", "warn")
+    return RedirectResponse("/settings", 303)
 
 
 @router.post("/settings/sessions/{session}/end")

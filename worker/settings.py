@@ -36,6 +36,13 @@ class Settings(BaseSettings):
         "127.0.0.0/8,::1",
         description="Addresses or networks, by comma, of the proxies that may say who asks, and that it was by https.",
     )
+    oidc_issuer: str = Field(
+        "",
+        description="Identity provider (OpenID Connect) that people may sign in with, such as https://id.example.org.",
+    )
+    oidc_client_id: str = Field("", description="What it calls Handbill; its redirect address ends in `/oidc/back`.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="The secret it gave, if it gave one.")
+    oidc_name: str = Field("your identity provider", description="What the button calls it.")
     rehearsal_port: int = Field(0, ge=0, le=65535, description="Port of the rehearsal platforms; 0 is `port` + 1.")
     rehearsal_url: str = Field("", description="Where the rehearsal platforms answer; empty is this machine.")
     secret_key: SecretStr = Field(

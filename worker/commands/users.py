@@ -64,13 +64,22 @@ def show(*, as_json: AsJson = False) -> None:
 
 
 @cli.command("reset")
-def reset(email: Email, *, as_json: AsJson = False) -> None:
+def reset(
+    email: Email,
+    *,
+    second: Annotated[
+        bool, typer.Option("--second-factor", help="Ask for no code any more: the phone is lost.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Print a one-time link with which somebody chooses a new password; they are signed out everywhere then."""
     from worker import team  # noqa: PLC0415
 
     with parts() as found:
         user = _find(found, email)
         secret = team.reset_link(found, user)
+        if second:
+            found.people.set_factor(user.id, None)
         for workspace in found.people.memberships(user.id):
             found.audit.record(actor(), "reset link made", user.id, workspace=workspace, detail=user.email)
     _say(f"{settings().origin}/reset?link={secret}", as_json=as_json)

@@ -80,8 +80,9 @@ def alive() -> str:
 
 def people(what: str) -> str:
     """What belongs to people: ``users`` hash of JSON · ``emails`` hash to ids · ``passwords`` hash · ``factors`` hash,
-    encrypted · ``members:<workspace>`` and ``member-of:<user>`` hashes to roles · ``names`` of workspaces ·
-    ``session:<hash>`` and ``sessions:<user>`` · ``link:<hash>`` one-time links · ``invitations:<workspace>`` ·
-    ``devices:<user>`` · ``tries:<bucket>``. One slot, because nobody may be half a member.
+    encrypted · ``subjects`` hash from what an identity provider calls them to ids · ``members:<workspace>`` and
+    ``member-of:<user>`` hashes to roles · ``names`` of workspaces · ``session:<hash>`` and ``sessions:<user>`` ·
+    ``link:<hash>`` one-time links · ``invitations:<workspace>`` · ``devices:<user>`` · ``tries:<bucket>``. One slot,
+    because nobody may be half a member.
     """
     return f"{PREFIX}:{{{ALL}}}:{what}"

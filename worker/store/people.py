@@ -134,6 +134,18 @@ class People:
         """Whether somebody has an account of their own here (the demo's guest has none)."""
         return bool(self._redis.hlen(keys.people("emails")))
 
+    def by_subject(self, subject: str) -> User | None:
+        """A user by what an identity provider calls them: its address, a space, its id."""
+        found = cast("bytes | None", self._redis.hget(keys.people("subjects"), subject))
+        try:
+            return self.user(found.decode()) if found else None
+        except NotFound:
+            return None
+
+    def bind_subject(self, subject: str, user: str) -> None:
+        """Know a user by what an identity provider calls them."""
+        self._redis.hset(keys.people("subjects"), subject, user)
+
     # Passwords and second factors
 
     def set_password(self, user: str, kept: str) -> None:
