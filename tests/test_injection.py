@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
@@ -17,7 +19,7 @@ import publishers
 from publishers.core import counting
 from publishers.core.errors import PublishError
 from publishers.core.http import Http
-from publishers.core.post import Commit, Receipt
+from publishers.core.post import Commit, Media, Receipt
 from worker.content.compose import compose, load_template, thread
 from worker.model import Article, Content, Sentence
 from worker.settings import TEMPLATES
@@ -44,7 +46,7 @@ class Body(httpx.SyncByteStream):
         yield b"{}"
 
 
-def sent(platform, post, **commit):
+def sent(platform, post, *, read=json.loads, **commit):
     """The JSON of the request with which the adapter makes ``post`` public."""
     requests = []
 
@@ -58,7 +60,28 @@ def sent(platform, post, **commit):
         with pytest.raises(PublishError):
             adapter.create(post, Commit(key="5e1fc0de" * 5, at=datetime(2026, 11, 24, tzinfo=UTC), **commit))
     (request,) = requests
-    return json.loads(request.content)
+    return read(request.content)
+
+
+def form(platform, post, monkeypatch=pytest.MonkeyPatch):
+    """The form in which the adapter gives ``post``'s words to a platform that wants a container first."""
+    requests = []
+
+    def answer(request):
+        requests.append(request)
+        return httpx.Response(500, stream=Body())
+
+    told = json.loads((FIXTURES / f"{platform}.json").read_text())["settings"]
+    picture = Media(
+        path="/p.jpg", sha256="0", mime="image/jpeg", width=1, height=1, size=1, alt="", url="https://a.example/p.jpg"
+    )
+    adapter = publishers.load(platform)
+    with Http(transport=httpx.MockTransport(answer)) as http, monkeypatch.context() as patched:
+        patched.setattr(adapter, "spend", lambda *_: None)  # it asks what is left of the day's posts
+        with pytest.raises(PublishError):
+            adapter(told, http).draft(dataclasses.replace(post, media=(picture,)), "key", None)
+    (request,) = requests
+    return dict(parse_qsl(request.content.decode(), keep_blank_values=True))
 
 
 def written(platform, title, sentences, *, template):
@@ -115,6 +138,24 @@ def plain(platform, key):
         return body
 
     return check
+
+
+def formed(platform, key):
+    def check(post):
+        body = form(platform, post)
+        assert body[key] == post.text
+        nothing_is_live(body[key], post)
+        assert "@[" not in body[key]  # https://developers.facebook.com/docs/pages-api/posts: a Page is mentioned so
+
+    return check
+
+
+def facebook(post):
+    body = sent("facebook", post, read=lambda content: dict(parse_qsl(content.decode(), keep_blank_values=True)))
+    assert body["message"] == post.text
+    nothing_is_live(body["message"], post)
+    assert "@[" not in body["message"]
+    assert body.get("link", post.link) == post.link
 
 
 def mastodon(post):
@@ -206,7 +247,14 @@ CHECKS = {
     "slack": slack,
     "webhook": webhook,
     "wordpress": wordpress,
+    "facebook": facebook,
+    "threads": formed("threads", "text"),
+    "instagram": formed("instagram", "caption"),
 }
+
+
+def test_every_platform_that_posts_is_attacked():
+    assert set(publishers.names()) - set(CHECKS) == {"outbox"}  # a folder on this machine; see test_outbox
 
 
 @pytest.mark.parametrize("platform", CHECKS)
