@@ -195,6 +195,9 @@ class Parties:
     def spend(self, account, app, budgets):
         return 0.0
 
+    def needs_approval(self, account):
+        return False
+
     def open(self, name):
         account = self.by_id[name]
         http = SeamedHttp(self.simulation)
@@ -464,7 +467,7 @@ class Simulation:
         step = self.step(name, text, found.version + 1)
         to, fields = Status.SCHEDULED, {"version": found.version + 1}
         self.deliveries.change(
-            name, to, origins=(Status.SCHEDULED,), note="edited", due=found.due, steps=(step,), version=found.version,
+            name, to, origins=(Status.SCHEDULED,), note="edited", due=found.due, steps=(step,), seen=found.fence,
             fields=fields,
         )  # fmt: skip
         plan.versions.append(text)

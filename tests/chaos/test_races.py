@@ -44,6 +44,9 @@ class Track:
     def spend(self, account, app, budgets):
         return 0.0
 
+    def needs_approval(self, account):
+        return False
+
     def open(self, name):
         track = self
 
