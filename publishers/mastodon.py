@@ -32,6 +32,9 @@ RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:[-+]\S*)?")
 COMPATIBLE = re.compile(r"\(compatible; ([A-Za-z][\w.]*)|^([A-Za-z]\w*)/\d")  # "2.7.2 (compatible; Pleroma 2.9.1)"
 UNKNOWN = "unknown"
 MASTODON, HOLLO, PIXELFED = "mastodon", "hollo", "pixelfed"
+KNOWN = {MASTODON, HOLLO, PIXELFED, "pleroma", "akkoma"}  # of whose ways with a key nothing is left to try
+SEEN_BY = ("public", "unlisted", "private", "direct")
+TRIED = "Handbill tries whether this server knows a repeated request. Nobody else can see this; it is gone in a moment."
 # Who else gets a key is worse off: Pixelfed (its ApiV1Controller) refuses one it has seen even if that request came to
 # nothing, Pleroma (its idempotency_plug.ex) says an old refusal again for hours, GoToSocial and Takahe do not read it.
 KEYED = {MASTODON, HOLLO}
@@ -64,6 +67,9 @@ class Mastodon(Publisher):
     fields: ClassVar = (
         Setting(name="server", label="Server, such as https://mastodon.social"),
         Setting(name="access_token", label="Access token with the scopes read and write", secret=True),
+        Setting(
+            name="visibility", label="Who sees posts: public, unlisted or private", required=False, default="public"
+        ),
     )
     # https://docs.joinmastodon.org/spec/oauth, read on 25 November 2026; a token has no end
     oauth: ClassVar = OAuth(
@@ -82,6 +88,8 @@ class Mastodon(Publisher):
     budgets: ClassVar = (Budget(posts=300, seconds=300),)  # https://docs.joinmastodon.org/api/rate-limits/
 
     def connect(self) -> Profile:
+        if self._seen_by() not in SEEN_BY:
+            raise Unauthorized(f"visibility is one of {', '.join(SEEN_BY)}")
         me = self._me()
         number, name = me.pick("id"), me.pick("acct")
         server = self._instance()
@@ -91,7 +99,7 @@ class Mastodon(Publisher):
             name=f"@{name}@{host}",
             url=str(me.json().get("url") or ""),
             limits=_limits(server, software),
-            proof=_proof(server, software),
+            proof=IN_SEQUENCE if self.settings.get("keys") == str(server["version"]) else _proof(server, software),
             settings={"account_id": number, "software": software},
         )
 
@@ -99,7 +107,7 @@ class Mastodon(Publisher):
         if self._software() == PIXELFED:
             if not post.media and reply_to is None:
                 raise Unsupported("a post on Pixelfed needs a picture")
-            if post.visibility == "direct":
+            if "direct" in {post.visibility, self._seen_by()}:
                 raise Unsupported("Pixelfed knows no direct posts")
         return self.prepare(post, key)
 
@@ -126,16 +134,34 @@ class Mastodon(Publisher):
             prepared["pending"] = pending
         return prepared
 
+    def probe(self, key: str) -> Mapping[str, str]:
+        """Whether this server knows a repeated request: two direct posts to nobody under one key, both taken away."""
+        if self._software() in KNOWN:
+            raise Unsupported(f"what {self._software()} does with a repeated request is known")
+        version = str(self._instance()["version"])
+        headers, said = {**self._auth(), "Idempotency-Key": key}, {"status": TRIED, "visibility": "direct"}
+        made: dict[str, str] = {}
+        try:
+            for _ in range(2):
+                answer = self.call("POST", "/api/v1/statuses", headers=headers, json=said)
+                made[answer.pick("id")] = str(answer.json().get("visibility"))
+                if set(made.values()) != {"direct"}:
+                    raise Rejected("this server shows a direct post to others; it was taken away again")
+        finally:
+            for number in made:
+                self.delete(Receipt(id=number))
+        return {"keys": version if len(made) == 1 else "ignored"}
+
     def create(self, post: Post, commit: Commit) -> Receipt:
         for number in commit.prepared.get("pending", ()):
             self._await(number)
-        body = {**_said(post), "visibility": post.visibility}
+        body = {**_said(post), "visibility": self._seen_by() if post.visibility == "public" else post.visibility}
         if media := commit.prepared.get("media"):
             body["media_ids"] = list(media)
         if commit.reply_to is not None:
             body["in_reply_to_id"] = commit.reply_to.id
         headers = self._auth()
-        if self._software() in KEYED:
+        if self._software() in KEYED or self.settings.get("keys", "ignored") != "ignored":
             headers["Idempotency-Key"] = commit.key
         return self._public(post, self.commit("POST", "/api/v1/statuses", headers=headers, json=body))
 
@@ -243,6 +269,9 @@ class Mastodon(Publisher):
     def _software(self) -> str:
         """What ``connect`` found; an account that was connected before it asked counts as Mastodon's own."""
         return self.settings.get("software") or MASTODON
+
+    def _seen_by(self) -> str:
+        return self.settings.get("visibility") or SEEN_BY[0]
 
     def _public(self, post: Post, answer: Answer) -> Receipt:
         """The receipt of a status that is public as it was sent: some servers drop what they do not understand."""

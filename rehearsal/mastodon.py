@@ -97,6 +97,7 @@ SERVERS = {
         keys="replayed",
         counts_links=False,
     ),
+    "mitra": Server(version="4.9.0", source="", text=5000, counts_links=False),  # stands for one nobody knows
     "akkoma": Server(  # has no second description of itself
         version="2.7.2 (compatible; Akkoma 3.15.2)",
         source="https://akkoma.dev/AkkomaGang/akkoma",

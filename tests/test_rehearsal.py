@@ -1025,6 +1025,7 @@ SERVERS = {  # what the adapter makes of each: class, seconds before a repeat, c
     "pixelfed": ("B", 45, "codepoints", 500, 1000),
     "pleroma": ("B", 45, "codepoints", 5000, 5000),
     "akkoma": ("B", 45, "codepoints", 5000, 5000),
+    "mitra": ("B", 45, "codepoints", 5000, 1500),
 }
 
 
@@ -1119,6 +1120,53 @@ def test_each_server_says_in_its_own_way_that_a_token_is_dead(software, on, worl
     with pytest.raises(Unauthorized):
         on(software, access_token="expired")
     assert world.seen() == []
+
+
+@pytest.mark.parametrize(("software", "kind"), [("mitra", "A"), ("gotosocial", "B"), ("takahe", "B")])
+def test_an_unknown_server_is_tried_out_with_posts_that_nobody_else_sees_and_that_go_again(software, kind, on, world):
+    adapter, before = on(software)
+    assert before.proof.kind == "B"
+    learned = adapter.probe(key(7))
+    made = [p for a in world.accounts.values() for p in a.posts.values()]
+    assert {p.own["visibility"] for p in made} == {"direct"}
+    assert world.seen() == []
+    again, profile = on(software, **learned)
+    assert profile.proof.kind == kind
+    assert profile.proof.settle == timedelta(seconds=90 if kind == "A" else 45)
+    receipts = [send(again, Post(text="Once"), 1) for _ in range(2)]
+    assert len({r.id for r in receipts}) == (1 if kind == "A" else 2)
+    _, newer = on(software, **{**learned, "keys": "another version"})
+    assert newer.proof.kind == "B"
+
+
+def test_a_server_that_would_show_a_direct_post_is_found_out_and_left_clean(on, world, monkeypatch):
+    adapter, _ = on("mitra")
+    shown = rehearsed_mastodon.Mastodon._status
+
+    def loud(self, request, post):
+        return {**shown(self, request, post), "visibility": "public"}
+
+    monkeypatch.setattr(rehearsed_mastodon.Mastodon, "_status", loud)
+    with pytest.raises(Rejected, match="shows a direct post"):
+        adapter.probe(key(7))
+    assert world.seen() == []
+
+
+@pytest.mark.parametrize("software", ["mastodon", "hollo", "pixelfed", "pleroma", "akkoma"])
+def test_nothing_is_tried_where_the_software_is_known(software, on, world):
+    with pytest.raises(Unsupported):
+        on(software)[0].probe(key(7))
+    assert world.seen(deleted=True) == []
+
+
+def test_an_account_may_show_its_posts_to_fewer_people_and_a_post_to_fewer_still(on, world):
+    adapter, _ = on("mastodon", visibility="unlisted")
+    send(adapter, Post(text="One"), 1)
+    send(adapter, Post(text="Two", visibility="private"), 2)
+    posts = [p for a in world.accounts.values() for p in a.posts.values()]
+    assert [p.own["visibility"] for p in posts] == ["unlisted", "private"]
+    with pytest.raises(Unauthorized, match="visibility is one of"):
+        on("mastodon", visibility="everybody")
 
 
 def test_pixelfed_gets_no_post_without_a_picture_and_none_that_it_would_show_to_more_people(on, picture, world):

@@ -129,6 +129,14 @@ class Publisher(ABC):
         """Give the platform one picture; returns its id there as JSON."""
         raise Unsupported(f"{self.label} takes no pictures through this adapter")
 
+    def probe(self, key: str) -> Mapping[str, str]:
+        """Try, with messages that nobody can see, what reading cannot tell; returns settings to keep.
+
+        Whatever it makes it takes away again. ``key`` is new with each try.
+        """
+        del key
+        raise Unsupported(f"there is nothing to try out on {self.label}")
+
     @abstractmethod
     def create(self, post: Post, commit: Commit) -> Receipt:
         """Make the message public with exactly one irreversible request, the last one sent."""

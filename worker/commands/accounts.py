@@ -122,6 +122,18 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+@cli.command("probe")
+def probe(name: AccountName, *, workspace: Workspace = "") -> None:
+    """Try out what an unknown server does with a repeated request, with posts that nobody else can see."""
+    where = workspace_or_own(workspace)
+    with open_parts() as parts:
+        account = parts.accounts.find(name, where)
+        profile = parts.accounts.probe(account)
+        parts.audit.record(actor(), "account tried out", account.id, workspace=account.workspace)
+    kind = profile.proof.kind if profile.proof else "as before"
+    out.print(f"{account.id} is of class {kind} now", markup=False)
+
+
 @cli.command("platforms")
 def platforms(*, as_json: AsJson = False) -> None:
     """List the platforms and what each needs to connect."""

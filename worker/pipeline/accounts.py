@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import re
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -184,6 +185,20 @@ class Accounts:
 
         self._check_scopes(self._records.change_account(account.id, renewed))
         return profile
+
+    def probe(self, account: Account) -> Profile:
+        """Try on the platform what reading cannot tell, and check again; keeps nothing if it raises HandbillError."""
+        found, adapter = self.open(account.id)
+        try:
+            with adapter.http:
+                learned = adapter.probe(uuid.uuid4().hex)
+        except PublishError as error:
+            raise Refused(f"{adapter.label} was not tried out", why=str(error)) from None
+
+        def kept(known: Account, own: dict[str, str]) -> tuple[Account, Mapping[str, str]]:
+            return dataclasses.replace(known, settings={**known.settings, **learned}), own
+
+        return self.check(self._records.change_account(found.id, kept))
 
     def remove(self, account: Account) -> None:
         """Forget an account; its platform is told that the token is not used any more, where it wants to know."""
