@@ -277,10 +277,10 @@ def main(kind, examples, seed):
     def one(body, choice):
         nonlocal slowest, count
         # Whatever never ends is shown where it hangs, and ends.
-        faulthandler.dump_traceback_later(3 * SECONDS, exit=True)
-        began = time.monotonic()
+        faulthandler.dump_traceback_later(12 * SECONDS, exit=True)
+        began = time.process_time()  # not the clock: the machine may be busy with others
         fates[work(body, choice)] += 1
-        spent = time.monotonic() - began
+        spent = time.process_time() - began
         faulthandler.cancel_dump_traceback_later()
         assert spent < SECONDS, f"{spent:.1f} s for {len(body)} bytes"
         slowest, count = max(slowest, spent), count + 1

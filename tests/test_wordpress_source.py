@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 import uvicorn
 
-from tests.newsroom import runtime
+from tests.newsroom import KEY, runtime
 from tests.servers.wordpress import WordPress, free_port, missing
 from web.app import create_app
 from worker.embedded import Embedded
 from worker.gather import Gatherer
 from worker.intake.model import Fate, Kind, Source
 from worker.intake.webhooks import Kind as Event
-from worker.model import Account
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "all is here")
 
@@ -54,7 +58,7 @@ class House:
             host_gap_seconds=0,
         )
         self.parts.store.client.flushdb()
-        self.parts.records.save_account(Account(id="main.outbox", platform="outbox", name="outbox"))
+        self.parts.accounts.connect("outbox", {}, workspace="main")
         self.source = Source(
             id="main.lantern", kind=Kind.FEED, address=f"{self.site.url}/feed/", since=self.parts.now()
         )
@@ -103,6 +107,60 @@ def house(tmp_path_factory):
             made.work()
             yield made
         made.parts.close()
+
+
+WORDS = [
+    "harbour",
+    "bridge",
+    "council",
+    "winter",
+    "storm",
+    "library",
+    "school",
+    "market",
+    "river",
+    "engine",
+    "festival",
+    "museum",
+    "garden",
+    "tower",
+    "winter",
+    "ferry",
+    "baker",
+    "teacher",
+    "singer",
+    "farmer",
+    "doctor",
+    "sailor",
+    "painter",
+    "opened",
+    "closed",
+    "mended",
+    "painted",
+    "visited",
+    "counted",
+    "promised",
+    "refused",
+    "measured",
+    "delivered",
+    "yesterday",
+    "slowly",
+    "together",
+    "again",
+    "quietly",
+    "finally",
+    "northern",
+    "ancient",
+    "wooden",
+    "crowded",
+    "expensive",
+]
+
+
+def text_of(number):
+    """A text like no other."""
+    draw = random.Random(number)
+    return "".join(f"<p>The {' '.join(draw.choice(WORDS) for _ in range(14))}.</p>" for _ in range(8))
 
 
 TEXT = "".join(
@@ -161,3 +219,52 @@ def test_what_is_withdrawn_and_deleted_is_told(house):
     told = [h.event for h in house.parts.hooks.heard("main") if h.event.id == number]
     assert [e.kind for e in reversed(told)][:2] == [Event.PUBLISHED, Event.UNPUBLISHED]
     assert told[0].kind is Event.DELETED
+
+
+@pytest.mark.nightly
+def test_with_every_process_running_publishing_leads_to_a_post_within_seconds(tmp_path, capsys):
+    figures = {}
+    with Embedded.start(tmp_path / "redis", fsync="always") as redis:
+        house = House(tmp_path, redis)
+        environment = {
+            **os.environ,
+            "HANDBILL_DATA_DIR": str(tmp_path),
+            "HANDBILL_REDIS_URL": redis.url,
+            "HANDBILL_SECRET_KEY": KEY,
+            "HANDBILL_PORT": str(house.port),
+            "HANDBILL_REHEARSAL_PORT": str(free_port()),
+            "HANDBILL_PUBLIC_URL": house.parts.settings.public_url,
+            "HANDBILL_ALLOW_HOSTS": house.site.host,
+        }
+        with (tmp_path / "up.log").open("wb") as log:
+            up = subprocess.Popen([sys.executable, "-m", "worker", "up"], env=environment, stdout=log, stderr=log)
+        try:
+            with house.site:
+                house.parts.sources.watch(house.source, "lantern")
+                began = time.monotonic()
+                while house.parts.sources.state(house.source.id).polled is None:
+                    assert time.monotonic() - began < 120, (tmp_path / "up.log").read_text()[-3000:]
+                    time.sleep(0.2)
+                for way in ("ping", "webhook"):
+                    house.site.ping(house.address if way == "ping" else "")
+                    if way == "webhook":
+                        house.site.plug_in(house.address, SECRET)
+                    for number in range(5):
+                        began = time.monotonic()
+                        post = house.site.publish(f"Number {number} by {way}", text_of(f"{way} {number}"))
+                        while not (item := house.planned(post)):
+                            assert time.monotonic() - began < SECONDS, house.items()
+                            house.site.visit()
+                            time.sleep(0.05)
+                        planned = time.monotonic() - began
+                        while house.parts.deliveries.get(item.deliveries[0]).status != "published":
+                            assert time.monotonic() - began < 3 * SECONDS
+                            time.sleep(0.05)
+                        figures.setdefault(way, []).append((round(planned, 2), round(time.monotonic() - began, 2)))
+        finally:
+            up.send_signal(signal.SIGINT)
+            up.wait(60)
+            house.parts.close()
+    with capsys.disabled():
+        sys.stdout.write(f"\nfrom publish to (planned, posted) in seconds: {figures}\n")
+    assert all(planned < SECONDS for pairs in figures.values() for planned, _ in pairs), figures

@@ -208,11 +208,17 @@ def _reference(found: regex.Match[str]) -> str:
     """A reference to a character that XML knows, whatever it was written as; a bare ``&`` is one sign."""
     number, name = found[1], found[2]
     if number:
-        return found[0]
+        point = int(number[1:], 16) if number[0] in "xX" else int(number)
+        return found[0] if _in_xml(point) else "\ufffd"
     if name in XML_ENTITIES:
         return found[0]
     sign = html.entities.html5.get(f"{name};", "") if name else ""
     return "".join(f"&#{ord(c)};" for c in sign) or f"&amp;{found[0][1:]}"
+
+
+def _in_xml(point: int) -> bool:
+    """Whether XML has the character; lxml takes others where it mends, and then cannot read them."""
+    return point in {9, 10, 13} or 0x20 <= point <= 0xD7FF or 0xE000 <= point <= 0xFFFD or 0x10000 <= point <= 0x10FFFF
 
 
 def _name(node: Any) -> tuple[str, str]:
