@@ -587,6 +587,15 @@ def worker(
 
 
 @cli.command()
+def mcp(*, workspace: Workspace = "") -> None:
+    """Serve an assistant over the Model Context Protocol on standard input and output; it acts only when told."""
+    from worker.commands.mcp import server  # noqa: PLC0415
+
+    with _parts() as parts:
+        server(parts, _workspace(workspace)).run()
+
+
+@cli.command()
 def web(host: Annotated[str, typer.Option(help="HANDBILL_HOST if left out.")] = "") -> None:
     """Run the web page and the JSON API."""
     argv = [sys.executable, "-m", "web", *(["--host", host] if host else [])]
