@@ -42,6 +42,7 @@ class Instagram(Graph):
         text=2200,
         hashtags=15,  # it takes 30
         media_bytes=8_000_000,
+        # https://developers.facebook.com/documentation/instagram-platform/content-publishing#limitations: JPEG alone
         media_types=("image/jpeg",),
         alt=1000,
         cards=((1080, 1350),),

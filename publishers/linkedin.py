@@ -30,7 +30,9 @@ ELEMENT = re.compile(r"\{hashtag\|\\?([#\uff03])\|((?:\\.|[^\\}])*)\}|\\(.)", re
 URN = re.compile(r"urn:li:\w+:\d+")
 CLOCKS = timedelta(minutes=5)  # how far LinkedIn's clock and ours may be apart
 PAGE = 100
-PATIENCE = 900.0  # a limit is for a UTC day, and no answer says how much of it is left
+# A limit is for a UTC day, no page gives its number and no answer says how much of it is left:
+# https://learn.microsoft.com/linkedin/shared/api-guide/concepts/rate-limits, read in November 2026
+PATIENCE = 900.0
 CARD = "card"
 VERSION = "202601"
 MEMBER = ("openid", "profile", "w_member_social")

@@ -32,6 +32,7 @@ HISTORY = {"channels:history", "groups:history"}
 
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors
 BUSY = {"ratelimited", "rate_limited", "message_limit_exceeded"}
+# What ends in a fatal_error may have been done in part, by the same page; of the others it says nothing.
 UNSURE = {"unknown_error", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 NO_RIGHT = {
     *("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type"),

@@ -24,6 +24,7 @@ class Telegram(Publisher):
 
     label: ClassVar = "Telegram"
     home: ClassVar = "https://api.telegram.org"
+    # A message may answer another, but a channel's readers see no thread, and one lost answer would stop it (class C).
     limits: ClassVar = Limits(text=4096, counting="utf16", caption=1024, media_bytes=10_000_000, cards=((1280, 720),))
     fields: ClassVar = (
         Setting(name="bot_token", label="Bot token from @BotFather", secret=True),
@@ -94,6 +95,7 @@ class Telegram(Publisher):
         if answer.status in {401, 403, 404}:
             # 404 is what a token of the wrong shape gets; 403 a bot that was removed or blocked.
             return Unauthorized("the bot may not write to this chat", status=answer.status, words=words)
+        # https://core.telegram.org/bots/api#responseparameters
         if answer.status == 400 and b"migrate_to_chat_id" in answer.body:
             return Unauthorized("the group has moved to a new chat number", status=400, words=words)
         if answer.status == 400 and any(reason in words for reason in NO_RIGHT):

@@ -445,6 +445,20 @@ def test_the_same_commit_again_is_the_same_to_the_byte(case, stage):
         assert again == receipt
 
 
+@pytest.mark.parametrize("name", [n for n in over("http") if publishers.load(n).proof.kind is ProofClass.A])
+def test_the_key_is_the_steps_and_not_the_trys(name, tmp_path):
+    case = Case(name, "create", fixture(name)["create"][0])
+    sent = []
+    for key in (KEY, "a" * 40):
+        stage = Stage(case, tmp_path)
+        with Wire(case.exchange) as wire:
+            adapter = stage.adapter(wire)
+            prepared = adapter.draft(stage.post, key, None)
+            adapter.create(stage.post, Commit(key=key, at=AT, prepared=prepared))
+        sent.append(raw(wire.sent[-1]))
+    assert sent[0] != sent[1], "two steps with the same words would be taken for one"
+
+
 @pytest.mark.parametrize(
     "name", [n for n in over("http") if not publishers.load(n).limits.warning or publishers.load(n).limits.labels]
 )

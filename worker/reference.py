@@ -76,7 +76,7 @@ def platform_table() -> str:
         limits = adapter.limits
         rows.append(
             (
-                f"[{adapter.label}](publishers/{name}.py)",
+                f"[{adapter.label}](publishers/docs/{name}.md)",
                 f"{limits.text} {limits.counting}" + (f", {limits.caption} with a picture" if limits.caption else ""),
                 str(limits.media),
                 str(limits.alt) if limits.alt else "–",
