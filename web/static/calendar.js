@@ -36,7 +36,7 @@
     const answer = await fetch(`/calendar/post/${id}`, { headers: { Accept: "text/html" } });
     panel.innerHTML = await answer.text();
     if (!panel.open) panel.showModal();
-    panel.querySelector(".move input[type=datetime-local], .close button")?.focus();
+    (panel.querySelector("input[type=datetime-local]") ?? panel.querySelector(".close button"))?.focus();
   };
   if (panel.open) {
     panel.close();
@@ -78,6 +78,8 @@
   const dayOf = (moment) => `${moment.getFullYear()}-${pad(moment.getMonth() + 1)}-${pad(moment.getDate())}`;
   const wallOf = (moment) => `${dayOf(moment)}T${pad(moment.getHours())}:${pad(moment.getMinutes())}`;
   const phone = matchMedia("(max-width: 60rem)").matches;
+  let dragging = false;
+  let stale = false;
   let days = { more: {}, clocks: {}, closed: [] };
   const fetchEvents = async (asked) => {
     const address = `/calendar/events?start=${asked.startStr.slice(0, 10)}&end=${asked.endStr.slice(0, 10)}${query ? `&${query}` : ""}`;
@@ -88,7 +90,10 @@
     }
     const found = await answer.json();
     days = found;
-    queueMicrotask(mark);
+    setTimeout(() => {
+      mark();
+      place.dataset.drawn = Number(place.dataset.drawn ?? 0) + 1; // for whoever waits until all is there
+    });
     const back = (kind) => (span, number) => ({ ...span, id: `${kind}-${number}`, display: "background", classNames: [kind], title: "" });
     return [...found.events, ...found.slots.map(back("slot")), ...found.quiet.map(back("silent"))];
   };
@@ -154,6 +159,11 @@
       el.dataset.post = event.id;
     },
     eventClick: ({ event, el }) => event.display !== "background" && open(event.id, el),
+    eventDragStart: () => { dragging = true; },
+    eventDragStop: () => {
+      dragging = false;
+      if (stale) redraw();
+    },
     eventDrop: async ({ event, oldEvent, revert }) => {
       const done = await move(event.id, { wall: wallOf(event.start), seen: String(event.extendedProps.seen) });
       say(done.line, done.ok ? "good" : "bad");
@@ -161,10 +171,12 @@
       if (done.ok || done.lost) calendar.refetchEvents();
     },
   });
+  /* Nothing is drawn anew under a hand that drags; what moved meanwhile is drawn when it lets go. */
   let waiting = 0;
-  document.body.addEventListener("moved", () => {
+  const redraw = () => {
+    stale = false;
     clearTimeout(waiting);
-    waiting = setTimeout(() => calendar.refetchEvents(), 150);
-  });
-  window.handbillCalendar = calendar;
+    waiting = setTimeout(() => (dragging ? (stale = true) : calendar.refetchEvents()), 150);
+  };
+  document.body.addEventListener("moved", redraw);
 })();

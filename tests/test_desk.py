@@ -1,0 +1,265 @@
+"""A manager's day in a real browser: accept, edit, approve, drag, refuse, publish, settle; on a desk in New York and on a
+phone in Kolkata, over a clock change, with nothing on the console and nothing that keeps anybody out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from datetime import UTC, date, datetime
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from publishers.core.post import Post
+from tests import test_pages
+from tests.newsroom import sign_in
+from tests.test_pages import DESK, PHONE, running
+from worker.model import Account, Calendar, Delivery, Status, Step, StepKind
+from worker.settings import TEMPLATES
+
+pytestmark, browser = test_pages.pytestmark, test_pages.browser
+NEW_YORK, KOLKATA = "America/New_York", "Asia/Kolkata"
+SERIOUS = {"serious", "critical"}
+
+
+class Office:
+    """A house with one new article, an account that waits for approval and one that does not, and posts around a day on
+    which New York's clocks change; ``page`` is a browser that somebody is signed in with.
+    """
+
+    def __init__(self, house, browser, size, zone):
+        self.house, self.parts, self.zone = house, house.parts, zone
+        parts = house.parts
+        parts.store.client.flushdb()
+        calm = Calendar(blackouts=(date(2027, 3, 16),))
+        for name, approval in (("outbox", None), ("outbox-careful", True)):
+            account = Account(
+                id=f"main.{name}", platform="outbox", name=name, zone=zone, calendar=calm, approval=approval,
+                settings={"folder": str(parts.settings.data_dir / name)},
+            )  # fmt: skip
+            parts.records.save_account(account, {})
+        self.article = parts.planner.ingest(str(TEMPLATES / "sample" / "index.html"), workspace="main")
+        self.moved = self.plan(1, datetime(2027, 3, 13, 14, tzinfo=UTC))
+        self.visitor = sign_in(parts, base=house.url, zone=zone)
+        self.complaints = []
+        self.context = browser.new_context(viewport=size, timezone_id=zone)
+        self.context.add_cookies([self.visitor.cookie])
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.page.on("console", lambda m: self.complain(m.text) if m.type in {"error", "warning"} else None)
+        self.page.on("pageerror", lambda e: self.complain(str(e)))
+
+    def complain(self, line):
+        if "409" not in line:  # a refusal is an answer, and the browser says so of each
+            self.complaints.append(line)
+
+    def plan(self, number, due, account="main.outbox"):
+        name = f"main.{number:020x}"
+        step = Step(
+            kind=StepKind.POST,
+            ordinal=0,
+            key=f"{number:040x}",
+            post=Post(text=f"Post {number}", title=f"Post {number}"),
+        )
+        self.parts.deliveries.create(
+            Delivery(
+                id=name, article=self.article.id, account=account, platform="outbox", status=Status.SCHEDULED, due=due,
+                zone=self.zone, steps=(step,),
+            ),
+            note="planned",
+        )  # fmt: skip
+        self.parts.records.reserve(self.parts.records.account(account), name, due, gap=0)
+        return name
+
+    def go(self, path):
+        self.page.goto(self.house.url + path)
+        return self.page
+
+    def of(self, account):
+        ids = self.parts.records.deliveries_of(self.article.id)
+        return next(d for d in self.parts.deliveries.several(ids) if d.account == account)
+
+    def drag(self, delivery, day, *, drawn=2):
+        """Drag a post of the month to another day, as a hand does."""
+        page = self.page
+        self.drawn(drawn)
+        event = page.locator(f'[data-post="{delivery}"]')
+        place = f'.ec-day:has(time[datetime^="{day}"])'
+        page.evaluate("place => document.querySelector(place).scrollIntoView({block: 'center'})", place)
+        begin = event.bounding_box()
+        cell = page.locator(place).first.bounding_box()
+        page.mouse.move(begin["x"] + 12, begin["y"] + begin["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(begin["x"] + 20, begin["y"] + begin["height"] / 2 + 6, steps=3)
+        page.mouse.move(cell["x"] + cell["width"] / 2, cell["y"] + cell["height"] * 0.7, steps=8)
+        page.mouse.up()
+
+    def drawn(self, least=2):
+        """Wait until the calendar is drawn: once, and once more when the first event says to look again."""
+        expect(self.page.locator("#live")).to_have_text("Live")
+        self.page.wait_for_function("n => Number(document.getElementById('calendar').dataset.drawn) >= n", arg=least)
+
+    def publish(self):
+        engine = self.parts.engine(wake=lambda _: None, depth=lambda: 0)
+        return engine.publish_next()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("office"), busy=False) as started:
+        yield started
+
+
+@pytest.fixture(params=[(DESK, NEW_YORK), (PHONE, KOLKATA)], ids=["desk in New York", "phone in Kolkata"])
+def office(request, house, browser):
+    office = Office(house, browser, *request.param)
+    yield office
+    office.context.close()
+    assert office.complaints == []
+
+
+def test_a_managers_day(office):
+    page = office.go("/inbox")
+    expect(page.locator(".letter h2")).to_contain_text("footbridge reopens")
+    page.get_by_role("button", name="Edit first").click()
+
+    # Edit: the count follows, a refusal loses nothing, and a draft is kept by itself.
+    careful = office.of("main.outbox-careful")
+    page = office.go(f"/compose/{office.article.id}?open={careful.id}")
+    page.get_by_label("Text", exact=True).fill(
+        "Own words #Bridge\n\nhttps://example.org/larkhaven/senn-footbridge-reopens"
+    )
+    expect(page.locator("#saved")).to_have_text("Saved.")
+    expect(page.locator("#check .frame")).to_contain_text("Own words #Bridge")
+    assert office.of(careful.account).steps[0].post.text.startswith("Own words")
+    page.locator('input[name="wall"]').fill("2027-03-16T09:00")
+    page.get_by_role("button", name="Ask for approval").click()
+    expect(page.locator("#saved")).to_contain_text("2027-03-16 is a day without posts")
+    expect(page.get_by_label("Text", exact=True)).to_have_value(re.compile("^Own words"))
+    page.locator('input[name="wall"]').fill("2027-03-12T09:00")
+    page.get_by_role("button", name="Ask for approval").click()
+    expect(page.locator(".targets [aria-current] .chip")).to_have_text("awaiting approval")
+
+    # Approve, then move: the approval does not cover another time.
+    page.get_by_role("button", name="Approve it as it is").click()
+    expect(page.locator(f"#d-{careful.id.replace('.', '-')} td.status")).to_have_text("scheduled")
+    page = office.go("/calendar?view=month&date=2027-03-13")
+    office.drag(careful.id, "2027-03-15")
+    expect(page.locator("#told")).to_contain_text("It awaits approval.")
+    found = office.parts.deliveries.get(careful.id)
+    assert (found.status, found.wall) == (Status.AWAITING_APPROVAL, "2027-03-15 09:00")
+
+    # Publish now, and watch it become public.
+    plain = office.of("main.outbox")
+    page = office.go(f"/compose/{office.article.id}?open={plain.id}")
+    page.get_by_label("Now", exact=True).check()
+    page.get_by_role("button", name="Schedule").click()
+    expect(page.locator(".targets [aria-current] .chip")).to_have_text("scheduled")
+    page = office.go(f"/queue?open={plain.id}")
+    expect(page.locator("#live")).to_have_text("Live")
+    while office.publish() not in {"", Status.PUBLISHED}:
+        pass
+    expect(page.locator(f"#d-{plain.id.replace('.', '-')} td.status")).to_have_text("published")
+    expect(page.locator(".history li").last).to_contain_text("Published")
+
+
+def test_a_drag_over_a_clock_change_keeps_the_wall_time_and_a_refused_one_snaps_back(office):
+    page = office.go("/calendar?view=month&date=2027-03-13")
+    event = page.locator(f'[data-post="{office.moved}"]')
+    expect(event).to_be_visible()
+    named = "New York" if office.zone == NEW_YORK else "Calcutta|Kolkata"  # browsers still use the old name
+    expect(page.locator(".lead")).to_contain_text(re.compile(named))
+    expect(page.locator(".cellmark", has_text="Clocks")).to_have_count(1 if office.zone == NEW_YORK else 0)
+
+    office.drag(office.moved, "2027-03-14")
+
+    expect(page.locator("#told")).to_contain_text("Moved to 14 Mar 2027")
+    wall, due = ("09:00", 13) if office.zone == NEW_YORK else ("19:30", 14)
+    found = office.parts.deliveries.get(office.moved)
+    assert (found.wall, found.due) == (f"2027-03-14 {wall}", datetime(2027, 3, 14, due, tzinfo=UTC))
+
+    office.drag(office.moved, "2027-03-16", drawn=4)  # once for the answer, once for the event that it moved
+
+    expect(page.locator("#told")).to_contain_text("2027-03-16 is a day without posts")
+    assert office.parts.deliveries.get(office.moved).due == found.due
+    cell = page.locator('.ec-day:has(time[datetime^="2027-03-14"])').first.bounding_box()
+    expect(event).to_be_visible()
+    box = event.bounding_box()
+    assert cell["x"] - 2 <= box["x"] + box["width"] / 2 <= cell["x"] + cell["width"] + 2, "it stands where it was"
+
+
+def test_a_keyboard_moves_a_post_without_dragging(office):
+    page = office.go("/calendar?view=month&date=2027-03-13")
+    office.drawn()
+    event = page.locator(f'[data-post="{office.moved}"]')
+    event.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel")).to_be_visible()
+    expect(page.get_by_label("Move to")).to_be_focused()
+    page.get_by_label("Move to").fill("2027-03-16T10:00")
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel .told")).to_contain_text("is a day without posts")
+    page.get_by_label("Move to").fill("2027-03-17T10:00")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#told")).to_contain_text("Moved to 17 Mar 2027, 10:00")
+    assert office.parts.deliveries.get(office.moved).wall == "2027-03-17 10:00"
+    office.drawn(3)
+    event = page.locator(f'[data-post="{office.moved}"]')
+    event.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_hidden()
+
+
+def test_a_parked_post_is_settled_and_everything_is_stopped_and_resumed(office):
+    due = office.parts.now()
+    parked = office.plan(7, due)
+    turn = office.parts.deliveries.begin(parked, lease=60, stale=1e9)
+    steps = (dataclasses.replace(turn.delivery.steps[0], at=due),)
+    assert office.parts.deliveries.intend(turn, steps, seconds=1) == "ok"
+    office.parts.deliveries.finish(turn, Status.UNCONFIRMED, note="no answer", wait=0, fields={"uncertain": 1})
+    turn = office.parts.deliveries.begin(parked, lease=60, stale=1e9)
+    office.parts.deliveries.finish(turn, Status.PARKED, note="nobody can tell")
+    page = office.go("/queue")
+    expect(page.locator(".numbers")).to_contain_text("Unknown")
+    page.get_by_role("link", name="Unknown").click()
+    page.locator(f"#d-{parked.replace('.', '-')} th a").click()
+    page.get_by_label("Its address or id").fill("https://example.org/7")
+    page.get_by_role("button", name="It is there").click()
+    expect(page.locator(f"#d-{parked.replace('.', '-')} td.status")).to_have_text("published")
+
+    page.get_by_text("Emergency stop").click()
+    page.get_by_role("button", name="Everything").click()
+    expect(page.locator(".stopped")).to_contain_text("Stopped by Owner of main.")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator(".stopped")).to_have_count(0)
+
+
+PAGES = (
+    "/inbox", "/inbox?show=planned", "/calendar?date=2027-03-13", "/calendar?view=week&date=2027-03-13",
+    "/calendar?view=day&date=2027-03-13", "/calendar?view=list&date=2027-03-13", "/calendar?view=list&open={moved}",
+    "/compose/{article}?open={moved}", "/queue?open={moved}", "/templates", "/brands", "/gallery",
+)  # fmt: skip
+
+
+def test_nothing_on_any_page_keeps_anybody_out_or_is_wider_than_the_screen(office):
+    office.parts.records.link_delivery(office.article.id, office.moved)
+    found = []
+    for scheme in ("light", "dark"):
+        office.page.emulate_media(color_scheme=scheme)
+        for path in PAGES:
+            page = office.go(path.format(moved=office.moved, article=office.article.id))
+            expect(page.locator("#live")).to_have_text("Live")
+            if page.locator("#calendar").count():
+                office.drawn()
+            wide, seen = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+            if wide > seen:
+                found.append(f"{path} is {wide} px wide on {seen}")
+            for rule in Axe().run(page).response["violations"]:
+                if rule["impact"] in SERIOUS:
+                    nodes = [" ".join(n["target"]) + ": " + n["failureSummary"][-160:] for n in rule["nodes"][:3]]
+                    found.append(f"{scheme} {path}: {rule['id']} {nodes}")
+    assert found == []
