@@ -262,4 +262,4 @@ def test_nothing_on_any_page_keeps_anybody_out_or_is_wider_than_the_screen(offic
                 if rule["impact"] in SERIOUS:
                     nodes = [" ".join(n["target"]) + ": " + n["failureSummary"][-160:] for n in rule["nodes"][:3]]
                     found.append(f"{scheme} {path}: {rule['id']} {nodes}")
-    assert found == []
+    assert not found, "\n".join(found)

@@ -100,6 +100,11 @@
   /* Days on which clocks change, on which nobody posts, or with more posts than are drawn. */
   const mark = () => {
     for (const old of place.querySelectorAll(".cellmark, .cellmore")) old.remove();
+    // Its roles make a table whose cells hold no posts; without them a post says day, time and account by itself.
+    for (const node of [place, ...place.querySelectorAll("[role], [aria-colindex], [aria-rowindex]")]) {
+      for (const name of ["aria-colindex", "aria-rowindex", "aria-colcount", "aria-rowcount", "aria-colspan", "aria-rowspan"]) node.removeAttribute(name);
+      if (["table", "grid", "rowgroup", "row", "cell", "gridcell", "columnheader", "rowheader"].includes(node.getAttribute("role"))) node.removeAttribute("role");
+    }
     for (const time of place.querySelectorAll("time[datetime]")) {
       const day = time.getAttribute("datetime").slice(0, 10);
       const cell = time.closest(".ec-day, .ec-day-head, [role=columnheader]") ?? time.parentElement;
@@ -154,7 +159,8 @@
     eventDidMount: ({ el, event }) => {
       if (event.display === "background") return;
       const { at, label, name, status } = event.extendedProps;
-      el.setAttribute("aria-label", `${at}, ${label} ${name}, ${status}: ${event.title}`);
+      const day = event.start.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "long" });
+      el.setAttribute("aria-label", `${day}, ${at}, ${label} ${name}, ${status}: ${event.title}`);
       el.title = `${label} ${name}: ${status}`;
       el.dataset.post = event.id;
     },
