@@ -294,7 +294,7 @@ def _sorry(platform: str, why: str) -> str:
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>{title}</title><style>
+<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,"><title>{title}</title><style>
 body {{ font: 1.0625rem/1.55 system-ui, sans-serif; max-width: 32rem; margin: 3rem auto; padding: 0 1rem; }}
 label {{ display: block; }} button {{ font: inherit; padding: .5rem 1rem; }}
 </style></head><body><h1>{title}</h1>{body}</body></html>

@@ -10,7 +10,7 @@ import pytest
 
 from worker.errors import HandbillError
 from worker.model import Calendar
-from worker.schedule import at_wall, parse, quiet, read_calendar, slots
+from worker.schedule import at_wall, parse, quiet, read_calendar, slots, write_calendar
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -163,3 +163,18 @@ def test_quiet_hours_run_over_midnight(wall, is_quiet):
 def test_a_calendar_that_cannot_be_read_says_which_part(text):
     with pytest.raises(HandbillError, match="is no part of a calendar"):
         read_calendar(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mon-fri 09:00 12:30; sat 10:00; gap 45; quiet 22:00-07:00; not 2027-01-01",
+        "daily 09:00 13:00 17:00",
+        "wed 08:00",
+        "mon 08:00; wed 08:00; sat-sun 11:15",
+        "gap 10",
+        "",
+    ],
+)
+def test_a_calendar_is_written_as_it_is_read(text):
+    assert write_calendar(read_calendar(text)) == text

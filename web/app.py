@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from web import (
+    accounts,
     api,
     audit,
     brands,
@@ -69,6 +70,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(listeners.router)
     app.include_router(entry.router)
     app.include_router(pages.router)
+    app.include_router(accounts.router)
     app.include_router(team.router)
     app.include_router(settings.router)
     app.include_router(audit.router)

@@ -212,6 +212,26 @@ def read_calendar(text: str) -> Calendar:
     return Calendar(week=tuple(sorted(week.items())), gap=gap, quiet=tuple(silent), blackouts=tuple(blackouts))
 
 
+def write_calendar(calendar: Calendar) -> str:
+    """A calendar as people write it; ``read_calendar`` reads the same from it."""
+    parts: list[str] = []
+    week = [(day, calendar.on(day)) for day in range(7)]
+    while week:
+        first, times = week[0]
+        run = next((n for n, (_, t) in enumerate(week) if t != times), len(week))
+        week, last = week[run:], first + run - 1
+        if times:
+            days = "daily" if run == len(DAYS) else DAYS[first] if run == 1 else f"{DAYS[first]}-{DAYS[last]}"
+            parts.append(f"{days} {' '.join(t.isoformat('minutes') for t in times)}")
+    if calendar.gap:
+        parts.append(f"gap {calendar.gap}")
+    if calendar.quiet:
+        spans = (f"{begin.isoformat('minutes')}-{end.isoformat('minutes')}" for begin, end in calendar.quiet)
+        parts.append(f"quiet {' '.join(spans)}")
+    parts += [f"not {day.isoformat()}" for day in calendar.blackouts]
+    return "; ".join(parts)
+
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 

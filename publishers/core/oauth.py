@@ -34,6 +34,8 @@ NOT_OUR_APP = {
     *("invalid_client_id", "bad_client_secret", "bad_redirect_uri"),
 }
 NAMED = re.compile(r'"error(?:_type)?"\s*:\s*"([^"]+)"')
+DESCRIBED = re.compile(r'"error_(?:description|message)"\s*:\s*"((?:[^"\\]|\\.)+)')
+SAID = re.compile(r"(\w+): ")
 NUMBERED = re.compile(r"\(\d+(?:/\d+)?\)$")  # as core/graph.py writes a numbered error
 
 
@@ -189,12 +191,14 @@ def refusal(error: PublishError) -> PublishError:
     if not isinstance(error, Rejected | Unauthorized):
         return error
     said = error_code(error) in SPENT | NOT_OUR_APP or NUMBERED.search(error.words)
-    return (Unauthorized if said else Unavailable)(error.what, status=error.status, words=error.words)
+    described = DESCRIBED.search(error.words)
+    words = f"{error_code(error)}: {described[1]}" if described else error.words
+    return (Unauthorized if said else Unavailable)(error.what, status=error.status, words=words)
 
 
 def error_code(error: PublishError) -> str:
     """The name of the error in a token endpoint's JSON answer, which may have been cut; empty if there is none."""
-    found = NAMED.search(error.words)
+    found = NAMED.search(error.words) or SAID.match(error.words)
     return found[1] if found else ""
 
 

@@ -206,8 +206,18 @@ class Connecting:
 
     # The way back
 
-    def finish(self, query: Mapping[str, str], *, browser: str, place: str) -> Account | Choosing | Elsewhere:
-        """What a person came back with, at the path ``place``; raises HandbillError with one line. Works once."""
+    def finish(
+        self,
+        query: Mapping[str, str],
+        *,
+        browser: str,
+        place: str,
+        allowed: Callable[[str], bool] = lambda _: True,
+    ) -> Account | Choosing | Elsewhere:
+        """What a person came back with, at the path ``place``; raises HandbillError with one line. Works once.
+
+        ``allowed`` is asked whether they may still connect accounts of the workspace in which they began.
+        """
         state = query.get("state", "")
         under_way = self._connections.take(f"state:{state}") if state else None
         if under_way is None:
@@ -222,6 +232,8 @@ class Connecting:
         if not _same(under_way, browser):
             do = "Connect the account again, all in one browser"
             raise Refused("Somebody else began this", why="the answer is for another browser or sign-in", do=do)
+        if not allowed(under_way["workspace"]):
+            raise Refused("You may not connect accounts there any more", do="Ask an owner of the workspace")
         return self._granted(under_way, query, browser)
 
     def arrived(self, state: str, *, browser: str) -> Account | Choosing | None:
