@@ -27,6 +27,7 @@ from web import (
     pull,
     settings,
     signs,
+    sources,
     stops,
     team,
     voices,
@@ -79,6 +80,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(inbox.router)
     app.include_router(voices.router)
     app.include_router(brands.router)
+    app.include_router(sources.router)
     app.include_router(stops.router)
     app.include_router(pull.router)
     app.include_router(hooks.router)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from worker import log as logs
-from worker.commands import accounts, apps, hooks, users
+from worker.commands import accounts, apps, hooks, sources, users
 from worker.commands.shared import AsJson, Workspace, actor, err, out
 from worker.commands.shared import parts as _parts
 from worker.commands.shared import print_json as _print_json
@@ -37,6 +37,7 @@ cli.add_typer(brand_cli, name="brand")
 cli.add_typer(tokens_cli, name="tokens")
 cli.add_typer(users.cli, name="users")
 cli.add_typer(hooks.cli, name="hooks")
+cli.add_typer(sources.cli, name="sources")
 
 Source = Annotated[str, typer.Argument(help="A URL, a path to .html, .md or .txt, or - for standard input.")]
 AccountName = Annotated[str, typer.Argument(help="An account's id, with or without its workspace.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 from rich.text import Text
 
-from worker.intake.model import Item
+from worker.intake.model import Item, Source, State
 from worker.model import Account, Article, Content, Delivery, Event, Status, StepKind
 
 if TYPE_CHECKING:
@@ -104,6 +105,42 @@ def item_json(item: Item) -> dict[str, Any]:
         "updated_at": _iso(item.updated_at),
         "next_look": _iso(item.next_look),
     }
+
+
+def source_json(source: Source, state: State | None) -> dict[str, Any]:
+    """One source for machines; never a secret."""
+    shown = {
+        "id": source.id,
+        "kind": str(source.kind),
+        "dialect": source.dialect,
+        "name": source.name,
+        "address": source.address,
+        "accounts": list(source.accounts),
+        "active": source.active,
+        "reason": source.reason,
+        "rules": dataclasses.asdict(source.rules),
+    }
+    if state is None:
+        return shown
+    return shown | {
+        "health": health(source, state),
+        "last_poll": _iso(state.polled),
+        "next_poll": _iso(state.next_poll),
+        "failures": state.failures,
+        "error": state.error,
+        "pushed_until": _iso(state.lease_until),
+    }
+
+
+def health(source: Source, state: State) -> str:
+    """How a source does, in a word or a line."""
+    if not source.active:
+        return source.reason or "stopped"
+    if state.error:
+        return f"{state.error} ({state.failures} times)" if state.failures > 1 else str(state.error)
+    if not source.address:
+        return "waits for its webhook"
+    return "well" if state.read else "not read yet"
 
 
 def account_json(account: Account) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def look(ask: Ask, address: str, *, seconds: float, max_bytes: int, strict: bool
         return Passed(page, answer.url)
     _refuse_elsewhere(address, answer)
     head = page.content[:HEAD] if page.kind == "html" else ""
-    said = [_attributes(tag) for tag in META.findall(head)]
+    said = declared(head)
     _refuse_hidden(answer, said)
     if PASSWORD.search(page.content[:HEAD]) and len(regex.sub(r"<[^>]*>", "", page.content)) < 4000:
         raise NotYet("the page asks for a password")
@@ -143,6 +143,11 @@ def _refuse_picture(ask: Ask, picture: str, *, seconds: float) -> None:
 def site_of(url: str) -> str:
     """The registered name of a site, which its subdomains share; the host where there is none."""
     return str(tld.get_fld(url, fail_silently=True) or urlsplit(url).hostname or "")
+
+
+def declared(page: str) -> list[dict[str, str]]:
+    """What the meta and link elements at the start of a page say, each as its attributes."""
+    return [_attributes(tag) for tag in META.findall(page[:HEAD])]
 
 
 def _attributes(tag: str) -> dict[str, str]:

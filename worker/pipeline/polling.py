@@ -147,7 +147,7 @@ class Poller:
             return self._refused(state, answer, now)
         else:
             try:
-                feed = self._feed(answer)
+                feed = self.understood(answer)
             except BadSource as error:
                 return self._failed(state, _line(error), now)
             poll = self._read(where, state, feed, answer, now)
@@ -155,12 +155,25 @@ class Poller:
         host_wait = min(self._guest.delay(source.address), 10 * MINUTE)
         return dataclasses.replace(poll, moved=moved, host_wait=host_wait)
 
+    def now(self, source: Source) -> int:
+        """Poll one source, whether it is its time or not; how many new articles there were."""
+        began = self._sources.now()
+        poll = self._safely(source, self._sources.state(source.id), began)
+        if poll.moved is not None:
+            self._sources.save(poll.moved)
+        self._sources.polled([(source.id, poll.wait, poll.host_wait, poll.state)], began=began)
+        return poll.new
+
     def fetch(self, address: str) -> tuple[Feed, str]:
         """The feed at ``address`` and where it stood in the end; raises BadSource."""
-        answer = self._ask(address, State())
+        answer = self.read(address)
         if answer.status != 200:
             raise BadSource(f"{address} answered {answer.status}", do="Check the address")
-        return self._feed(answer), answer.url
+        return self.understood(answer), answer.url
+
+    def read(self, address: str) -> Answer:
+        """What stands at ``address``, feed or not; raises BadSource."""
+        return self._ask(address, State())
 
     def _ask(self, address: str, state: State) -> Answer:
         headers = {}
@@ -172,7 +185,8 @@ class Poller:
             address, deadline=Deadline(SECONDS), accept=feeds.ACCEPT, headers=headers, max_bytes=feeds.MOST_BYTES
         )
 
-    def _feed(self, answer: Answer) -> Feed:
+    def understood(self, answer: Answer) -> Feed:
+        """The feed that was answered, with the first of its parts where it is an index; raises BadSource."""
         kind = answer.headers.get("content-type", "")
         charset = kind.rpartition("charset=")[2].strip("\"' ").partition(";")[0] if "charset=" in kind else ""
         feed = feeds.read(answer.body, answer.url, charset)
