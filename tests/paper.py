@@ -150,6 +150,7 @@ class House:
             server, folder, allow_hosts=paper.host, host_gap_seconds=0, request_seconds=5, poll_threads=4, **settings
         )
         self.parts.store.client.flushdb()
+        self.parts.store._waits_for_disk = False  # the server of tests writes once a second
         for name in ("one", "two"):
             self.parts.records.save_account(Account(id=f"main.{name}", platform="outbox", name=name))
 

@@ -270,9 +270,10 @@ def _row(source: Source, state: State, now: datetime) -> dict[str, Any]:
 def _item(item: Item) -> dict[str, Any]:
     return {
         "item": item,
+        "why": item.reason[:1].upper() + item.reason[1:] if not item.reason.startswith("http") else item.reason,
         "tone": TONES[item.fate],
         "meaning": MEANINGS[item.fate],
-        "title": item.candidate.title or item.candidate.address,
+        "title": item.title or item.candidate.address,
         "takes": item.fate in {Fate.HELD, Fate.SKIPPED, Fate.DUPLICATE, Fate.FAILED},
         "leaves": item.fate in {Fate.NEW, Fate.HELD, Fate.FAILED},
     }

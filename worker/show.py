@@ -96,7 +96,7 @@ def item_json(item: Item) -> dict[str, Any]:
         "reason": item.reason,
         "source": item.source,
         "address": item.candidate.address,
-        "title": item.candidate.title,
+        "title": item.title,
         "ways": list(item.ways),
         "of": item.of,
         "article": item.article,

@@ -227,7 +227,7 @@ def show(source: Name, *, workspace: Workspace = "", as_json: AsJson = False) ->
     for column in ("item", "when", "article", "fate", "why"):
         table.add_column(column, overflow="fold")
     for item in items:
-        title = item.candidate.title or item.candidate.address
+        title = item.title or item.candidate.address
         table.add_row(item.id, _ago(item.updated_at, now), Text(title), str(item.fate), Text(item.reason))
     out.print(table)
 

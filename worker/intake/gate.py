@@ -61,7 +61,7 @@ def look(ask: Ask, address: str, *, seconds: float, max_bytes: int, strict: bool
     try:
         page = page_of(answer, max_bytes=max_bytes)
     except BadSource as error:
-        raise NotYet(str(error)) from None
+        raise NotYet(_line(error)) from None
     if not strict:
         return Passed(page, answer.url)
     _refuse_elsewhere(address, answer)
@@ -80,7 +80,12 @@ def _got(ask: Ask, address: str, *, seconds: float, max_bytes: int) -> Answer:
     try:
         return accepted(ask(address, deadline=Deadline(seconds), accept=ACCEPT, max_bytes=max_bytes))
     except BadSource as error:
-        raise NotYet(str(error)) from None
+        raise NotYet(_line(error)) from None
+
+
+def _line(error: BadSource) -> str:
+    """What is wrong, without advice for somebody at a keyboard."""
+    return f"{error.what}: {error.why}" if error.why else error.what
 
 
 def _refuse_elsewhere(asked: str, answer: Answer) -> None:
@@ -115,7 +120,7 @@ def _canonical(ask: Ask, answer: Answer, said: list[dict[str, str]], *, seconds:
     try:
         own = checked(urljoin(answer.url, named.strip()))
     except BadSource as error:
-        raise NotYet(f"its canonical address cannot be: {error}") from None
+        raise NotYet(f"its canonical address cannot be: {_line(error)}") from None
     if address_key(own) == address_key(answer.url):
         return own
     there, here = urlsplit(own), urlsplit(answer.url)
@@ -133,7 +138,7 @@ def _refuse_picture(ask: Ask, picture: str, *, seconds: float) -> None:
     try:
         found = ask(picture, deadline=Deadline(seconds), accept="image/*,*/*;q=0.5", max_bytes=PICTURE_BYTES)
     except BadSource as error:
-        raise NotYet(f"its picture cannot be fetched: {error}") from None
+        raise NotYet(f"its picture cannot be fetched: {_line(error)}") from None
     if found.status != 200:
         raise NotYet(f"its picture cannot be fetched: {short(found.url)} answered {found.status}")
     if not found.body.lstrip()[:4].startswith(PICTURES) and b"<svg" not in found.body[:1000]:

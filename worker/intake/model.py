@@ -145,16 +145,17 @@ class Candidate:
 class Item:
     """One article as one source brought it, and its fate.
 
-    ``source`` is empty for what a person or program named itself. ``of`` is the item that was first with the same
-    article; ``article`` and ``deliveries`` are what was made of it; ``ways`` every way it was heard of. ``released`` is
-    whether a person said to take it whatever the rules and the gate say, ``firm`` whether no other way may bring its
-    article any more. ``next_look`` is when it is looked at again.
+    ``source`` is empty for what a person or program named itself. ``title`` is its page's, once that was read. ``of``
+    is the item that was first with the same article; ``article`` and ``deliveries`` are what was made of it; ``ways``
+    every way it was heard of. ``released`` is whether a person said to take it whatever the rules and the gate say,
+    ``firm`` whether no other way may bring its article any more. ``next_look`` is when it is looked at again.
     """
 
     id: str
     candidate: Candidate
     fate: Fate
     source: str = ""
+    title: str = ""
     reason: str = ""
     of: str = ""
     article: str = ""

@@ -51,7 +51,7 @@ class Owners:
                 return owner
             self._sources.claim(item.id, keys, force=True)
             # From here on whoever brings the same article plans this one, whatever id its own page would have.
-            self._sources.mark(hold, article=article.id)
+            self._sources.mark(hold, article=article.id, title=article.title)
             self._remember(item.id, article)
         return None
 
@@ -88,7 +88,7 @@ class Owners:
         counted = self._sources.with_text(workspace, text_keys(article.text), _months(self._parts.now()))
         alike = [i for i, count in counted.most_common(3) if count >= SAME_BANDS]
         for other in self._before(alike, me):
-            return Owner(other, surely=same_title(article.title, other.candidate.title))
+            return Owner(other, surely=same_title(article.title, other.title))
         return None
 
     def _before(self, ids: Sequence[str], me: Item) -> Iterator[Item]:

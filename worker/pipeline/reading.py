@@ -156,7 +156,7 @@ class Reader:
         if owner is None:
             return article.id
         first = owner.item
-        name = first.candidate.title or first.candidate.address
+        name = first.title or first.candidate.address
         if not owner.surely:
             raise Wait(f"its text is nearly that of “{name[:120]}”", None)
         came = f"by {first.ways[0]}" if first.ways else "before"

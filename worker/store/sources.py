@@ -388,6 +388,7 @@ def _item(identity: str, found: Mapping[bytes, bytes], look: float | None) -> It
         candidate=from_json(Candidate, f["candidate"]),
         fate=Fate(f["fate"]),
         source=f.get("source", ""),
+        title=f.get("title", "") or from_json(Candidate, f["candidate"]).title,
         reason=f.get("reason", ""),
         of=f.get("of", ""),
         article=f.get("article", ""),
