@@ -405,4 +405,4 @@ def test_a_command_that_cannot_be_done_is_one_line(handbill, words):
 def test_a_webhook_source_prints_its_address_and_secret(handbill, house):
     made = json.loads(handbill("add", "--webhook", "ghost", "--name", "Blog", "--json")[1])
     assert made["secret"].startswith("whsec_")
-    assert made["webhook"].endswith(house.parts.hooks.of("main.blog").token)
+    assert made["hook"].endswith(house.parts.hooks.of("main.blog").token)

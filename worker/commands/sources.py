@@ -101,7 +101,7 @@ def add(
     address: Annotated[str, typer.Argument(help="A site, a page, a feed or a sitemap; left out with --webhook.")] = "",
     *,
     name: Annotated[str, typer.Option(help="What to call it; the feed's own title if left out.")] = "",
-    webhook: Annotated[str, typer.Option(help="Instead: what sends to us, such as ghost, wordpress or github.")] = "",
+    webhook: Annotated[str, typer.Option(help="Instead: what sends to us; see: handbill hooks systems.")] = "",
     backfill: Annotated[int, typer.Option(help="Take so many of the articles that are there already.")] = 0,
     account: Accounts = None,
     include: Include = None,
@@ -138,7 +138,7 @@ def add(
             source = follow.add(where, address, name=name, accounts=account or (), asked=rules, backfill=backfill)
         found.audit.record(actor(), "source added", workspace=where, detail=source.address or source.dialect)
     if as_json:
-        print_json(source_json(source, None) | ({"webhook": link, "secret": secret} if link else {}))
+        print_json(source_json(source, None) | ({"hook": link, "secret": secret} if link else {}))
         return
     out.print(f"{source.id.partition('.')[2]} is followed: {source.address or source.dialect}", markup=False)
     if link:
