@@ -37,7 +37,7 @@ from worker.model import (
 from worker.people import Role, User
 from worker.runtime import Runtime
 from worker.settings import Settings
-from worker.store import open_store
+from worker.store import keys, open_store
 from worker.store.people import new_user_id
 from worker.store.secrets import Vault, key_of
 
@@ -76,10 +76,11 @@ def fill(parts: Runtime, deliveries: int) -> str:
         )
         parts.records.save_article(article, content)
         due = now + timedelta(seconds=rng.uniform(-DAYS, DAYS) * 86_400)
+        links: list[tuple[str, str]] = []
         for account in accounts:
             identity = delivery_id(article.id, account.id, 0)
             post = Post(text=f"{WORDS}\n\n{url}\n\n#Harbour", title=article.title, link=url)
-            parts.records.link_delivery(article.id, identity)
+            links.append((account.id, identity))
             parts.deliveries.create(
                 Delivery(
                     id=identity,
@@ -94,7 +95,12 @@ def fill(parts: Runtime, deliveries: int) -> str:
                 ),
                 note="planned",
             )
-            parts.records.reserve(account, identity, due, gap=0)
+        with parts.store.client.pipeline(transaction=False) as pipe:
+            for name, identity in links:
+                pipe.sadd(f"{keys.home('main')}article:{article.id}:deliveries", identity)
+                pipe.zadd(keys.calendar(name), {identity: int(due.timestamp() * 1000)})
+            pipe.execute()
+        parts.records.shelve(article.id, "planned")
         found = article.id
     for number in range(200):  # an inbox in which nobody has decided anything for a while
         url = f"https://larkhaven.example/new/{number}"

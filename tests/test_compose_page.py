@@ -270,3 +270,18 @@ def test_a_post_that_is_out_is_shown_and_not_changed(room):
     answer = room.save(found, text="Too late")
     assert answer.status_code == 409
     assert "cannot be changed any more" in answer.text
+
+
+def test_an_owner_says_whose_posts_wait_for_approval(room):
+    where = "/settings/workspace/approval"
+    fields = {"workspace": "yes", "main.linkedin": "no", "main.mastodon": ""}
+    assert room.send(where, visit=sign_in(room.parts, "editor"), **fields).status_code == 403
+    assert room.send(where, **fields).status_code == 303
+    wanted = {a.platform: room.parts.records.needs_approval(a) for a in room.parts.records.accounts("main")}
+    assert wanted == {"mastodon": True, "linkedin": False}
+    room.send("/inbox", accept=room.article.id)
+    assert {p: d.status for p, d in room.of().items()} == {
+        "mastodon": Status.AWAITING_APPROVAL,
+        "linkedin": Status.SCHEDULED,
+    }
+    assert "Posts wait until somebody approves them" in room.page("/settings/workspace").text

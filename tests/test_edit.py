@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time as time_module
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -446,3 +447,35 @@ def test_an_edit_within_a_day_of_a_clock_change_keeps_the_wall_time(desk):
     name = desk.plan(1, "2030-03-09T09:00")
     found = edit.move(desk.parts, name, at("2030-03-10T09:00"))
     assert (found.wall, found.due - timedelta(hours=23)) == ("2030-03-10 09:00", datetime(2030, 3, 9, 14, tzinfo=UTC))
+
+
+def test_a_worker_sends_nothing_that_is_not_as_it_was_approved(desk, tmp_path):
+    """Whatever wrote past the use cases: the last look before sending compares what is there with the seal."""
+    desk.account("outbox", approval=True, settings={"folder": str(tmp_path / "outbox")})
+    engine = desk.parts.engine(wake=lambda _: None, depth=lambda: 0)
+    name = desk.plan(1, "2030-04-01T09:00", to=S.AWAITING_APPROVAL, platform="outbox", media=())
+    edit.move(desk.parts, name, schedule.at_instant(desk.parts.now() + timedelta(seconds=1), TOWN))
+    decisions.approve(desk.parts.deliveries, name, seal=approval.seal(desk.get(name)), by="Grace")
+    found = desk.get(name)
+    sneaked = dataclasses.replace(found.steps[0], post=Post(text="Something else"))
+    desk.parts.deliveries.change(
+        name, S.SCHEDULED, origins=[S.SCHEDULED], note="written past everybody", due=found.due, steps=(sneaked,)
+    )
+    time_module.sleep(1.1)
+
+    assert engine.publish(name) == S.AWAITING_APPROVAL
+    assert not list((tmp_path / "outbox").rglob("*.json"))
+    assert desk.get(name).reason == "nobody has approved it as it is now"
+
+    decisions.approve(desk.parts.deliveries, name, seal=approval.seal(desk.get(name)), by="Grace")
+    assert engine.publish(name) == S.PUBLISHED
+
+
+def test_who_may_approve_sends_a_failed_post_again_and_who_may_not_asks_for_it(desk, tmp_path):
+    desk.account("outbox", approval=True, settings={"folder": str(tmp_path / "outbox")})
+    engine = desk.parts.engine(wake=lambda _: None, depth=lambda: 0)
+    for number, approves, ends in ((1, False, S.AWAITING_APPROVAL), (2, True, S.PUBLISHED)):
+        name = desk.plan(number, "2030-04-01T09:00", to=S.FAILED, platform="outbox", media=())
+        decisions.retry(desk.parts.deliveries, name, by="Ada", approves=approves)
+        assert engine.publish(name) == ends
+        assert desk.parts.deliveries.history(name)[1].note == "sent again by Ada"

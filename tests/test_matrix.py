@@ -133,6 +133,7 @@ EXPECT = {
     "POST /settings/second/off": "look",
     "GET /settings/workspace": "rule",
     "POST /settings/workspace/name": "rule",
+    "POST /settings/workspace/approval": "rule",
     "POST /settings/workspaces": "rule",
     "POST /settings/workspace/remove": "rule",
     "POST /settings/tokens": "rule",

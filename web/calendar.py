@@ -31,11 +31,14 @@ SPANS = {"month": 42, "week": 7, "day": 1, "list": 14}
 """Days of each view, and how it is asked for."""
 
 DAYS_MOST = 62
+LISTED = 12
+"""Posts of one day in a list; what is more is one step away."""
+
 HUES = 12
 SLOTS_MOST = 12
 """Accounts whose free times are drawn at once; more would cover the whole day."""
 
-PRICED_MOST = 200
+PRICED_MOST = 60
 """Posts whose price is asked one by one; beyond that their mean is taken."""
 
 DAY = 86_400.0
@@ -145,7 +148,7 @@ def events(
     days = _days(first, count, person.zone)
     accounts = parts.records.accounts(person.workspace)
     chosen = [a for a in account or [] if a in {x.id for x in accounts}]
-    most = 300 if count == 1 else 40 if count <= 7 else 6
+    most = 150 if count == 1 else 20 if count <= 7 else 4
     found = parts.deliveries.planned(person.workspace, days, most=most, without=GONE, accounts=chosen)
     known = {d.id: d for d in parts.deliveries.several(i for _, ids in found for i in ids)}
     shown = [_event(known[i], accounts, person) for _, ids in found for i in ids if i in known]
@@ -325,7 +328,7 @@ def _event(delivery: Delivery, accounts: Sequence[Account], person: Person) -> d
 def _listed(
     parts: Runtime, person: Person, days: Sequence[datetime], chosen: Collection[str], accounts: Sequence[Account]
 ) -> tuple[Day, ...]:
-    found = parts.deliveries.planned(person.workspace, days, most=40, without=GONE, accounts=chosen)
+    found = parts.deliveries.planned(person.workspace, days, most=LISTED, without=GONE, accounts=chosen)
     known = {d.id: d for d in parts.deliveries.several(i for _, ids in found for i in ids)}
     dates = [d.astimezone(person.zone).date() for d in days]
     changes = schedule.changes(person.zone.key, dates[0], dates[-1])

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from web import render
 from web.access import Form, Owner, Parts, Person, Viewer, Where, flash
 from web.entry import begin_session
+from web.views import label_of
 from worker import factors, passwords, schedule, team
 from worker.errors import HandbillError, NotFound
 from worker.people import SCOPES, name_of, scope_of
@@ -162,7 +163,22 @@ def _workspace(request: Request, parts: Runtime, person: Person, *, token: str =
         tokens=parts.records.tokens(person.workspace),
         scopes=SCOPES,
         removable=person.workspace != parts.settings.workspace,
+        approval=parts.records.approval(person.workspace),
+        accounts=[(a, label_of(a.platform)) for a in parts.records.accounts(person.workspace)],
     )
+
+
+@router.post("/settings/workspace/approval")
+def set_approval(parts: Parts, person: Owner, sent: Form) -> Response:
+    """Which posts wait for somebody's approval: the workspace's, and each account's that says otherwise."""
+    parts.records.require_approval(person.workspace, wanted=sent.get("workspace") == "yes")
+    for account in parts.records.accounts(person.workspace):
+        wanted = {"yes": True, "no": False}.get(sent.get(account.id, ""))
+        if account.id in sent and wanted is not account.approval:
+            parts.records.save_account(replace(account, approval=wanted))
+    parts.audit.record(person.actor, "approval rules changed", person.workspace, workspace=person.workspace)
+    flash(parts, person, "Saved. Posts that are planned and not approved wait when their time comes.")
+    return RedirectResponse("/settings/workspace", 303)
 
 
 @router.post("/settings/workspace/name")

@@ -153,7 +153,7 @@
       state.title = status;
       line.append(element("b", "", event.display === "auto" ? at : wallOf(event.start).slice(11)), element("span", "what", event.title), state);
       const nodes = [line];
-      if (view !== "month") nodes.push(element("span", "who", `${label} · ${name} · ${status}`));
+      if (view === "day") line.insertBefore(element("span", "who", `${label} · ${name} · ${status}`), state);
       return { domNodes: nodes };
     },
     eventDidMount: ({ el, event }) => {
