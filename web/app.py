@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,6 +34,7 @@ from web import (
     voices,
 )
 from web.access import SignIn
+from web.description import describe
 from web.guard import Guard
 from web.live import Live
 from web.status import fingerprint
@@ -63,6 +65,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
+    app.openapi = functools.partial(describe, app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     app.state.parts = parts
     app.state.live = live
     app.include_router(signs.router)
