@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import random
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -380,3 +382,22 @@ def test_a_mistake_of_ours_with_one_source_stops_no_other(desk, monkeypatch):
     desk.poll()
     assert desk.sources.state(bad.id).error == "a mistake of ours: ZeroDivisionError"
     assert desk.shared() == ["/a"]
+
+
+def test_a_slow_site_holds_up_no_other(desk):
+    desk.publish("/a")
+    polled = threading.Event()
+    slow = dataclasses.replace(desk.source, id="main.slow", address=desk.paper.base + "/slow")
+    desk.paper.pages["/slow"] = lambda _: (polled.wait(20), (200, {}, desk.text().encode()))[1]
+    desk.sources.save(slow)
+    desk.sources.watch(slow, "slow")
+    desk.house.parts.store.client.zadd("handbill:{main}:polls", {desk.source.id: 1})
+    thread = threading.Thread(target=desk.poller.round)
+    thread.start()
+    while not desk.sources.state(desk.source.id).read:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    assert not desk.sources.state(slow.id).read
+    polled.set()
+    thread.join(20)
+    assert desk.sources.state(slow.id).read

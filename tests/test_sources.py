@@ -62,7 +62,7 @@ def test_a_source_that_is_removed_is_gone_with_its_secrets_and_is_polled_no_more
         parts.sources.get(feed.id)
     assert parts.sources.secrets(feed) == {}
     assert parts.sources.take_polls(most=9, lease=60, gap=0) == ([], float("inf"))
-    parts.sources.polled([(feed.id, 10, 0, {"etag": "x"})], began=WHEN)
+    parts.sources.polled([(feed.id, WHEN, 10, 0, {"etag": "x"})])
     assert parts.sources.state(feed.id).etag == ""
     assert not parts.sources.notice(feed.id, "ping")
 
@@ -115,9 +115,9 @@ def test_what_is_noticed_while_it_is_polled_is_looked_at_again(parts, feed):
     parts.sources.take_polls(most=9, lease=60, gap=0)
     began = parts.sources.now()
     assert parts.intake.notice(feed.id, "websub")
-    parts.sources.polled([(feed.id, 3600, 0, {})], began=began)
+    parts.sources.polled([(feed.id, began, 3600, 0, {})])
     assert parts.sources.take_polls(most=9, lease=60, gap=0)[0] == [feed.id]
-    parts.sources.polled([(feed.id, 3600, 0, {})], began=parts.sources.now() + timedelta(seconds=1))
+    parts.sources.polled([(feed.id, parts.sources.now() + timedelta(seconds=1), 3600, 0, {})])
     assert 3500 < parts.sources.take_polls(most=9, lease=60, gap=0)[1] <= 3600
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import random
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,31 +89,39 @@ class Poller:
         self._pool = ThreadPoolExecutor(config.poll_threads, thread_name_prefix="poll")
 
     def round(self, stopping: threading.Event | None = None) -> float:
-        """Poll everything that is due; the seconds until more is (``inf``: never)."""
+        """Poll everything that is due; the seconds until more is (``inf``: never). A slow site holds up no other."""
+        running: dict[Future[Poll], tuple[Source, datetime]] = {}
+        following = 0.0
         while True:
-            ids, following = self._sources.take_polls(most=CHUNK, lease=LEASE, gap=self._config.host_gap_seconds)
-            if not ids:
+            room = 0 if stopping is not None and stopping.is_set() else CHUNK - len(running)
+            if room >= CHUNK // 4:
+                ids, following = self._sources.take_polls(most=room, lease=LEASE, gap=self._config.host_gap_seconds)
+                running.update(self._begin(ids))
+            if not running:
                 return following
-            self._chunk(ids)
-            if stopping is not None and stopping.is_set():
-                return following
+            done, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
+            self._end([(*running.pop(future), future.result()) for future in done])
+
+    def _begin(self, ids: Sequence[str]) -> dict[Future[Poll], tuple[Source, datetime]]:
+        found = self._sources.several(ids)
+        states = self._sources.states(found)
+        began = self._sources.now()
+        return {
+            self._pool.submit(self._safely, source, states[name], began): (source, began)
+            for name, source in found.items()
+        }
+
+    def _end(self, polls: Sequence[tuple[Source, datetime, Poll]]) -> None:
+        """Store how polls ended, in one round trip."""
+        for _, _, poll in polls:
+            if poll.moved is not None:
+                self._sources.save(poll.moved)
+        self._sources.polled([(s.id, began, p.wait, p.host_wait, p.state) for s, began, p in polls])
 
     def close(self) -> None:
         """Let go of every thread and connection."""
         self._pool.shutdown()
         self._guest.close()
-
-    def _chunk(self, ids: Sequence[str]) -> None:
-        found = self._sources.several(ids)
-        states = self._sources.states(found)
-        began = self._sources.now()
-        polls = self._pool.map(lambda s: self._safely(s, states[s.id], began), found.values())
-        ended = []
-        for source, poll in zip(found.values(), polls, strict=True):
-            if poll.moved is not None:
-                self._sources.save(poll.moved)
-            ended.append((source.id, poll.wait, poll.host_wait, poll.state))
-        self._sources.polled(ended, began=began)
 
     def _safely(self, source: Source, state: State, began: datetime) -> Poll:
         try:
@@ -159,9 +167,7 @@ class Poller:
         """Poll one source, whether it is its time or not; how many new articles there were."""
         began = self._sources.now()
         poll = self._safely(source, self._sources.state(source.id), began)
-        if poll.moved is not None:
-            self._sources.save(poll.moved)
-        self._sources.polled([(source.id, poll.wait, poll.host_wait, poll.state)], began=began)
+        self._end([(source, began, poll)])
         return poll.new
 
     def fetch(self, address: str) -> tuple[Feed, str]:

@@ -157,16 +157,14 @@ class Sources:
             soonest = min(soonest, int(following) / 1000 if following != b"" else soonest)
         return ids, soonest
 
-    def polled(
-        self, ended: Iterable[tuple[str, float | None, float, Mapping[str, object]]], *, began: datetime
-    ) -> None:
-        """Say how polls that began at ``began`` ended, in one round trip.
+    def polled(self, ended: Iterable[tuple[str, datetime, float | None, float, Mapping[str, object]]]) -> None:
+        """Say how polls ended, in one round trip.
 
-        Each is its source, the seconds until its next poll (None = never), the seconds for which its host asks to be
-        left alone, and fields of its State. Sources that are gone are left out.
+        Each is its source, when it began, the seconds until its next poll (None = never), the seconds for which its
+        host asks to be left alone, and fields of its State. Sources that are gone are left out.
         """
         by_home: dict[str, list[list[object]]] = {}
-        for source, wait, host_wait, values in ended:
+        for source, began, wait, host_wait, values in ended:
             pairs = [x for k, v in values.items() for x in (k, _stored(v))]
             look = "" if wait is None else int(wait * 1000)
             row: list[object] = [source, _ms(began), "", look, int(host_wait * 1000), *pairs]
