@@ -145,6 +145,11 @@ class House:
     def status(self, delivery):
         return self.deliveries.get(delivery).status
 
+    def pass_by(self, span):
+        """Let so much time be over by the server's clock; the workers' own may say anything."""
+        self.deliveries = Deliveries(self.store, clock=lambda: self.store.now_ms() + int(span.total_seconds() * 1000))
+        self.engine = self.new_engine()
+
     def soon(self, delivery):
         """Make the next look due at once, as if its time had come."""
         self.store.client.zadd(f"handbill:{{{keys.shard(delivery)}}}:due", {delivery: 0})
@@ -306,10 +311,48 @@ def test_a_key_that_has_run_out_is_not_trusted_any_more(house):
     house.world.script = [Unconfirmed("no answer")]
     house.engine.publish(delivery)
 
-    house.clock += timedelta(minutes=56)
+    house.pass_by(timedelta(minutes=56))
     house.soon(delivery)
     assert house.engine.publish(delivery) == Status.PUBLISHED
     assert len(house.world.sent) == 1
+
+
+def test_a_worker_whose_own_clock_is_behind_trusts_no_key_that_has_run_out(house):
+    house = House(house.store, house.settings, ProofClass.A, window=timedelta(minutes=55))
+    house.world.idempotent = False
+    delivery = house.plan()
+    house.world.script = [Unconfirmed("no answer")]
+    house.engine.publish(delivery)
+
+    house.clock -= timedelta(minutes=30)
+    house.pass_by(timedelta(minutes=70))
+    house.soon(delivery)
+    assert house.engine.publish(delivery) == Status.PUBLISHED
+    assert len(house.world.sent) == 1
+
+
+def test_a_worker_whose_own_clock_is_behind_lets_the_account_wait_as_long_as_asked(house):
+    house.clock -= timedelta(hours=2)
+    limited, other = house.plan("One"), house.plan("Two")
+    house.world.script = [RateLimited("too many", retry_after=600)]
+
+    house.engine.publish(limited)
+    assert house.engine.publish(other) == "paused"
+
+
+def test_a_shorter_wait_never_ends_a_longer_one(house):
+    house.deliveries.pause("limit:main.fake", until=house.clock + timedelta(hours=1), why="asked to wait")
+    house.deliveries.pause("limit:main.fake", until=house.clock + timedelta(seconds=1), why="own rate")
+    ends, why = house.deliveries.paused()["limit:main.fake"]
+    assert why == "asked to wait"
+    assert ends is not None
+    assert ends > house.clock + timedelta(minutes=59)
+
+    house.deliveries.pause("limit:main.fake", until=house.clock + timedelta(hours=2), why="longer")
+    assert house.deliveries.paused()["limit:main.fake"][1] == "longer"
+    house.deliveries.pause("limit:main.fake", until=None, why="for good")
+    house.deliveries.pause("limit:main.fake", until=house.clock + timedelta(hours=9), why="again")
+    assert house.deliveries.paused()["limit:main.fake"] == (None, "for good")
 
 
 def test_a_refusal_fails_with_the_platforms_own_words(house):

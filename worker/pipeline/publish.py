@@ -160,7 +160,7 @@ class Engine:
             step = dataclasses.replace(step, prepared=dict(prepared))
             if step.prepared:
                 self._deliveries.keep(turn, _with(turn.delivery, step))
-        return step if step.at else dataclasses.replace(step, at=self._now())
+        return step if step.at else dataclasses.replace(step, at=self._deliveries.now())
 
     def _within_reach(self, post: Post, account: Account) -> Post:
         """``post`` with an address for each picture at which the platform can fetch it."""
@@ -263,14 +263,14 @@ class Engine:
         outcome = self._judge(turn, error, proof)
         renewed = self._accounts.renew(account, publisher.settings) if outcome.reconnect else Renewed.DONE
         if renewed is Renewed.LATER:
-            until = self._now() + AGAIN
+            until = self._deliveries.now() + AGAIN
             self._deliveries.pause(f"limit:{account.id}", until=until, why=f"no new token yet: {error}")
         if renewed is Renewed.REFUSED:
             why = f"{account.name} must be connected again: {error}"
             self._deliveries.pause(f"connect:{account.id}", until=None, why=why)
             log.warning("account paused", reason=why)
         if outcome.pause:
-            until = self._now() + timedelta(seconds=outcome.pause)
+            until = self._deliveries.now() + timedelta(seconds=outcome.pause)
             self._deliveries.pause(f"limit:{account.id}", until=until, why=f"asked to wait: {error}")
         return self._settle_turn(turn, error, outcome, proof)
 
@@ -323,7 +323,7 @@ class Engine:
     def _class_now(self, step: Step, proof: Proof) -> ProofClass:
         if step.kind in {StepKind.EDIT, StepKind.DELETE}:
             return ProofClass.A
-        if proof.window is not None and step.at is not None and self._now() - step.at > proof.window:
+        if proof.window is not None and step.at is not None and self._deliveries.now() - step.at > proof.window:
             return proof.then
         return proof.kind
 

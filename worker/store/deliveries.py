@@ -419,13 +419,9 @@ class Deliveries:
         """Let nothing of ``scope`` begin to be sent: ``all``, or ``workspace``, ``account``, ``limit`` or ``connect``
         with a name behind a colon.
 
-        ``until`` None = until resumed. In force on every shard when this returns.
+        ``until`` None = until resumed; a stop that would end later stands. In force on every shard when this returns.
         """
-        value = f"{0 if until is None else _ms(until)}|{why}"
-        with self._store.client.pipeline(transaction=False) as pipe:
-            for shard in range(keys.SHARDS):
-                pipe.hset(f"{keys.root(shard)}paused", scope, value)
-            pipe.execute()
+        self._store.each_shard("pause", scope, 0 if until is None else _ms(until), why)
 
     def resume(self, scope: str) -> bool:
         """Let ``scope`` send again; False if it was not paused."""
