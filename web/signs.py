@@ -78,7 +78,7 @@ class Numbers(Collector):
         yield by_status
         by_kind = GaugeMetricFamily("handbill_paused_scopes", "Scopes that may not send now, by kind.", labels=["kind"])
         paused = [scope.partition(":")[0] for scope in deliveries.paused()]
-        for kind in ("all", "workspace", "account", "limit"):
+        for kind in ("all", "workspace", "account", "connect", "limit"):
             by_kind.add_metric([kind], paused.count(kind))
         yield by_kind
         yield GaugeMetricFamily(

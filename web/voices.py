@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,7 +59,7 @@ def save(request: Request, parts: Parts, person: Editor, sent: Form, account: st
         return _page(request, parts, person, found.id, host, typed=sent, refused=str(error))
     if sent.get("do") == "try":
         return _page(request, parts, person, found.id, host, typed=sent, trial=made)
-    parts.records.save_account(made)
+    parts.records.change_account(made.id, lambda a, _: (dataclasses.replace(a, voices=made.voices), None))
     where = f" for {host}" if host else ""
     parts.audit.record(person.actor, "voice changed", found.id, workspace=person.workspace, detail=host)
     flash(parts, person, f"{views.label_of(found.platform)} {found.name} speaks like that{where} from now on.")

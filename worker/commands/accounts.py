@@ -258,9 +258,7 @@ def change(
 
 def _merged(known: Any, wanted: Any) -> Any:
     """What was set, over whatever a renewal has changed meanwhile."""
-    return dataclasses.replace(
-        known, zone=wanted.zone, calendar=wanted.calendar, brand=wanted.brand, voices=wanted.voices
-    )
+    return dataclasses.replace(wanted, settings=known.settings, limits=known.limits, proof=known.proof, url=known.url)
 
 
 def _text_of(path: str) -> str:

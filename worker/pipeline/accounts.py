@@ -131,7 +131,7 @@ class Accounts:
         """Ask the platform who we are, then store the account; raises HandbillError, and stores nothing then.
 
         ``given`` is what a person typed, ``granted`` what the platform gave for their consent. One that is connected
-        again keeps its calendar, its voices and its brand.
+        again keeps what people have set: its calendar, its voices, its brand.
         """
         account = self.draft(platform, workspace=workspace, name=name, rehearsal=rehearsal)
         kind = publishers.load(platform)
@@ -155,9 +155,8 @@ class Accounts:
             if known.name != account.name or (known.url and account.url and known.url != account.url):
                 do = "Give the new one a name of its own with --name, or remove the old one"
                 raise Refused(f"{account.id} is taken", why=f"it is {known.name} {known.url}".rstrip(), do=do)
-            account = dataclasses.replace(
-                account, zone=known.zone, calendar=known.calendar, voices=known.voices, brand=known.brand
-            )
+            new = {k: getattr(account, k) for k in ("url", "limits", "proof", "settings", "rehearsal")}
+            account = dataclasses.replace(known, **new)
             if granted and account.settings.get("client_id") == known.settings.get("client_id"):
                 # Some platforms give a renewal token at the first consent only: none does not empty the one there is.
                 secret = {"refresh_token": self._records.secrets(known).get("refresh_token", ""), **secret}
