@@ -290,6 +290,27 @@ def test_an_account_connected_anew_while_the_platform_answers_keeps_its_newer_to
     assert house.secrets == newer
 
 
+@pytest.mark.parametrize("other", ["secrets", "account"])
+def test_a_change_is_made_of_what_is_stored_and_never_of_what_was_read_before(house, other):
+    seen = []
+
+    def change(known, secrets):
+        seen.append((known.zone, dict(secrets)))
+        if len(seen) == 1 and other == "secrets":
+            house.records.save_account(known, {"access_token": "theirs"})
+        if len(seen) == 1 and other == "account":
+            house.records.save_account(dataclasses.replace(known, zone="Asia/Tokyo"))
+        return dataclasses.replace(known, brand="ours"), {**secrets, "refresh_token": "ours"}
+
+    house.records.change_account("main.x", change)
+
+    assert len(seen) == 2
+    kept = house.records.account("main.x")
+    assert (kept.brand, kept.zone) == ("ours", "Asia/Tokyo" if other == "account" else "UTC")
+    token = "theirs" if other == "secrets" else "access-0"
+    assert house.secrets == {"access_token": token, "refresh_token": "ours"}
+
+
 def test_a_check_that_takes_long_does_not_bring_an_old_token_back(house, monkeypatch):
     monkeypatch.setattr(Ticketed, "connect", lambda self: house.accounts.renew_ahead("main.x") and Profile(name="x"))
 
