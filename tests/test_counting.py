@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from publishers.core import counting
@@ -226,6 +226,7 @@ def test_a_post_is_counted_in_a_fraction_of_a_millisecond():
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
+@example("half a character, which JSON can say: \ud800")
 @settings(max_examples=200, deadline=None)
 def test_any_text_has_a_length_in_every_unit(text):
     for count in counting.COUNTERS.values():

@@ -136,12 +136,12 @@ def graphemes(text: str) -> int:
 
 def utf16(text: str) -> int:
     """UTF-16 code units."""
-    return len(text.encode("utf-16-le")) // 2
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def utf8(text: str) -> int:
     """UTF-8 bytes."""
-    return len(text.encode())
+    return len(text.encode(errors="surrogatepass"))
 
 
 def x(text: str) -> int:
