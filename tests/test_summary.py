@@ -138,12 +138,36 @@ def test_a_plain_statement_stands_alone_in_every_language(language):
         "Read more at https://port.example/crane before Monday.",
         "Sign up for our newsletter about cranes and harbours.",
         "Write to crane@port.example with your questions today.",
+        "We’ve got 14,000 pounds in the strike fund of the port.’",
+        "We’ve got 14,000 pounds in the strike fund of the port.”",
+        "‘We’ve got 14,000 pounds in the strike fund of the port.",
+        "The port capped the price of electricity at that level until June.",
+        "A barrel of crude oil cost that much in Velden in February.",
         "(The crane driver declined to answer our questions.)",
         "Yes, really.",
     ],
 )
 def test_what_is_no_full_statement_is_no_candidate(text):
     assert summary.stands(text, words.language("en")) == 0.0
+
+
+def test_a_sentence_that_says_itself_what_that_is_stands_alone():
+    lang = words.language("en")
+    assert summary.stands("When oil cost 71 dollars, few in Velden paid that much for a barrel of it.", lang) == 1.0
+    assert summary.stands("‘We’ve got 14,000 pounds in the fund,’ the miners’ steward Dee O’Hara said.", lang) > 0
+    assert summary.stands("”Vi har 14 000 kronor i kassan”, säger hamnens fackliga ombud.", words.language("sv")) > 0
+
+
+def test_what_an_interviewer_says_before_the_question_is_not_posted():
+    answers = ("The wheel must not be jerked.", "The concerts begin at eleven on Sundays for twelve euros.")
+    text = (
+        "Nora Lindqvist becomes chief conductor of the opera in September.\n\n"
+        f"Ms Lindqvist, you were a bus driver until 2021. What did you learn?\n\n{answers[0]}\n\n"
+        f"The house lost a third of its audience in six years. How will you bring it back?\n\n{answers[1]}"
+    )
+    found = texts(text, title="The wheel and the baton")
+    assert answers[1] in found
+    assert not [s for s in found if "bus driver" in s or "third of its audience" in s]
 
 
 def test_a_question_an_answer_label_and_a_list_of_numbers_rank_behind_statements():
@@ -207,6 +231,10 @@ def test_an_article_of_leaning_sentences_still_gets_a_summary():
             3,
         ),
         ("en", "He asked: “Why now? Why here?” Nobody answered.", 2),
+        ("en", "‘They offered us fruit. We want 3%,’ Dee O’Hara said. The miners’ pay fell. ‘Abd came. It ended.", 4),
+        ("en", "It was −14.2 °C. The lake froze. Rock ‘n’ roll played.", 3),
+        ("de", "„Wir drucken“, sagt Univ.-Prof. Dr. Eva Hölzl. Dipl.-Ing. Huber nickt.", 2),
+        ("fr", "Le Dr. Petit et Mme. Roy partent. Le Pr. Martin reste.", 2),
         ("de", "Am 14. Dezember fährt z. B. der Zug um 7.30 Uhr. „Das ist gut. Sehr gut“, sagte Dr. Lohse. Ende.", 3),
         ("fr", "« C’est fini. Rien à dire », a dit M. Dupont. Il est parti.", 2),
         ("ja", "「雨だ。帰ろう。」と彼は言った。皆が笑った！本当か？", 3),

@@ -67,6 +67,8 @@ def scored(article: Article) -> list[Scored]:
         0.0 if says(set(f), title) else stands(t, lang, cased=cased, title=title)
         for t, f in zip(texts, found, strict=True)
     ]
+    asked = _questions(article.text)
+    alone = [0.0 if any(a <= at < b for a, b in asked) else fit for fit, (at, _) in zip(alone, spans, strict=True)]
     topic = _topic(title, found)
     alone = [fit if topic <= f.keys() else NAMELESS * fit for fit, f in zip(alone, found, strict=True)]
     if not any(alone):
@@ -78,6 +80,19 @@ def scored(article: Article) -> list[Scored]:
         Scored(t, a, i, _unit(f), s, fit, whole(t) and not says(set(f), title))
         for i, (t, (a, _), f, s, fit) in enumerate(zip(texts, spans, found, scores, alone, strict=True))
     ]
+
+
+def _questions(text: str) -> list[tuple[int, int]]:
+    """Where the questions of an interview stand: its short paragraphs that end as one, if there are several.
+
+    What comes before the question mark is said to the person who answers: "You drove a bus until 2021."
+    """
+    found = [
+        m.span()
+        for m in regex.finditer(r"(?<=\n)[^\n]+", text)
+        if m[0].endswith(ASKS) and len(m[0]) <= MEDIUM and words.count(m[0]) > 2
+    ]
+    return found if len(found) > 1 else []
 
 
 def _topic(title: set[str], found: Sequence[Counter[str]]) -> set[str]:
@@ -187,7 +202,8 @@ def says(sentence: set[str], title: set[str]) -> bool:
 
 def whole(text: str) -> bool:
     """Whether a text is a full sentence, its quotations and brackets closed."""
-    return bool(words.ENDING.search(text)) and not words.open_quotes(text) and len(text) <= LONGEST
+    quoted = words.open_quotes(text) or words.stray_quote(text)
+    return bool(words.ENDING.search(text)) and not quoted and len(text) <= LONGEST
 
 
 LABEL = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N} .-]{0,14}[:：]\s")
@@ -200,6 +216,8 @@ POINTS_BACK = regex.compile(  # English: "make that possible", "those spaces", b
     r"|\b(?:these|those) (?!who|that|of|in|with|days|\p{L}+(?:ing|ed)\b)|\bthis (?!year|week|month|morning|afternoon"
     r"|evening|summer|winter|spring|autumn|fall|season|time|century|decade|is\b|\p{Lu})"
 )
+# "at that level", "that much": with no clause before it that could say which
+FAR_BACK = regex.compile(r"[^,;:—–“\"]*\b(?:(?:at|with|by|in|for|on|of|from) that \p{Ll}|that (?:much|many)\b(?! as))")
 AGED = regex.compile(r"(?:The|A) \d+-year-old")  # somebody who was named before
 CODE = regex.compile(r"\w\.\w+\(|\w\(\)|\w_\w|[=!]=|=>|\p{Ll}\p{Lu}\w*\(|`")
 ASKS = ("?", "？", "؟")
@@ -216,6 +234,8 @@ def stands(text: str, lang: words.Language, *, cased: bool = True, title: Abstra
     if size < 5 or leans(head, found, lang) or QUOTATION.fullmatch(text):
         return 0.0
     if lang.aside is not None and lang.aside.search(words.plain(text)):
+        return 0.0
+    if lang.code == "en" and FAR_BACK.match(text):
         return 0.0
     fit = 0.5 if CODE.search(text) else 1.0
     end = text.rstrip('"”»」』)')

@@ -32,13 +32,23 @@ ELISION = regex.compile(
 CLITIC = regex.compile(r"['’](?:s|d|ll|ve|re|m|S|D|LL|VE|RE|M)$|(?<=^\p{Lu}\p{L}{2,})['’]\p{Ll}{1,5}$")
 ENDING = regex.compile(r"[.!?…。！？．؟۔।॥]+[\"'”’»›」』）)\]]*$")
 OPENING = regex.compile(r"^[\s\"'“”„‟‘‚«»‹›「『（(\[¿¡–—-]+")
-INITIAL = regex.compile(r"(?<![\p{L}.])\p{Lu}\.\s*$")  # "R-W. Va.", "J. Smith": no sentence ends in an initial
+INITIAL = regex.compile(r"(?<![\p{L}.°])\p{Lu}\.\s*$")  # "R-W. Va.", "J. Smith": no sentence ends in an initial
+TITLED = regex.compile(  # before a name: no sentence ends in a title
+    r"(?<![\p{L}.])(?:Dr|Drs|Prof|Univ\.-Prof|Ass\.-Prof|Dipl|Ing|Mag|Mme|Mlle|Pr|Dña|Excmo|Excma|Ks|hab|Revd?|Capt|Lt"
+    r"|Sgt|Col|Cllr|Messrs)\.\s*$"
+)
 CLOCK = regex.compile(r"\b[ap]\.m\.\s*$")
 SAYS = regex.compile(
     r"[とはがをにのでもなって]|.{1,12}(?:说|說|表示|称|稱|道|问|問|回忆|介绍|解释|认为)[^，。]{0,6}[。，]"
 )
 DAY = regex.compile(r"\p{Lu}\p{Ll}{2,8}\.? \d|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day")
 CLOSERS = "”’»›」』）)]"
+# British quotations: one opens where a word begins (but for 'em, 'til, '90s), and surely ends after a stop.
+SINGLE_OPEN = regex.compile(
+    r"(?:^|(?<=[\s“(—–]))‘(?=[\p{L}\p{N}])(?!(?:em|til|tis|twas|cause|bout|n|\d\ds?)\b)", regex.I
+)
+SINGLE_END = regex.compile(r"(?<=[\p{L}\p{N}.,!?…%)])’(?![\p{L}\p{N}])")
+SINGLE_LAST = regex.compile(r"(?<=[.,!?…])’(?![\p{L}\p{N}])")
 SCRIPTS = {
     "Arabic": {"ar", "fa", "ur", "ps", "ckb", "ug", "sd"},
     "Hebrew": {"he", "yi"},
@@ -236,23 +246,25 @@ def sentences(text: str, code: str) -> Iterator[tuple[int, int]]:
 def _line(line: str, code: str) -> Iterator[tuple[int, int]]:
     begin = at = 0
     for piece in sentencex.segment(code or "en", line):
-        if begin < at and not _joined(line[begin:at], piece):
+        if begin < at and not _joined(line[begin:at], line[at:]):
             yield from _trim(line, begin, at)
             begin = at
         at += len(piece)
     yield from _trim(line, begin, len(line))
 
 
-def _joined(before: str, piece: str) -> bool:
-    """Whether ``piece`` belongs to the sentence ``before``: an open quotation, or no beginning of its own."""
-    head = piece.lstrip()
+def _joined(before: str, rest: str) -> bool:
+    """Whether ``rest`` begins inside the sentence ``before``: an open quotation, or no beginning of its own."""
+    head = rest.lstrip()
     if not head or head[0] in CLOSERS or head[0].islower():
         return True
     if UNSPACED.match(head) and before.rstrip().endswith(("」", "』", "”")):
         return bool(SAYS.match(head)) or not ENDING.search(before.rstrip())
-    if INITIAL.search(before) or (CLOCK.search(before) and DAY.match(head)):
+    if INITIAL.search(before) or TITLED.search(before) or (CLOCK.search(before) and DAY.match(head)):
         return True
-    return len(before) < 600 and open_quotes(before)
+    if len(before) >= 600 or not open_quotes(before):
+        return False
+    return not _single_open(before) or SINGLE_LAST.search(head[:600]) is not None  # else it begins a name: 'Abd
 
 
 def _trim(line: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
@@ -268,7 +280,19 @@ def open_quotes(text: str) -> bool:
         return text.count("„") > text.count("“") + text.count("”")
     if any(text.count(a) > text.count(b) for a, b in pairs):
         return True
-    return text.count('"') % 2 == 1
+    return text.count('"') % 2 == 1 or _single_open(text)
+
+
+def _single_open(text: str) -> bool:
+    return "‘" in text and len(SINGLE_OPEN.findall(text)) > len(SINGLE_END.findall(text))
+
+
+def stray_quote(text: str) -> bool:
+    """Whether a quotation ends in ``text`` that does not begin there."""
+    if "„" in text or "‚" in text:
+        return False
+    double = text.count("”") > text.count("“") if "“" in text else text.count("”") % 2 == 1  # Swedish: ”so”
+    return double or ("‘" not in text and SINGLE_LAST.search(text) is not None)
 
 
 def fits(tag: str, text: str) -> bool:
