@@ -93,6 +93,31 @@ def test_what_is_no_hashtag_is_left_out(junk):
     assert junk.strip("#") not in tags(tags=(junk,), text=f"{TEXT} {junk} 2024 The News")
 
 
+def test_a_title_in_capitals_does_not_shout_in_its_tags():
+    text = (
+        "A power cut hit homes in the northern districts of Calder on Friday. The power cut began in Mill Road. "
+        "Power was back by nine, and the northern districts had light again."
+    )
+    assert tags(text=text, title="BREAKING: POWER CUT HITS NORTHERN DISTRICTS!")[:2] == [
+        "PowerCut",
+        "NorthernDistricts",
+    ]
+
+
+def test_what_a_title_says_will_happen_to_a_thing_makes_its_name_no_verb():
+    text = "The harbour ferry will run all night from May. The night boat of the port serves nurses and bakers."
+    assert tags(text=text, title="Harbour ferry to run all night")[0] == "HarbourFerry"
+
+
+def test_units_and_what_things_cost_are_no_hashtags():
+    text = "Le tramway de Nantes coûte cher. La ligne coûte des millions, et le tramway attend à Nantes."
+    assert "Coûte" not in tags(text=text, title="À Nantes, le tramway coûte cher", language="fr")
+    text = "The bridge costs six million francs. Shops get francs, and figures of the bridge say how many francs."
+    assert not {"Francs", "Figures"} & set(tags(text=text, title="The figures of the bridge"))
+    text = "道路の幅は4メートルで、図書館は480平方メートルある。図書館は四月に開く。"
+    assert "メートル" not in tags(text=text, title="図書館が四月に開館", language="ja")
+
+
 def test_addresses_and_their_parts_are_no_hashtags():
     found = tags(text=TEXT + " http://amzn.example/x http://amzn.example/y http://amzn.example/z")
     assert not {"Http", "Amzn", "AmznExample"} & set(found)

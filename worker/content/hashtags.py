@@ -177,12 +177,13 @@ class _Usage:
         self._named: Counter[str] = Counter()
         self._names: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._general = lang.stop | lang.weak | lang.verbs
-        for line in text.split("\n"):
+        for number, line in enumerate(text.split("\n")):
             found = list(TOKEN.finditer(line))
-            self._read_verbs([m[0] for m in found])
+            # What stands before "to" is no verb in a title: "Harbour ferry to run all night".
+            self._read_verbs([m[0] for m in found], lang.acts_before - {"to"} if number == 0 else lang.acts_before)
             self._read_names(found, line)
 
-    def _read_verbs(self, tokens: Sequence[str]) -> None:
+    def _read_verbs(self, tokens: Sequence[str], acts_before: frozenset[str]) -> None:
         before = ""
         for token, after in zip(tokens, [*tokens[1:], ""], strict=False):
             word = token if token.isalnum() else next(words.words(token), token)
@@ -190,7 +191,7 @@ class _Usage:
             elided = low[: low.find("'") + 1]  # of "s'éteint" or "l'homme"
             said = {before, elided} & self.lang.acts_after
             # With a capital letter an article belongs to a name: "Le Rex".
-            if said or after in self.lang.acts_before or after[: after.find("’") + 1] in self.lang.acts_before:
+            if said or after in acts_before or after[: after.find("’") + 1] in acts_before:
                 self._acts[stem(word, self.lang.code)] += 1
             self._said[stem(word, self.lang.code)] += 1
             if word[0].islower():
@@ -278,7 +279,7 @@ def keyphrases(text: str, lang: words.Language, *, title: str = "", limit: int =
     for key, n in said.count.items():
         if len(key) > 1 and n < 2 and key not in said.whole:
             continue
-        best = max(said.forms[key], key=lambda f: (-_oblique(f, lang), said.forms[key][f]))
+        best = max(said.forms[key], key=lambda f: (-_oblique(f, lang), not _shouted(f), said.forms[key][f]))
         if len(key) > 1 or words.plain(best) not in lang.weak:
             found.append(Phrase(best, key, n, said.weight(key, wanted)))
     found.sort(key=lambda p: (-p.weight, said.first[p.stems]))
@@ -331,6 +332,11 @@ class _Said:
         if len(key) == 1:
             weight *= INSIDE + (1 - INSIDE) * min(1.0, 2 * self.whole[key] / self.count[key])
         return weight
+
+
+def _shouted(phrase: str) -> bool:
+    """Whether several words are all in capitals, as in a title that is."""
+    return " " in phrase and phrase.isupper()
 
 
 def _oblique(phrase: str, lang: words.Language) -> int:
