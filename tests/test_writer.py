@@ -177,6 +177,41 @@ def test_the_articles_own_words_cannot_be_turned_against_it(sentence, said):
     assert said in reason("The port of Velden opened its first electric crane on Monday.", sentence, article=COURT)
 
 
+KEEPER = Article(
+    id="main.4",
+    url="https://example.com/light",
+    title="Why the last lighthouse keeper is not leaving",
+    text=(
+        "The coastal agency says that a keeper costs 890,000 kroner a year. The municipality of Ytre Sund voted in "
+        "June to pay half of the salary. The agency has not answered. The lighthouse keeper has ordered 9 tonnes of "
+        "coal, and the coast won't forget him.\n\nHe doesn't own sheep, and the sheep he feeds are the farms'."
+    ),
+    language="en",
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("The agency has answered the municipality of Ytre Sund.", "denies what it says, answered"),
+        ("The last lighthouse keeper is leaving the coast.", "opposite"),
+        ("A lighthouse keeper costs 890,000 kroner a month.", "no month"),
+        ("A lighthouse keeper costs 890,000 kroner every two weeks.", ""),
+    ],
+)
+def test_what_the_article_denies_and_another_length_of_time_are_not_taken(sentence, said):
+    assert said in reason(sentence, article=KEEPER)
+
+
+def test_what_the_article_says_with_and_without_a_denial_may_be_said():
+    for sentence in (
+        "A keeper costs 890,000 kroner a year, the coastal agency says.",
+        "The agency has not answered.",
+        "The lighthouse keeper has ordered 9 tonnes of coal for the sheep.",
+    ):
+        assert writer.accept(KEEPER, answered(sentence)) == (sentence,)
+
+
 def test_the_words_of_a_writing_without_capitals_must_all_be_the_articles():
     article = Article(
         id="main.2",

@@ -32,6 +32,7 @@ FEWEST = 4  # words of one
 GROUNDED = 0.6  # of what a sentence is about, at least this share must be what the article is about
 STRANGE = 1  # so many of its words may be none of the article's, if they accuse nobody
 NEAR = 3  # words
+BEHIND = 2  # a denial speaks of the word right behind it, or of the one after that
 PASSAGE = 4  # the names and numbers of a sentence stand within so many sentences of the article
 
 TASK = (
@@ -102,6 +103,14 @@ GRAVE = regex.compile(
     r"|bestech|verhaft|festgenommen|gefängnis|schuldig|verurteil|angeklag|straf|illegal|pleite|insolv|gift|lüg|rücktritt"
     r"|tué|tuer|mort|meurtre|viol|vol[ée]|fraude|corrompu|arrêt|prison|coupable|condamn|accus|illégal|faillite|mensong"
     r"|mat[oóa]|muert|asesin|robo|robó|corrup|detenid|cárcel|culpable|ilegal|quiebra|mentir|ucci|omicid|rubat|frode)"
+)
+# How long is part of a number: "a year" is not "a month".
+PERIODS = frozenset(
+    words.words(
+        "second minute hour day week month year decade century sekunde minute stunde tag woche monat jahr jahrzehnt "
+        "seconde heure jour semaine mois an année siècle segundo minuto hora día semana mes año siglo secondo ora "
+        "giorno settimana mese anno secolo uur dag week maand jaar eeuw dia mês ano"
+    )
 )
 QUOTED = regex.compile(
     r"“([^“”]*)”|\"([^\"]*)\"|„([^„“”]*)[“”]|‘([^‘’]*)’|«([^«»]*)»|»([^«»]*)«|「([^「」]*)」|『([^『』]*)』"
@@ -250,6 +259,29 @@ class _Source:
         """The stems of the words that the article writes small."""
         return {_stem(w, self._language) for w in self._order if w[0].islower()}
 
+    @functools.cached_property
+    def _all_stems(self) -> set[str]:
+        return {self._stemmed(w) for w in self._order}
+
+    @functools.cached_property
+    def _periods(self) -> set[str]:
+        return {self._stemmed(w) for w in PERIODS}
+
+    @functools.cached_property
+    def _denied(self) -> set[str]:
+        """The words that the article says only right behind a denial: "has not answered"."""
+        behind = [{w.casefold() for w in self._order[max(0, i - BEHIND) : i]} for i in range(len(self._order))]
+        sure: set[str] = set()
+        for i, word in enumerate(self._order):
+            low = word.casefold()
+            if behind[i].isdisjoint(DENIES) and not any(DENYING.search(w) for w in behind[i]):
+                sure.add(self._stemmed(low))
+        said = {self._stemmed(w) for w in self._order if w.casefold() not in self._known.stop}
+        return said - sure
+
+    def _stemmed(self, word: str) -> str:
+        return _stem(word.casefold(), self._language)
+
     def objections(self, sentence: str) -> Iterator[str]:
         """Every reason not to take a sentence."""
         text = _even(sentence)
@@ -288,6 +320,8 @@ class _Source:
                 yield f"the article has no {core} {word}"
         for word, _, _ in _words(text):
             if word.casefold() in NUMERALS and not self._has(word):
+                yield f"the article has no {word}"
+            if self._stemmed(word) in self._periods and self._stemmed(word) not in self._all_stems:
                 yield f"the article has no {word}"
 
     def _counts(self, word: str) -> bool:
@@ -361,6 +395,8 @@ class _Source:
         source = max(self._said_there, key=lambda s: len(s.terms & told.terms), default=told)
         if 2 * len(source.terms & told.terms) >= len(told.terms) and source.denies != told.denies:
             yield "it says the opposite of its source" if source.denies else "it denies what its source says"
+        if not told.denies and (turned := [w for w, _, _ in _words(text) if self._stemmed(w) in self._denied]):
+            yield f"the article denies what it says, {' '.join(turned)}"
         if told.demands and not source.demands:
             yield "it makes a demand that the article does not make"
 
