@@ -184,7 +184,7 @@ KEEPER = Article(
     text=(
         "The coastal agency says that a keeper costs 890,000 kroner a year. The municipality of Ytre Sund voted in "
         "June to pay half of the salary. The agency has not answered. The lighthouse keeper has ordered 9 tonnes of "
-        "coal, and the coast won't forget him.\n\nHe doesn't own sheep, and the sheep he feeds are the farms'."
+        "coal. The coast won't forget the lighthouse.\n\nHe doesn't own sheep, and the sheep he feeds are the farms'."
     ),
     language="en",
 )
