@@ -347,9 +347,10 @@ def test_text_that_is_neither_is_left_alone(harmless):
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"), [("/start now", "/{}start now"), ("Buy $TSLA", "Buy ${}TSLA"), ("(/ban)", "(/{}ban)")]
+    ("text", "shown"),
+    [("/start now", "/{}start now"), ("Buy $TSLA", "Buy ${}TSLA"), ("(/ban)", "(/{}ban)"), ("No. #1️⃣", "No. #{}1️⃣")],
 )
-def test_commands_and_names_of_stocks_are_only_words(text, shown):
+def test_commands_names_of_stocks_and_framed_digits_are_only_words(text, shown):
     assert plain(text) == shown.format(JOINER)
 
 

@@ -138,6 +138,8 @@ def test_a_plain_statement_stands_alone_in_every_language(language):
         "Read more at https://port.example/crane before Monday.",
         "Sign up for our newsletter about cranes and harbours.",
         "Write to crane@port.example with your questions today.",
+        "‘We’re not done. We’ve got 14,000 pounds in the fund.’",
+        "‘The port offered us a basket of fruit,’ he told the meeting.",
         "We’ve got 14,000 pounds in the strike fund of the port.’",
         "We’ve got 14,000 pounds in the strike fund of the port.”",
         "‘We’ve got 14,000 pounds in the strike fund of the port.",

@@ -56,7 +56,7 @@ GAPS = regex.compile(r"[^\S\u00a0\u202f]+")  # the two spaces that French sets b
 JOINER = "\u2060"
 SIGNS = regex.compile(
     r"[@＠](?=[\p{L}\p{M}\p{N}_!&\[])"
-    r"|[#＃](?!\ufe0f?\u20e3)(?=[\p{M}\p{N}_\u200c\u200d\u00b7\u30fb]*\p{L}|[\p{M}_\u200c\u200d\u00b7\u30fb])"
+    r"|[#＃](?!\ufe0f?\u20e3)(?=[\p{N}_\u200c\u200d\u00b7\u30fb]*[\p{L}\p{M}]|[_\u200c\u200d\u00b7\u30fb])"
     # Commands and stocks: https://core.telegram.org/bots/api#messageentity, and "cashtags" in twitter-text
     r"|(?<![\p{L}\p{M}\p{N}_/<>])/(?=[A-Za-z0-9_])|(?<![\p{L}\p{M}\p{N}_$])\$(?=[A-Za-z])"
 )

@@ -207,10 +207,10 @@ def whole(text: str) -> bool:
 
 
 LABEL = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N} .-]{0,14}[:：]\s")
-QUOTATION = regex.compile(r"[“„«「『\"][^”»」』\"]+[”“»」』\"][.。]?")  # whose words they are is not said
+QUOTATION = regex.compile(r"[“„«「『\"][^”»」』\"]+[”“»」』\"][.。]?|‘[^‘“”]+’[.]?")  # whose words they are is not said
 ADDRESS = regex.compile(r"https?://|www\.|\S@\S+\.|(?<!\S)@\w")
-SPOKEN = regex.compile(r"[”»」』\"],? ")
-QUOTED = regex.compile(r"“[^”]*”|„[^“”]*[“”]|«[^»]*»|\"[^\"]*\"")
+SPOKEN = regex.compile(r"[”»」』\"],? |(?<=[,.!?…])’ ")
+QUOTED = regex.compile(r"“[^”]*”|„[^“”]*[“”]|«[^»]*»|\"[^\"]*\"|‘[^‘“”]*?[,.!?…]’(?!\p{L})")
 POINTS_BACK = regex.compile(  # English: "make that possible", "those spaces", but "those who" and "this year"
     r"\b(?:that|this|those|these)(?=[.,;:]| (?:possible|impossible|clear|way)\b)|\b(?:did|do|does|doing|done) so\b"
     r"|\b(?:these|those) (?!who|that|of|in|with|days|\p{L}+(?:ing|ed)\b)|\bthis (?!year|week|month|morning|afternoon"
