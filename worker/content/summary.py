@@ -39,7 +39,7 @@ Vector = dict[str, float]
 class Scored:
     """A sentence, where it stands, and how much it says; ``alone`` is how well it stands without the others.
 
-    ``whole`` is False for what is no full sentence; ``leans`` for one that needs the sentence right before it.
+    ``whole`` is False for what is no full sentence.
     """
 
     text: str
@@ -49,10 +49,6 @@ class Scored:
     score: float
     alone: float
     whole: bool
-
-    @property
-    def leans(self) -> bool:
-        return not self.alone
 
 
 def scored(article: Article) -> list[Scored]:
