@@ -435,6 +435,20 @@ def test_a_card_that_cannot_be_drawn_is_one_clear_line(handbill, words, line):
     assert complaint.count("\n") == 1
 
 
+def test_why_a_photo_was_not_used_is_one_line(handbill, tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(b"<html>no picture</html>" * 50)
+    words = "Ferry crews voted on Monday to stop work, and the council answered them on Tuesday. " * 6
+    page = f"<title>Ferry stops</title><meta property=og:image content=photo.jpg><h1>Ferry stops</h1><p>{words}</p>"
+    (tmp_path / "article.html").write_text(f"<!doctype html><html lang=en>{page}", encoding="utf-8")
+
+    code, _, complaint = handbill("card", str(tmp_path / "article.html"))
+    assert code == 0
+    assert complaint == (
+        "The picture cannot be used: it is none of the kinds that are accepted. Give a JPEG, PNG, WebP, GIF or AVIF of "
+        "at most 40 megapixels. The card is drawn without it.\n"
+    )
+
+
 def test_a_contact_sheet_shows_every_size_of_a_design_in_a_script():
     sheet = Image.open(io.BytesIO(cards.contact_sheet(".png", languages=("he",), designs=("solid", "quote"))))
     assert sheet.format == "PNG"

@@ -186,7 +186,7 @@ def card(
     except OSError as error:
         raise HandbillError(f"{file} cannot be written", why=str(error.strerror)) from None
     for warning in studio.warnings:
-        err.print(warning, markup=False)
+        err.print(warning, markup=False, soft_wrap=True)
     out.print(f"{file}  {len(content):,} bytes{said}", markup=False, soft_wrap=True)
 
 
