@@ -286,6 +286,22 @@ def test_a_parked_post_is_settled_by_a_person(house, there, status, sends):
     assert len(house.world.sent) == sends
 
 
+def test_what_should_have_followed_a_post_that_a_person_found_is_said_to_be_unsent(house):
+    house = House(house.store, house.settings, ProofClass.C)
+    delivery = house.plan(steps=3)
+    house.world.script = ["lost before"]
+    house.engine.publish(delivery)
+    house.soon(delivery)
+    house.engine.publish(delivery)
+
+    decisions.resolve(house.deliveries, delivery, there="https://t.example/1", by="Mira")
+    found = house.deliveries.get(delivery)
+    assert (found.status, found.reason) == (Status.PUBLISHED, "what comes after it was not sent (2 more)")
+    assert house.deliveries.history(delivery)[-1].note == (
+        "Mira looked and it is there: https://t.example/1; what comes after it was not sent (2 more)"
+    )
+
+
 @pytest.mark.parametrize(
     "error",
     [Unauthorized("401"), Rejected("422"), RateLimited("429", retry_after=0.1), Unavailable("connection refused")],

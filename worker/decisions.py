@@ -86,7 +86,10 @@ def approve(deliveries: Deliveries, delivery: str, *, seal: str = "", by: str = 
 
 
 def resolve(deliveries: Deliveries, delivery: str, *, there: str, by: str = "", approves: bool = False) -> None:
-    """A person looked: it is public as ``there`` (an address or id), or, if that is empty, it is not: send again."""
+    """A person looked: it is public as ``there`` (an address or id), or, if that is empty, it is not: send again.
+
+    Replies and a first comment that had still to follow what is there are not sent; the delivery says so.
+    """
     found = deliveries.get(delivery)
     who = by or "a person"
     settled: dict[str, object] = {"uncertain": 0, "looks": 0, "attempts": 0, "reason": ""}
@@ -106,13 +109,15 @@ def resolve(deliveries: Deliveries, delivery: str, *, there: str, by: str = "", 
         return
     receipt = Receipt(id=there, url=there if there.startswith("http") else None)
     step = dataclasses.replace(found.current, receipt=receipt)
+    left = len(found.steps) - found.step - 1  # nothing can be hung on an address that a person typed
+    unsent = f"what comes after it was not sent ({left} more)" if left else ""
     deliveries.change(
         delivery,
         Status.PUBLISHED,
         origins=ORIGINS["resolve"],
-        note=f"{who} looked and it is there: {there}",
+        note=f"{who} looked and it is there: {there}" + (f"; {unsent}" if left else ""),
         steps=_with(found, step),
-        fields=settled | {"step": found.step + 1},
+        fields=settled | {"step": found.step + 1, "reason": unsent},
     )
 
 
