@@ -84,7 +84,7 @@ class LinkedIn(Publisher):
     proof: ClassVar = Proof(kind=ProofClass.C)
     unverified: ClassVar = (
         "never run against the real platform; how its 3,000 characters are counted; how many posts it takes in a day "
-        "(neither is documented)"
+        "(neither is documented); the body of a comment's edit and of several pictures in one post"
     )
 
     def connect(self) -> Profile:
