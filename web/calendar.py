@@ -42,6 +42,7 @@ PRICED_MOST = 60
 """Posts whose price is asked one by one; beyond that their mean is taken."""
 
 DAY = 86_400.0
+DAY_LONG = timedelta(days=1)
 
 router = APIRouter(prefix="/calendar", include_in_schema=False)
 
@@ -368,7 +369,7 @@ def _slots(
     after, until = max(parts.now(), days[0]), days[-1]
     seen = set()
     for account in accounts:
-        taken = list(parts.records.taken(account, since=after - timedelta(days=1)).values())
+        taken = list(parts.records.taken(account, since=after - DAY_LONG, until=until + DAY_LONG).values())
         free = schedule.slots(account.calendar, zone=account.zone, after=after, taken=taken)
         for when in itertools.takewhile(lambda w: w.instant < until, free):
             if when.instant not in seen:

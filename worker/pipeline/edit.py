@@ -252,14 +252,20 @@ def bring_back(parts: Runtime, article: str) -> None:
 def next_slot(parts: Runtime, account: Account, *, delivery: str = "", take: bool = False) -> When:
     """The account's next free slot, which the platform's rates allow; with ``take`` it is taken for ``delivery``."""
     now = parts.now()
-    taken = _taken(parts, account, now, delivery)
     rates = publishers.load(account.platform).budgets
-    for when in schedule.slots(account.calendar, zone=account.zone, after=now, taken=taken):
-        if schedule.forbidden(account.calendar, when, now=now, taken=taken, rates=rates):
-            continue
-        gap = max(account.calendar.gap * 60, 1)
-        if not take or parts.records.reserve(account, delivery, when.instant, gap=gap):
-            return when
+    gap = max(account.calendar.gap * 60, 1)
+    begin = now
+    while begin < now + timedelta(days=schedule.HORIZON_DAYS):  # a week at a time: who plans far ahead has many posts
+        end = begin + timedelta(days=7)
+        taken = _taken(parts, account, begin, end, delivery)
+        for when in schedule.slots(account.calendar, zone=account.zone, after=begin, taken=taken):
+            if when.instant > end:
+                break
+            if schedule.forbidden(account.calendar, when, now=now, taken=taken, rates=rates):
+                continue
+            if not take or parts.records.reserve(account, delivery, when.instant, gap=gap):
+                return when
+        begin = end
     do = "Give it more times in its calendar"
     raise HandbillError(f"{account.id} has no free slot within {schedule.HORIZON_DAYS} days", do=do)
 
@@ -268,13 +274,15 @@ def objections(parts: Runtime, account: Account, when: When, *, delivery: str = 
     """Why a delivery of the account may not go out then; empty if it may."""
     when = schedule.at_instant(when.instant, account.zone)  # quiet hours and days are the account's
     rates = publishers.load(account.platform).budgets
-    span = max((r.seconds for r in rates), default=86_400.0)
-    taken = _taken(parts, account, when.instant - timedelta(seconds=span), delivery)
+    taken = _taken(parts, account, when.instant, when.instant, delivery)
     return schedule.forbidden(account.calendar, when, now=parts.now(), taken=taken, rates=rates)
 
 
-def _taken(parts: Runtime, account: Account, since: datetime, delivery: str) -> list[datetime]:
-    there = parts.records.taken(account, since=since - timedelta(days=1))
+def _taken(parts: Runtime, account: Account, begin: datetime, end: datetime, delivery: str) -> list[datetime]:
+    """When other posts of the account are due, near enough to matter for anything between two instants."""
+    rates = publishers.load(account.platform).budgets
+    near = timedelta(seconds=max((r.seconds for r in rates), default=0.0)) + timedelta(days=1)
+    there = parts.records.taken(account, since=begin - near, until=end + near)
     return [t for name, t in there.items() if name != delivery]
 
 

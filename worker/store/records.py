@@ -337,12 +337,14 @@ class Records:
         score = round(instant.timestamp() * 1000)
         return bool(self._redis.eval(RESERVE, 1, key, delivery, score, max(int(gap * 1000), 0)))
 
-    def taken(self, account: Account, *, since: datetime) -> dict[str, datetime]:
-        """Where the account's deliveries stand in its calendar from ``since`` on, by delivery."""
+    def taken(self, account: Account, *, since: datetime, until: datetime | None = None) -> dict[str, datetime]:
+        """Where the account's deliveries stand in its calendar from ``since`` on, up to ``until``, by delivery."""
         key = keys.calendar(account.id)
         found = cast(
             "list[tuple[bytes, float]]",
-            self._redis.zrangebyscore(key, since.timestamp() * 1000, "+inf", withscores=True),
+            self._redis.zrangebyscore(
+                key, since.timestamp() * 1000, "+inf" if until is None else until.timestamp() * 1000, withscores=True
+            ),
         )
         return {d.decode(): datetime.fromtimestamp(ms / 1000, UTC) for d, ms in found}
 
