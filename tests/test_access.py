@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import re
+import subprocess
+import sys
 from datetime import timedelta
 
 import httpx
@@ -11,6 +15,7 @@ import pytest
 
 from tests.newsroom import runtime, sign_in
 from web import cookies, table
+from web.__main__ import invite_owner
 from web.access import local
 from web.app import create_app
 from web.place import Place, network_of
@@ -714,3 +719,70 @@ def test_a_password_may_be_of_any_letters():
     assert passwords.matches(kept, "пароль из букв ☃")
     assert not passwords.matches(kept, "пароль из букв")
     assert not passwords.matches("", "пароль из букв ☃")
+
+
+# Beyond this machine, and the command line
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "posts.example.org"])
+def test_a_web_that_strangers_could_reach_does_not_start_before_it_has_an_owner(house, host):
+    with pytest.raises(HandbillError, match="does not start open"):
+        invite_owner(house.parts, host)
+    house.person()
+    invite_owner(house.parts, host)
+
+
+def test_on_this_machine_it_prints_the_link_that_makes_the_owner(house, capsys):
+    for host in ("127.0.0.1", "::1", "localhost"):
+        invite_owner(house.parts, host)
+        link = re.search(r"http://127.0.0.1:8484/welcome\?link=(\S+)", capsys.readouterr().err)[1]
+        assert house.browser().get(f"/welcome?link={link}").status_code == 200
+    house.person()
+    invite_owner(house.parts, "127.0.0.1")
+    assert capsys.readouterr().err == ""
+
+
+def command(server, folder, *words):
+    environment = {**os.environ, "HANDBILL_REDIS_URL": server.url, "HANDBILL_DATA_DIR": str(folder)}
+    return subprocess.run(
+        [sys.executable, "-m", "worker", *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_people_and_workspaces_are_kept_on_the_command_line(house, server, tmp_path):
+    added = json.loads(command(server, tmp_path, "users", "add", "ada@example.org", "--json").stdout)
+    browser = house.browser()
+    link = added["link"].partition("link=")[2]
+    browser.get(f"/reset?link={link}")
+    assert browser.send("/reset", link=link, password=PASSWORD).status_code == 303
+
+    assert command(server, tmp_path, "workspaces", "add", "brand-x", "--owner", "ada@example.org").returncode == 0
+    people = json.loads(command(server, tmp_path, "users", "list", "--json").stdout)
+    assert people[0]["roles"] == {"brand-x": "owner", "main": "owner"}
+    rows = json.loads(command(server, tmp_path, "workspaces", "list", "--json").stdout)
+    assert [(r["id"], r["people"]) for r in rows] == [("brand-x", 1), ("main", 1)]
+    careful = command(server, tmp_path, "workspaces", "remove", "brand-x")
+    assert (careful.returncode, careful.stderr.count("\n")) == (1, 1)
+    assert command(server, tmp_path, "workspaces", "remove", "brand-x", "--yes").returncode == 0
+    reset = json.loads(command(server, tmp_path, "users", "reset", "ada@example.org", "--json").stdout)["link"]
+    assert house.browser().get(reset).status_code == 200
+    assert command(server, tmp_path, "users", "reset", "eve@example.org").returncode == 1
+    assert ("added to the team", "ada@example.org, owner") in [(w, d) for _, w, d in house.log()]
+
+
+def test_a_token_may_be_the_address_of_a_calendar_and_nothing_else(house):
+    house.person()
+    browser = house.browser()
+    browser.sign_in("ada@example.org", PASSWORD)
+    browser.get("/settings/workspace")
+    page = browser.send("/settings/tokens", name="My phone", scope="calendar").text
+    address, token = re.search(r"(http://127.0.0.1:8484/calendar/(hb_[\w-]{43}).ics)", page).groups()
+
+    assert house.browser().get(address).text.startswith("BEGIN:VCALENDAR")
+    api = house.browser(headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})
+    assert api.get("/api/v1/deliveries").status_code == 403

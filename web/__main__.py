@@ -10,7 +10,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from web.app import create_app
-from web.place import loopback
 from worker import log as logs
 from worker import team
 from worker.errors import HandbillError
@@ -43,9 +42,7 @@ def invite_owner(parts: Runtime, host: str) -> None:
     """Print the one-time link of the first run, on this machine alone; anywhere else, refuse to start without owner."""
     if parts.people.claimed():
         return
-    if not loopback(host):
-        do = "Make one first: handbill users add you@example.org --role owner"
-        raise HandbillError(f"The web does not start open on {host}", why="it has no owner yet", do=do)
+    team.refuse_open(parts, host)
     link = team.first_link(parts)
     line = f"First run: {parts.settings.origin}/welcome?link={link} makes the owner account (works once, for a day)"
     sys.stderr.write(f"{line}\n")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import HTTPException, Request
 
 from worker.settings import Settings
+from worker.team import is_loopback
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 """What a proxy adds: behind one, everybody's address is the proxy's own. No browser speaks HTTP/1.0; nginx, left to
@@ -37,7 +38,7 @@ def place_of(request: Request, config: Settings) -> Place:
     peer = request.client.host if request.client else ""
     host = _host(request.headers.get("host", ""), "http")
     forwarded = any(h in request.headers for h in FORWARDED) or request.scope["http_version"] == "1.0"
-    if host and loopback(peer) and loopback(host[0]) and not forwarded:
+    if host and is_loopback(peer) and is_loopback(host[0]) and not forwarded:
         return Place(f"http://{request.headers['host']}", secure=False, address=peer)
     public = urlsplit(config.public_url)
     if (
@@ -47,7 +48,7 @@ def place_of(request: Request, config: Settings) -> Place:
     ):
         trusted = within(peer, config.trusted)
         address = _client(request, peer, config) if trusted else peer
-        if public.scheme == "http" and loopback(public.hostname):
+        if public.scheme == "http" and is_loopback(public.hostname):
             return Place(config.origin, secure=False, address=address)
         if public.scheme != "https":
             raise HTTPException(403, "People sign in over https only: HANDBILL_PUBLIC_URL must begin with https.")
@@ -69,19 +70,7 @@ def here(request: Request) -> bool:
     peer = request.client.host if request.client else ""
     host = _host(request.headers.get("host", ""), "http")
     forwarded = any(h in request.headers for h in FORWARDED) or request.scope["http_version"] == "1.0"
-    return host is not None and loopback(peer) and loopback(host[0]) and not forwarded
-
-
-def loopback(host: str) -> bool:
-    """Whether a name or an address is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+    return host is not None and is_loopback(peer) and is_loopback(host[0]) and not forwarded
 
 
 def within(peer: str, networks: tuple[Network, ...]) -> bool:

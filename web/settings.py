@@ -14,7 +14,7 @@ from web.entry import begin_session
 from web.views import label_of
 from worker import factors, passwords, schedule, team
 from worker.errors import HandbillError, NotFound
-from worker.people import SCOPES, name_of, scope_of
+from worker.people import CALENDAR, SCOPES, name_of, scope_of
 from worker.runtime import Runtime
 
 router = APIRouter(include_in_schema=False)
@@ -153,7 +153,9 @@ def show_workspace(request: Request, parts: Parts, person: Owner) -> Response:
     return _workspace(request, parts, person)
 
 
-def _workspace(request: Request, parts: Runtime, person: Person, *, token: str = "", problem: str = "") -> Response:
+def _workspace(
+    request: Request, parts: Runtime, person: Person, *, token: str = "", calendar: str = "", problem: str = ""
+) -> Response:
     return render.page(
         request,
         "workspace.html",
@@ -161,7 +163,8 @@ def _workspace(request: Request, parts: Runtime, person: Person, *, token: str =
         problem=problem,
         token=token,
         tokens=parts.records.tokens(person.workspace),
-        scopes=SCOPES,
+        calendar=calendar,
+        scopes=(*SCOPES, CALENDAR),
         removable=person.workspace != parts.settings.workspace,
         approval=parts.records.approval(person.workspace),
         accounts=[(a, label_of(a.platform)) for a in parts.records.accounts(person.workspace)],
@@ -220,7 +223,8 @@ def make_token(request: Request, parts: Parts, person: Owner, sent: Form) -> Res
         return _workspace(request, parts, person, problem=str(error))
     token = parts.records.create_token(scope=scope, workspace=person.workspace, name=name)
     parts.audit.record(person.actor, "token made", name, workspace=person.workspace, detail=scope)
-    return _workspace(request, parts, person, token=token)
+    address = f"{request.state.place.origin}/calendar/{token}.ics" if scope == CALENDAR else ""
+    return _workspace(request, parts, person, token=token, calendar=address)
 
 
 @router.post("/settings/tokens/{token}/revoke")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from worker import log as logs
-from worker.commands import accounts, apps, hooks, sources, users
+from worker.commands import accounts, apps, hooks, sources, users, workspaces
 from worker.commands.shared import AsJson, Workspace, actor, err, out
 from worker.commands.shared import parts as _parts
 from worker.commands.shared import print_json as _print_json
@@ -36,6 +36,7 @@ cli.add_typer(delivery_cli, name="delivery")
 cli.add_typer(brand_cli, name="brand")
 cli.add_typer(tokens_cli, name="tokens")
 cli.add_typer(users.cli, name="users")
+cli.add_typer(workspaces.cli, name="workspaces")
 cli.add_typer(hooks.cli, name="hooks")
 cli.add_typer(sources.cli, name="sources")
 
@@ -76,9 +77,13 @@ def _redis_words(error: Exception) -> str:
 @cli.command()
 def up() -> None:
     """Run everything on this machine: Redis if none is given, workers, rehearsal platforms, web page."""
+    from worker.team import is_loopback, refuse_open  # noqa: PLC0415
     from worker.up import supervisor  # noqa: PLC0415
 
     config = settings()
+    if not is_loopback(config.host):
+        with _parts() as parts:
+            refuse_open(parts, config.host)
     house = supervisor(config)
     err.print(f"Handbill on http://{config.host}:{config.port}  data in {config.data_dir.resolve()}  Ctrl-C ends it")
     house.run()

@@ -46,7 +46,7 @@ ROLES: Mapping[Role, str] = {
     Role.OWNER: "everything, and the team, the accounts and the settings",
     Role.EDITOR: "writes, plans, moves and cancels posts; does not approve",
     Role.APPROVER: "approves posts, and stops, cancels and settles them; does not write",
-    Role.VIEWER: "looks, and changes nothing",
+    Role.VIEWER: "looks and changes nothing",
 }
 
 

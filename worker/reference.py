@@ -1,4 +1,4 @@
-"""The tables of the README, made from the code they describe: settings, statuses, errors, platforms."""
+"""The tables of the README, made from the code they describe: settings, statuses, roles, errors, platforms."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import publishers
 from publishers.core import errors
 from publishers.core.publisher import Publisher
 from worker.lifecycle import TRANSITIONS
+from worker.people import ROLES
 from worker.settings import Settings
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -57,6 +58,11 @@ def status_table() -> str:
     """Every status and those that may follow."""
     rows = [(f"**{s}**", MEANINGS[s], ", ".join(sorted(t)) or "–") for s, t in TRANSITIONS.items()]
     return _table(("status", "meaning", "may become"), rows)
+
+
+def role_table() -> str:
+    """Every role and what it may do."""
+    return _table(("role", "may"), ((f"**{role}**", words) for role, words in ROLES.items()))
 
 
 def error_table() -> str:
@@ -124,6 +130,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table,
     "statuses": status_table,
+    "roles": role_table,
     "errors": error_table,
     "platforms": platform_table,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -39,6 +40,24 @@ class TooMany(HandbillError):
 def first_link(parts: Runtime) -> str:
     """The secret of a link that makes the owner account; empty if somebody has an account already."""
     return "" if parts.people.claimed() else parts.people.make_link("first", life=FIRST)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def refuse_open(parts: Runtime, host: str) -> None:
+    """Raise HandbillError if strangers could reach a web that nobody owns yet."""
+    if not is_loopback(host) and not parts.people.claimed():
+        do = "Make one first: handbill users add you@example.org"
+        raise HandbillError(f"The web does not start open on {host}", why="it has no owner yet", do=do)
 
 
 def make_owner(parts: Runtime, link: str, *, email: str, name: str, password: str, zone: str, where: str) -> User:
