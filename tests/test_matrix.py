@@ -19,7 +19,7 @@ from tests.newsroom import runtime, sign_in
 from web.app import create_app
 from worker import team
 from worker.embedded import Embedded
-from worker.intake.model import Candidate
+from worker.intake.model import Candidate, Kind, Source
 from worker.model import (
     Account,
     Article,
@@ -140,6 +140,13 @@ EXPECT = {
     "POST /settings/tokens/{token}/revoke": "rule",
     "GET /audit": "rule",
     "GET /audit.csv": "rule",
+    "GET /sources": "look",
+    "GET /sources/{name}": "look",
+    "POST /sources": "write",
+    "POST /sources/find": "write",
+    "POST /sources/{name}/rules": "write",
+    "POST /sources/{name}/{decision}": "write",
+    "POST /items/{item}/{decision}": "operate",
     # the API
     "GET /api/v1/deliveries": READ,
     "GET /api/v1/deliveries.csv": READ,
@@ -174,7 +181,8 @@ EXPECT = {
 NEEDS = {READ: "read", WRITE: "write", ADMIN: "admin"}
 """The least scope of a token that opens an address of the API."""
 
-NOBODYS = {"decision": "cancel", "name": "nothing", "status": "parked"}
+DECISIONS = ["cancel", "retry", "approve", "resolve", "poll", "stop", "start", "hook", "remove", "take", "leave"]
+NOBODYS = {"decision": DECISIONS, "name": ["nothing", f"{MARK}-feed", f"other.{MARK}-feed"], "status": ["parked"]}
 """What stands in an address where nothing of anybody is named; everything else is an id."""
 
 
@@ -228,6 +236,9 @@ class Street:
         parts.people.name_workspace(workspace, f"House of {word}")
         asked = Candidate(address=f"https://{word}.example/b", accounts=(account.id,), at="now", way="api")
         ids["item"] = parts.intake.arrived(None, asked, workspace=workspace).id
+        feed = Source(id=f"{workspace}.{word}-feed", kind=next(iter(Kind)), address=f"https://{word}.example/feed",
+                      name=f"{word} feed", workspace=workspace)  # fmt: skip
+        parts.sources.add(feed)
         made, _ = parts.announcer.add(workspace, "https://93.184.215.14/hook", name=f"{word} listens")
         ids["webhook"] = made.id
         actor = Actor(kind="command", id=word, name=f"A {word}")
@@ -319,7 +330,7 @@ def filled(path, ids):
     options = []
     for name in names:
         if name in NOBODYS:
-            options.append([NOBODYS[name]])
+            options.append(NOBODYS[name])
         else:
             options.append([ids[name]] if name in ids else every)
     for chosen in itertools.product(*options):
@@ -419,7 +430,12 @@ def test_nothing_of_another_workspace_is_shown_or_moved(street, address):
         for answer in answers:
             assert answer.status_code < 500, (place, answer.text)
             seen = answer.text
-            for told in (query, *body_of(theirs).values(), place):  # what we said ourselves may be said back
+            for told in (
+                query,
+                *body_of(theirs).values(),
+                place,
+                *(p for p in place.split("/") if MARK in p),
+            ):  # what we said ourselves may be said back
                 seen = seen.replace(told, "")
             assert MARK not in seen.lower(), (place, seen)
     assert street.of_other() == before
