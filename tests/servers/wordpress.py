@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -34,7 +35,7 @@ define( 'WP_HOME', '%(url)s' ); define( 'WP_SITEURL', '%(url)s' ); define( 'WP_C
 define( 'WP_CONTENT_URL', '%(url)s/wp-content' ); define( 'WP_ENVIRONMENT_TYPE', 'local' );
 define( 'AUTOMATIC_UPDATER_DISABLED', true ); define( 'WP_HTTP_BLOCK_EXTERNAL', true );
 define( 'WP_ACCESSIBLE_HOSTS', '127.0.0.1,localhost' ); define( 'WP_DEBUG', false );
-define( 'WP_DEFAULT_THEME', 'lantern' );
+define( 'WP_DEFAULT_THEME', 'lantern' ); define( 'WP_CRON_LOCK_TIMEOUT', 2 );
 if ( ! defined( 'ABSPATH' ) ) { define( 'ABSPATH', __DIR__ . '/' ); }
 require_once ABSPATH . 'wp-settings.php';
 """
@@ -104,11 +105,12 @@ class WordPress:
     def close(self) -> None:
         """End what was started."""
         for process in reversed(self._running):
-            process.terminate()
+            # The whole group: the workers of PHP's server outlive the process that made them.
+            os.killpg(process.pid, signal.SIGTERM)
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait(10)
         self._running.clear()
 
@@ -225,7 +227,9 @@ class WordPress:
 
     def _start(self, command: list[str], log: str) -> None:
         with (self.folder / log).open("wb") as file:
-            self._running.append(subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL))
+            self._running.append(
+                subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL, start_new_session=True)
+            )
 
     def _until(self, ready: object, log: str, seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
