@@ -95,3 +95,15 @@ def test_backing_off_doubles_is_capped_and_never_early():
 
     assert all(w >= min(5 * 2**n, BACKOFF_MOST) for n, w in enumerate(waits))
     assert max(waits) <= BACKOFF_MOST * 1.25
+
+
+def test_an_unknown_end_is_looked_into_again_soon_however_often_a_look_failed():
+    found = [
+        after(
+            Unconfirmed("no answer"), attempts=n, most=40, uncertain=True, settle=45, first=5, rng=random.Random(1)
+        ).wait
+        for n in range(1, 40)
+    ]
+
+    assert found == sorted(found)
+    assert max(found) == 450

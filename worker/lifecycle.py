@@ -47,6 +47,10 @@ FINAL = frozenset({S.PUBLISHED, S.EDITED, S.DELETED, S.CANCELLED, S.SKIPPED, S.F
 
 BACKOFF_MOST = 1800.0
 REFRESH_PAUSE = 2.0
+SETTLE_MOST = 10
+"""Times the settle time that an unknown end waits for its next look at most, however often a look has failed: a person
+may be waiting for the answer, and the key that makes a repeat safe runs out."""
+
 REPEATS_MORE = 3
 """Tries beyond the usual number that a step with a lost answer gets before a person must decide."""
 
@@ -129,5 +133,6 @@ def _unsettled(
     if attempts + 1 >= most + REPEATS_MORE:
         return Outcome(S.PARKED, costs=True)
     limited = error.retry_after if isinstance(error, RateLimited) else 0.0
-    wait = max(settle, limited, backoff(attempts, first, rng)) if uncertain else settle
+    again = min(backoff(attempts, first, rng), settle * SETTLE_MOST)
+    wait = max(settle, limited, again) if uncertain else settle
     return Outcome(S.UNCONFIRMED, wait=wait, costs=True, pause=limited, reconnect=isinstance(error, Unauthorized))
