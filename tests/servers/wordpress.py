@@ -211,7 +211,16 @@ class WordPress:
         return next((x for x in reversed(lines[:-1]) if x.startswith("{")), "")
 
     def _php(self) -> list[str]:
-        return ["-d", "sendmail_path=/bin/true", "-d", "display_errors=0", "-d", "opcache.enable_cli=1"]
+        return [
+            "-d",
+            "sendmail_path=/bin/true",
+            "-d",
+            "display_errors=0",
+            "-d",
+            "opcache.enable_cli=1",
+            "-d",
+            "opcache.revalidate_freq=0",
+        ]
 
     def _settle(self) -> None:
         """The first run of wp-cron does what a new site has to do; while it lasts no other one starts."""
