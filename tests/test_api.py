@@ -321,7 +321,7 @@ def test_webhooks_are_added_tested_logged_and_removed_through_the_api(desk, monk
     path = f"/api/v1/webhooks/{made.json()['id']}"
     assert desk.post(f"{path}/test", token=admin).json()["done"] is True
     (told,) = desk.get(f"{path}/log", token=admin).json()["notices"]
-    assert (told["kind"], told["answers"][0][1]) == ("ping", "200 said")
+    assert (told["kind"], told["answers"][0]["said"]) == ("ping", "200 said")
     assert "secret" not in desk.get("/api/v1/webhooks", token=admin).text
     assert desk.get(f"{path}/log", token=desk.token("admin", "other")).status_code == 404
     assert desk.ask("DELETE", path, token=admin).status_code == 204

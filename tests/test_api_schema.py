@@ -6,7 +6,11 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from tests.test_web import Desk
 from worker.embedded import Embedded
@@ -55,7 +59,13 @@ def test_no_answer_is_a_mistake_of_ours_and_each_is_as_described(desk, operation
         def check(case):
             asked.append(case.operation.label)
             case.call_and_validate(
-                headers=headers, checks=[not_a_server_error, content_type_conformance, response_schema_conformance]
+                headers=headers,
+                checks=[
+                    not_a_server_error,
+                    status_code_conformance,
+                    content_type_conformance,
+                    response_schema_conformance,
+                ],
             )
 
         check()

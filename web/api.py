@@ -327,7 +327,7 @@ IfNoneMatch = Annotated[str, Header(alias="If-None-Match")]
 WantedStatus = Annotated[Status | None, BeforeValidator(lambda v: v.replace("_", " ") if isinstance(v, str) else v)]
 
 
-@router.get("/deliveries")
+@router.get("/deliveries", responses=NOT_THERE)
 def list_deliveries(
     parts: Parts,
     caller: Reader,
@@ -440,7 +440,7 @@ def resolve(parts: Parts, caller: Writer, response: Response, delivery: str, ans
     return _done(parts, caller, response, found, decisions.DONE["resolve"], detail=there or "sent again")
 
 
-@router.post("/stop")
+@router.post("/stop", responses=NOT_THERE)
 def stop(parts: Parts, caller: Writer, wanted: StopIn) -> Stopped:
     """The emergency stop of the workspace or one account; when this is answered, nothing of it begins any more."""
     scope = _scope(parts, caller, wanted)
@@ -449,7 +449,7 @@ def stop(parts: Parts, caller: Writer, wanted: StopIn) -> Stopped:
     return Stopped(paused=_paused(parts, caller))
 
 
-@router.post("/resume", responses=NOT_NOW)
+@router.post("/resume", responses=NOT_THERE | NOT_NOW)
 def resume(parts: Parts, caller: Writer, wanted: StopIn) -> Stopped:
     """What was stopped goes on; what became late meanwhile is held for review."""
     scope = _scope(parts, caller, wanted)

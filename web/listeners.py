@@ -50,6 +50,13 @@ class Webhooks(BaseModel):
     webhooks: list[WebhookOut]
 
 
+class AnswerOut(BaseModel):
+    """What a listener said, and when."""
+
+    at: str
+    said: str
+
+
 class NoticeOut(BaseModel):
     """One thing that was told, or is to be: each answer with its instant, the latest last."""
 
@@ -59,7 +66,7 @@ class NoticeOut(BaseModel):
     tries: int
     done: bool
     given_up: bool
-    answers: list[tuple[str, str]]
+    answers: list[AnswerOut]
 
 
 class Log(BaseModel):
@@ -130,5 +137,5 @@ def _notice(notice: Notice) -> NoticeOut:
         tries=notice.tries,
         done=notice.done,
         given_up=notice.given_up,
-        answers=[(at.isoformat(), said) for at, said in notice.answers],
+        answers=[AnswerOut(at=at.isoformat(), said=said) for at, said in notice.answers],
     )

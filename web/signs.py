@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from web.access import Parts, here_or_reads
 from web.status import LATE
@@ -98,7 +98,13 @@ class Numbers(Collector):
         )
 
 
-@router.get("/metrics", dependencies=[Depends(here_or_reads)], summary="Numbers for Prometheus")
+@router.get(
+    "/metrics",
+    dependencies=[Depends(here_or_reads)],
+    summary="Numbers for Prometheus",
+    response_class=PlainTextResponse,
+    responses={401: {"description": "Asked from another machine without a token."}},
+)
 def metrics(parts: Parts) -> Response:
     """The text format; asked from another machine it wants a token."""
     registry = CollectorRegistry(auto_describe=False)
