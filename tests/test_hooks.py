@@ -531,3 +531,15 @@ def test_a_body_of_json_is_not_mistaken_for_a_ping(house):
     hook = house.hook("json")
     answer = house.send(hook, bearer({"url": URL}), **{"content-type": "application/json"})
     assert json.loads(answer.content)["status"] == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"webhook_id=17", 200), (b"webhook_id=17&x=1", 401), (b"webhook_id=", 401)]
+)
+def test_woocommerce_may_ask_whether_an_address_is_there_before_it_signs(house, body, status):
+    hook = house.hook("wordpress")
+    sent = type(published())({"content-type": "application/x-www-form-urlencoded"}, body)
+
+    assert house.send(hook, sent).status_code == status
+    assert house.items() == []
+    assert house.parts.hooks.heard("main") == []

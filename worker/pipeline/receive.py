@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
@@ -20,6 +21,10 @@ from worker.store.sources import Sources
 log = structlog.get_logger()
 
 ACCEPTED, REPEAT, IGNORED = "accepted", "repeat", "ignored"
+
+SETUP = re.compile(rb"webhook_id=\d{1,20}")
+"""What WooCommerce sends, unsigned, before it takes an address: it wants 200 and says nothing else
+(WC_Webhook::deliver_ping, read 2026-11-25)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class Receiver:
         source = self._source(hook.source)
         if not hook.scheme:
             raise Unverified("This address takes pings alone", do="Set what sends to it: handbill sources hook")
+        if SETUP.fullmatch(sent.body):
+            return Reply(IGNORED, Kind.NOTHING)
         event = receive(hook.scheme, sent, hook.secrets, now=now, mapped=hook.mapped)
         if self._hooks.is_repeat(source.id, event.key):
             return Reply(REPEAT, event.kind)
