@@ -43,6 +43,8 @@ class World:
         self.sent: list[Commit] = []
         self.looks: list[object] = []
         self.idempotent = True
+        self.sees = False
+        """Whether even an adapter of class C has a look-up, which proves nothing unless it finds something."""
 
     def commit(self, post: Post, commit: Commit) -> Receipt:
         self.sent.append(commit)
@@ -78,6 +80,8 @@ def adapter(world: World, proof: Proof) -> Publisher:
             return tuple(Receipt(id=k) for k in world.posts if k.startswith(commit.key))
 
     Fake.proof = proof
+    if proof.kind is ProofClass.C and not world.sees:
+        del Fake.find
     return Fake({}, Http(transport=httpx.MockTransport(lambda _: httpx.Response(500))))
 
 
@@ -269,6 +273,33 @@ def test_class_c_is_parked_with_its_evidence_and_never_sent_again_by_itself(hous
     assert house.engine.publish(delivery) == Status.PARKED
     assert len(house.world.sent) == 1
     assert "7 bytes of text, no answer" in house.deliveries.get(delivery).reason
+
+
+@pytest.mark.parametrize(
+    ("commit", "look", "status", "said"),
+    [
+        (
+            "lost before",
+            "look",
+            Status.PARKED,
+            "a look-up did not see it, which proves nothing here; nobody but a person",
+        ),
+        ("lost before", Unauthorized("403"), Status.PARKED, "a look-up failed (403); nobody but a person"),
+        ("lost before", KeyError("id"), Status.PARKED, "a look-up failed (KeyError); nobody but a person"),
+        (Unconfirmed("no answer"), "look", Status.PUBLISHED, ""),
+    ],
+)
+def test_class_c_says_what_a_look_up_saw_and_believes_only_what_it_found(house, commit, look, status, said):
+    house = House(house.store, house.settings, ProofClass.C)
+    delivery = house.plan()
+    house.world.sees, house.world.script, house.world.looks = True, [commit], [look]
+
+    house.engine.publish(delivery)
+    house.soon(delivery)
+    assert house.engine.publish(delivery) == status
+    assert said in house.deliveries.get(delivery).reason
+    assert len(house.world.sent) == 1
+    assert house.deliveries.paused() == {}
 
 
 @pytest.mark.parametrize(("there", "status", "sends"), [("https://t.example/1", "published", 1), ("", "published", 2)])

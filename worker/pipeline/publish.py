@@ -200,7 +200,7 @@ class Engine:
         proof = proof_of(account)
         kind = self._class_now(step, proof)
         if kind is ProofClass.C:
-            return self._park(turn, "nobody but a person can tell whether it is there")
+            return self._witness(turn, step, publisher, proof)
         if kind is ProofClass.A:
             return self._repeat(turn, step, account, publisher, proof)
         try:
@@ -215,6 +215,22 @@ class Engine:
         if not found and kind is ProofClass.A2 and step.prepared:  # what has no draft is looked for
             return self._repeat(turn, step, account, publisher, proof)
         return self._looked(turn, step, found, proof)
+
+    def _witness(self, turn: Turn, step: Step, publisher: Publisher, proof: Proof) -> str:
+        """Park what no machine can settle, with what a look-up saw where there is one: only what it found is proof."""
+        why = "nobody but a person can tell whether it is there"
+        if not publisher.can("find"):
+            return self._park(turn, why)
+        try:
+            found = publisher.find(step.post, _commit(turn.delivery, step))
+        except PublishError as error:
+            return self._park(turn, f"a look-up failed ({error}); {why}")
+        except Exception as error:
+            log.exception("the look-up failed")
+            return self._park(turn, f"a look-up failed ({type(error).__name__}); {why}")
+        if found:
+            return self._looked(turn, step, found, proof)
+        return self._park(turn, f"a look-up did not see it, which proves nothing here; {why}")
 
     def _looked(self, turn: Turn, step: Step, found: tuple[Receipt, ...], proof: Proof) -> str:
         """What a look-up that was answered means: it is there, not yet, or not at all."""
