@@ -90,15 +90,45 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
     [
         (
             "",
-            {"codepoints": 0, "graphemes": 0, "utf16": 0, "utf8": 0, "x": 0, "mastodon": 0, "threads": 0, "discord": 0},
+            {
+                "codepoints": 0,
+                "graphemes": 0,
+                "utf16": 0,
+                "utf8": 0,
+                "x": 0,
+                "mastodon": 0,
+                "threads": 0,
+                "discord": 0,
+                "matrix": 0,
+            },
         ),
         (
             "abc",
-            {"codepoints": 3, "graphemes": 3, "utf16": 3, "utf8": 3, "x": 3, "mastodon": 3, "threads": 3, "discord": 3},
+            {
+                "codepoints": 3,
+                "graphemes": 3,
+                "utf16": 3,
+                "utf8": 3,
+                "x": 3,
+                "mastodon": 3,
+                "threads": 3,
+                "discord": 3,
+                "matrix": 3,
+            },
         ),
         (
             "a\r\nb",
-            {"codepoints": 4, "graphemes": 3, "utf16": 4, "utf8": 4, "x": 4, "mastodon": 3, "threads": 4, "discord": 4},
+            {
+                "codepoints": 4,
+                "graphemes": 3,
+                "utf16": 4,
+                "utf8": 4,
+                "x": 4,
+                "mastodon": 3,
+                "threads": 4,
+                "discord": 4,
+                "matrix": 8,
+            },
         ),
         (
             FAMILY,
@@ -111,15 +141,36 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "mastodon": 1,
                 "threads": 25,
                 "discord": 7,
+                "matrix": 25,
             },
         ),
         (
             "🇦🇹",
-            {"codepoints": 2, "graphemes": 1, "utf16": 4, "utf8": 8, "x": 2, "mastodon": 1, "threads": 8, "discord": 2},
+            {
+                "codepoints": 2,
+                "graphemes": 1,
+                "utf16": 4,
+                "utf8": 8,
+                "x": 2,
+                "mastodon": 1,
+                "threads": 8,
+                "discord": 2,
+                "matrix": 8,
+            },
         ),
         (
             "漢字",
-            {"codepoints": 2, "graphemes": 2, "utf16": 2, "utf8": 6, "x": 4, "mastodon": 2, "threads": 2, "discord": 2},
+            {
+                "codepoints": 2,
+                "graphemes": 2,
+                "utf16": 2,
+                "utf8": 6,
+                "x": 4,
+                "mastodon": 2,
+                "threads": 2,
+                "discord": 2,
+                "matrix": 6,
+            },
         ),
         (
             "क्षि",
@@ -132,11 +183,22 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "mastodon": 1,
                 "threads": 4,
                 "discord": 4,
+                "matrix": 12,
             },
         ),
         (
             "e\u0301",
-            {"codepoints": 2, "graphemes": 1, "utf16": 2, "utf8": 3, "x": 1, "mastodon": 1, "threads": 2, "discord": 2},
+            {
+                "codepoints": 2,
+                "graphemes": 1,
+                "utf16": 2,
+                "utf8": 3,
+                "x": 1,
+                "mastodon": 1,
+                "threads": 2,
+                "discord": 2,
+                "matrix": 3,
+            },
         ),
     ],
     ids=["empty", "letters", "line break", "family", "flag", "kanji", "conjunct", "accent"],
@@ -250,3 +312,8 @@ def test_any_text_has_a_length_in_every_unit(text):
 )
 def test_discord_counts_the_backslash_before_a_sign_of_markup(text, length):
     assert counting.discord(text) == length
+
+
+@pytest.mark.parametrize(("text", "bytes_"), [("<a & b>", 17), ('say "so"', 10), ("a\nb", 6), ("\ud800", 3)])
+def test_matrix_counts_the_longer_of_words_and_html_as_json_holds_them(text, bytes_):
+    assert counting.matrix(text) == bytes_

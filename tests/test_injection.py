@@ -223,6 +223,21 @@ def slack(post):
     assert [e["url"] for e in elements if e["type"] == "link"] == [k for k in allowed(post) if k == LINK]
 
 
+def matrix(post):
+    body = sent("matrix", post)
+    assert body["body"] == post.text
+    assert body["m.mentions"] == {}  # https://spec.matrix.org/latest/client-server-api/#user-and-room-mentions
+    nothing_is_live(body["body"], post)
+    marked = body["formatted_body"]
+    tags = re.findall(r"<[^<>]*>", marked)
+    links = [k for k in allowed(post) if k == LINK]
+    assert [t for t in tags if t.startswith("<a")] == [f'<a href="{k}">' for k in links]
+    assert set(tags) <= {"<br>", "<strong>", "</strong>", "</a>", f'<a href="{LINK}">'}
+    bare = re.sub(r"<[^<>]*>", "", marked.replace("<br>", "\n"))
+    assert not re.search("[<>]|&(?!lt;|gt;|amp;)", bare)
+    assert html.unescape(bare) == post.text
+
+
 def webhook(post):
     data = sent("webhook", post)["data"]
     assert data["text"] == post.text
@@ -244,6 +259,7 @@ CHECKS = {
     "telegram": telegram,
     "linkedin": linkedin,
     "discord": discord,
+    "matrix": matrix,
     "slack": slack,
     "webhook": webhook,
     "wordpress": wordpress,

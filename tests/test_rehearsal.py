@@ -53,6 +53,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "instagram": {"access_token": "token"},
     "linkedin": {"access_token": "token", "author": "urn:li:organization:77"},
     "mastodon": {"access_token": "token"},
+    "matrix": {"access_token": "token", "room": "#news:rehearsal.example"},
     "slack": {"bot_token": "token", "channel": "C0123"},
     "telegram": {"bot_token": "12:token", "chat_id": "@me"},
     "threads": {"access_token": "token"},
@@ -60,8 +61,8 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "wordpress": {"username": "ines", "app_password": "word"},
     "x": {"access_token": "token"},
 }
-TAGLESS = {"discord", "slack", "wordpress"}  # where a hashtag is a word like others
-BOUNDLESS = {"wordpress"}  # where no text is too long
+TAGLESS = {"discord", "matrix", "slack", "wordpress"}  # where a hashtag is a word like others
+BOUNDLESS = {"matrix", "wordpress"}  # where no text is too long, or an event has room for more than its text
 UNREAD = {"webhook"}  # where any 2xx is success, whatever comes with it
 FLAT = {"facebook", "instagram", "linkedin", "slack"}  # where every answer stands under the first post
 ILLUSTRATED = {"instagram"}  # where there is no post without a picture, and an address is a word like others
@@ -228,7 +229,8 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, 
 @pytest.mark.parametrize(
     "platform",
     sorted(
-        {"discord", "facebook", "instagram", "linkedin", "slack", "telegram", "threads", "wordpress", "x"} & set(HERE)
+        {"discord", "facebook", "instagram", "linkedin", "matrix", "slack", "telegram", "threads", "wordpress", "x"}
+        & set(HERE)
     ),
 )
 def test_what_the_platform_cannot_express_is_never_sent(platform, account, world):
@@ -320,7 +322,7 @@ def test_a_text_one_unit_too_long_is_refused_by_the_stand_in_too(platform, accou
 
 
 @pytest.mark.parametrize(
-    "platform", sorted({"facebook", "instagram", "linkedin", "mastodon", "threads", "x"} & set(HERE))
+    "platform", sorted({"facebook", "instagram", "linkedin", "mastodon", "matrix", "threads", "x"} & set(HERE))
 )
 def test_an_expired_token_asks_for_a_person(platform, account, picture):
     adapter = account(platform)
@@ -496,6 +498,57 @@ def test_telegram_s_token_stays_out_of_every_error(account):
     with pytest.raises(Unavailable) as caught:
         send(adapter, article_post(), 1)
     assert "very-secret" not in str(caught.value)
+
+
+def test_matrix_calls_nobody_and_has_room_for_a_correction_of_the_longest_text(account, world, picture):
+    adapter = account("matrix")
+    receipt = send(adapter, Post(text="@room <b>@me:rehearsal.example</b> &amp; https://matrix.to/#/@me:x"), 1)
+    (got,) = world.seen()
+    assert (got["text"], got["facets"]) == ("@room <b>@me:rehearsal.example</b> &amp; https://matrix.to/#/@me:x", [])
+    (kept,) = world.account("matrix", "me").posts.values()
+    assert kept.own["content"]["m.mentions"] == {}
+    for number, worst in enumerate(("a" * 15_000, "&" * 3000, "\n" * 3000 + "a" * 3000, "🚀" * 3750), 20):
+        assert adapter.limits.length(worst) == 15_000
+        adapter.edit(receipt, Post(text=worst), Commit(key=key(number), at=AT))
+        assert world.seen()[0]["text"] == worst
+    with pytest.raises(Rejected, match="M_TOO_LARGE"):
+        send(adapter, Post(text="a" * 40_000), 9)
+
+
+def test_matrix_looks_before_it_sends_again_in_another_session(account, world):
+    first = account("matrix")
+    commit = Commit(key=key(1), at=AT, prepared=first.prepare(article_post(), key(1)))
+    receipt = first.create(article_post(), commit)
+    other = account("matrix", access_token="another")
+    assert other.create(article_post(), commit) == receipt
+    assert len(world.seen()) == 1
+    bare = dataclasses.replace(commit, prepared={})
+    assert other.create(article_post(), bare).id != receipt.id  # which is why it looks
+
+
+def test_matrix_names_the_right_that_is_missing_and_goes_into_no_encrypted_room(account, server):
+    with pytest.raises(Unauthorized, match=r"missing permission: .* power level 0 .* takes 50"):
+        account("matrix", access_token="muted")
+    with pytest.raises(Unauthorized, match="is not in the room"):
+        account("matrix", access_token="stranger")
+    with pytest.raises(Unauthorized, match="encrypted"):
+        account("matrix", room="#secret:rehearsal.example")
+    with Http(allow={"127.0.0.1"}) as http:
+        given = {**GIVEN["matrix"], "server": f"{server}/matrix/other"}
+        assert publishers.load("matrix")(given, http).connect().proof.kind is ProofClass.B
+
+
+def test_matrix_lists_what_was_taken_away_without_finding_it(account):
+    adapter = account("matrix")
+    commit = Commit(key=key(1), at=AT, prepared={})
+    receipt = adapter.create(Post(text="Once"), commit)
+    send(adapter, Post(text="Under it"), 2, reply_to=receipt, root=receipt)
+    assert adapter.metrics(receipt) == {"likes": 0, "replies": 1}
+    for number in range(105):
+        send(adapter, Post(text=f"Note {number}"), number + 10)
+    assert adapter.find(Post(text="Once"), commit) == (receipt,)
+    adapter.delete(receipt)
+    assert adapter.find(Post(text="Once"), commit) == ()
 
 
 def test_slack_turns_no_text_into_markup_and_calls_nobody(account, world):

@@ -7,6 +7,8 @@ whose conformance cases the tests read; Mastodon's are its own changes to them.
 from __future__ import annotations
 
 import functools
+import html
+import json
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -186,6 +188,17 @@ def discord(text: str) -> int:
     return length
 
 
+def matrix(text: str) -> int:
+    """Bytes that the text takes in an event: as JSON, in words or in HTML, whichever is longer."""
+    forms = (text, matrix_html(text))
+    return max(len(json.dumps(form, ensure_ascii=False).encode(errors="surrogatepass")) for form in forms) - len('""')
+
+
+def matrix_html(text: str) -> str:
+    """``text`` as HTML in which nothing is markup; the line breaks stay."""
+    return html.escape(text, quote=False).replace("\n", "<br>")
+
+
 COUNTERS: dict[str, Callable[[str], int]] = {
     "codepoints": codepoints,
     "graphemes": graphemes,
@@ -195,6 +208,7 @@ COUNTERS: dict[str, Callable[[str], int]] = {
     "mastodon": mastodon,
     "threads": threads,
     "discord": discord,
+    "matrix": matrix,
 }
 
 

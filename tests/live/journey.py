@@ -97,7 +97,10 @@ class Journey:
             receipt = self._patiently(lambda: adapter.create(post, whole))
             undo.callback(self._delete, settings, receipt)
             self.told.append(f"posted {receipt.id} {receipt.url or '(no address)'}")
-            if adapter.proof.kind is ProofClass.A and self.platform != "mastodon":  # whose class is its server's
+            if adapter.proof.kind is ProofClass.A and self.platform not in {
+                "mastodon",
+                "matrix",
+            }:  # whose class is their server's
                 self._same(receipt, adapter.create(post, whole), "the same commit again")
         self._sent = whole
         return receipt
