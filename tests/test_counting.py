@@ -100,6 +100,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "threads": 0,
                 "discord": 0,
                 "matrix": 0,
+                "reddit": 0,
             },
         ),
         (
@@ -114,6 +115,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "threads": 3,
                 "discord": 3,
                 "matrix": 3,
+                "reddit": 3,
             },
         ),
         (
@@ -128,6 +130,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "threads": 4,
                 "discord": 4,
                 "matrix": 8,
+                "reddit": 5,
             },
         ),
         (
@@ -142,6 +145,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "threads": 25,
                 "discord": 7,
                 "matrix": 25,
+                "reddit": 7,
             },
         ),
         (
@@ -156,6 +160,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "threads": 8,
                 "discord": 2,
                 "matrix": 8,
+                "reddit": 2,
             },
         ),
         (
@@ -170,6 +175,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "threads": 2,
                 "discord": 2,
                 "matrix": 6,
+                "reddit": 2,
             },
         ),
         (
@@ -184,6 +190,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "threads": 4,
                 "discord": 4,
                 "matrix": 12,
+                "reddit": 4,
             },
         ),
         (
@@ -198,6 +205,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "threads": 2,
                 "discord": 2,
                 "matrix": 3,
+                "reddit": 2,
             },
         ),
     ],
@@ -317,3 +325,25 @@ def test_discord_counts_the_backslash_before_a_sign_of_markup(text, length):
 @pytest.mark.parametrize(("text", "bytes_"), [("<a & b>", 17), ('say "so"', 10), ("a\nb", 6), ("\ud800", 3)])
 def test_matrix_counts_the_longer_of_words_and_html_as_json_holds_them(text, bytes_):
     assert counting.matrix(text) == bytes_
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("plain words", "plain words"),
+        ("2 * 3 _is_ [six]", r"2 \* 3 \_is\_ \[six\]"),
+        ("u/ada, /r/ships or www.", r"u\/ada, /r\/ships or www\."),
+        ("one\ntwo\n\nthree", "one  \ntwo\n\nthree"),
+        ("    code", "code"),
+        ("# 1\n- a\n12. b\n=== c", "\\# 1  \n\\- a  \n12\\. b  \n&#61;== c"),
+        ("half-done, 1.5 = x", "half-done, 1.5 = x"),
+        ("a\\b", r"a\\b"),
+    ],
+)
+def test_reddit_counts_the_markdown_that_is_sent(text, markdown):
+    assert counting.reddit_markup(text, 0, len(text)) == markdown
+    assert counting.reddit(text) == len(markdown)
+
+
+def test_reddit_counts_a_link_as_it_is_written_down():
+    assert counting.reddit("at https://a.com/b_c *") == len(r"at [https://a.com/b\_c](https://a.com/b_c) \*")

@@ -238,6 +238,28 @@ def matrix(post):
     assert html.unescape(bare) == post.text
 
 
+def reddit(post):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(publishers.load("reddit"), "find", lambda *_: ())  # it looks before it sends
+        body = sent("reddit", post, read=lambda content: dict(parse_qsl(content.decode(), keep_blank_values=True)))
+    assert body["url"] == LINK
+    headline = post.text.partition("\n")[0]
+    assert body["title"].replace("\u2060", "") in {headline.replace("\u2060", "").strip(), _cut(post.title)}
+    assert not re.search(r"(?i)[ur]/\w", body["title"])
+    link = f"[{LINK}]({LINK})"
+    markdown = body.get("text", "")
+    rest = re.sub(r"\\[!-/:-@\[-`{-~]", "·", markdown.replace(link, ""))
+    assert not re.search(r"[\\*_`~|<>\[\]^]|&(?!#61;)|(?i:[ur]/\w)|(?i:www\.)", rest)
+    assert not re.search(r"^(?:[ \t]|=|#|[-+]|\d+[.)])", rest, re.MULTILINE)
+    seen = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown.replace("&#61;", "=").replace("  \n", "\n"))
+    assert " ".join(seen.split()) in " ".join(post.text.replace(LINK, link).split())
+    nothing_is_live(post.text, post)
+
+
+def _cut(title):
+    return " ".join(title.split())
+
+
 def webhook(post):
     data = sent("webhook", post)["data"]
     assert data["text"] == post.text
@@ -261,6 +283,7 @@ CHECKS = {
     "discord": discord,
     "matrix": matrix,
     "slack": slack,
+    "reddit": reddit,
     "webhook": webhook,
     "wordpress": wordpress,
     "facebook": facebook,

@@ -54,6 +54,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "linkedin": {"access_token": "token", "author": "urn:li:organization:77"},
     "mastodon": {"access_token": "token"},
     "matrix": {"access_token": "token", "room": "#news:rehearsal.example"},
+    "reddit": {"access_token": "token", "subreddit": "ships", "kind": "self"},
     "slack": {"bot_token": "token", "channel": "C0123"},
     "telegram": {"bot_token": "12:token", "chat_id": "@me"},
     "threads": {"access_token": "token"},
@@ -61,10 +62,10 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "wordpress": {"username": "ines", "app_password": "word"},
     "x": {"access_token": "token"},
 }
-TAGLESS = {"discord", "matrix", "slack", "wordpress"}  # where a hashtag is a word like others
+TAGLESS = {"discord", "matrix", "reddit", "slack", "wordpress"}  # where a hashtag is a word like others
 BOUNDLESS = {"matrix", "wordpress"}  # where no text is too long, or an event has room for more than its text
 UNREAD = {"webhook"}  # where any 2xx is success, whatever comes with it
-FLAT = {"facebook", "instagram", "linkedin", "slack"}  # where every answer stands under the first post
+FLAT = {"facebook", "instagram", "linkedin", "reddit", "slack"}  # where every answer stands under the first post
 ILLUSTRATED = {"instagram"}  # where there is no post without a picture, and an address is a word like others
 HERE = sorted(set(GIVEN) & set(publishers.names()))
 
@@ -174,6 +175,11 @@ def story(platform, picture, **told):
     return article_post(*([picture] if platform in ILLUSTRATED else []), **told)
 
 
+def shown_post(adapter, picture):
+    """The article's post, with its picture where the platform takes any."""
+    return article_post(*([picture] if adapter.limits.media else []))
+
+
 def own(receipt):
     """The platform's own id, without the address some put before it."""
     return receipt.id.rpartition("/")[2]
@@ -191,8 +197,8 @@ def test_every_platform_of_the_registry_but_the_outbox_has_a_stand_in():
 
 @pytest.mark.parametrize("platform", HERE)
 def test_a_post_arrives_as_its_reader_should_see_it(platform, account, world, picture, server):
-    post = article_post(picture)
     adapter = account(platform)
+    post = shown_post(adapter, picture)
     receipt = send(adapter, post, 1)
     (got,) = world.seen()
     assert (got["platform"], got["account"], got["text"]) == (platform, "me", post.text)
@@ -200,9 +206,10 @@ def test_a_post_arrives_as_its_reader_should_see_it(platform, account, world, pi
     dead = {"tag": TAGLESS, "link": ILLUSTRATED}
     told = [f for f in post.facets if platform not in dead.get(f.type, ())]
     assert live == {(f.type, f.start, f.end, f.value) for f in told}
-    (shown,) = got["pictures"]
-    assert Path(shown["path"]).read_bytes() == picture.read()
-    assert shown["alt"] == (picture.alt if adapter.limits.alt else "")
+    assert len(got["pictures"]) == len(post.media)
+    for shown in got["pictures"]:
+        assert Path(shown["path"]).read_bytes() == picture.read()
+        assert shown["alt"] == (picture.alt if adapter.limits.alt else "")
     assert got["permalink"].startswith(f"{server}/{platform}/me/posts/")
     for address in {got["permalink"], receipt.url if (receipt.url or "").startswith(server) else got["permalink"]}:
         with urllib.request.urlopen(address) as page:
@@ -229,7 +236,19 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, 
 @pytest.mark.parametrize(
     "platform",
     sorted(
-        {"discord", "facebook", "instagram", "linkedin", "matrix", "slack", "telegram", "threads", "wordpress", "x"}
+        {
+            "discord",
+            "facebook",
+            "instagram",
+            "linkedin",
+            "matrix",
+            "reddit",
+            "slack",
+            "telegram",
+            "threads",
+            "wordpress",
+            "x",
+        }
         & set(HERE)
     ),
 )
@@ -244,7 +263,7 @@ def test_what_the_platform_cannot_express_is_never_sent(platform, account, world
 @pytest.mark.parametrize("platform", [p for p in HERE if publishers.load(p).can("find")])
 def test_a_look_up_finds_what_was_sent_and_nothing_else(platform, account, picture):
     adapter = account(platform)
-    post, other = article_post(picture), story(platform, picture, text="Another article, https://example.org/b")
+    post, other = shown_post(adapter, picture), story(platform, picture, text="Another article, https://example.org/b")
     commit = Commit(key=key(1), at=AT, prepared=adapter.draft(post, key(1), None))
     assert adapter.find(post, commit) == ()
     receipt = adapter.create(post, commit)
@@ -322,7 +341,8 @@ def test_a_text_one_unit_too_long_is_refused_by_the_stand_in_too(platform, accou
 
 
 @pytest.mark.parametrize(
-    "platform", sorted({"facebook", "instagram", "linkedin", "mastodon", "matrix", "threads", "x"} & set(HERE))
+    "platform",
+    sorted({"facebook", "instagram", "linkedin", "mastodon", "matrix", "reddit", "threads", "x"} & set(HERE)),
 )
 def test_an_expired_token_asks_for_a_person(platform, account, picture):
     adapter = account(platform)
@@ -1243,3 +1263,53 @@ def test_a_status_that_came_back_empty_is_never_believed_to_be_the_post(on, monk
     monkeypatch.setattr(rehearsed_mastodon, "_content", lambda home, post: "")
     with pytest.raises(Unconfirmed):
         send(adapter, Post(text="Harbour"), 1)
+
+
+def test_reddit_shows_a_link_with_its_text_below_and_takes_it_once(account, world):
+    adapter = account("reddit", kind="link")
+    post = dataclasses.replace(article_post(text="Harbour\n\n*Ships* by u/ada.\nIn r/ships."), title="Harbour")
+    receipt = send(adapter, post, 1)
+    (got,) = world.seen()
+    assert (got["text"], got["facets"], got["card"]["url"]) == (post.text, [], post.link)
+    kept = world.account("reddit", "me").posts[receipt.id].own
+    assert kept["title"] == "Harbour"
+    assert kept["markdown"] == "\\*Ships\\* by u\\/ada.  \nIn r\\/ships."
+    again = Post(text="The same link", link=post.link, title="The same link")
+    with pytest.raises(Unconfirmed, match="ALREADY_SUB"):  # perhaps our own, so it is looked for
+        send(adapter, again, 2)
+    assert len(world.seen()) == 1
+
+
+def test_reddit_is_read_before_anything_is_sent_again(account, world):
+    adapter = account("reddit", kind="link")
+    world.faults["reddit"] = Faults(["accept-then-drop"])
+    with pytest.raises(Unconfirmed):
+        send(adapter, article_post(), 1)
+    receipt = send(adapter, article_post(), 1)
+    assert own(receipt) == world.seen()[0]["id"]
+    assert len(world.seen(deleted=True)) == 1
+
+
+def test_reddit_names_the_flairs_of_a_subreddit_that_wants_one(account, world):
+    with pytest.raises(Unauthorized, match="News, Question"):
+        account("reddit", subreddit="r/strictships")
+    adapter = account("reddit", subreddit="r/strictships", flair="question")
+    receipt = send(adapter, article_post(), 1)
+    assert world.account("reddit", "me").posts[receipt.id].own["flair_id"] == "flair-2"
+
+
+def test_a_title_on_reddit_is_never_changed_and_never_cut_without_the_words_below(account, world):
+    adapter = account("reddit")
+    receipt = send(adapter, article_post(), 1)
+    changed = dataclasses.replace(article_post(text="Harbours\n\nOpen again."), title="Harbours")
+    with pytest.raises(Unsupported, match="title"):
+        adapter.edit(receipt, changed, Commit(key=key(2), at=AT))
+    edited = adapter.edit(receipt, article_post(text="Harbour\n\n1. Open again."), Commit(key=key(3), at=AT))
+    assert edited == receipt
+    assert world.seen()[0]["text"] == "Harbour\n\n1. Open again."
+    long = "word " * 80
+    send(adapter, Post(text=long), 4)
+    kept = max(world.account("reddit", "me").posts.values(), key=lambda p: p.at).own
+    assert len(kept["title"]) <= 300
+    assert kept["title"].endswith("word…")
+    assert kept["markdown"] == long.strip()

@@ -123,6 +123,17 @@ MARKDOWN = regex.compile(
     regex.MULTILINE,
 )
 
+# What Reddit reads as markup, by what stands for it instead: its old renderer knows no backslash before =, the line end
+# of a paragraph needs two spaces, an indented line would be code. A slash after r or u would name a community or call
+# somebody, www. is a link even if nothing follows. https://www.reddit.com/wiki/markdown, and the renderer's char_escape
+# and autolink in https://github.com/reddit/snudown
+REDDIT = regex.compile(
+    r"(?P<end>(?<=[^\n])\r?\n(?=[^\r\n]))|(?P<indent>^[ \t]+)|(?P<rule>(?<=^[ \t]*)=)"
+    r"|[\\`*_\[\]<>&^~|]|(?<=[uUrR])/|(?<=[wW]{3})\.|(?<=^[ \t]*)[#+-]|(?<=^[ \t]*\d{1,9})[.)]",
+    regex.MULTILINE,
+)
+REDDIT_INSTEAD = {"end": "  \n", "indent": "", "rule": "&#61;"}
+
 
 def codepoints(text: str) -> int:
     """Unicode code points."""
@@ -199,6 +210,25 @@ def matrix_html(text: str) -> str:
     return html.escape(text, quote=False).replace("\n", "<br>")
 
 
+def reddit(text: str) -> int:
+    """Code points of the Markdown that is sent: signs of markup behind a backslash, a link as ``[text](address)``."""
+    length = done = 0
+    for start, end in urls(text):
+        said = reddit_markup(text, start, end)
+        length += len(reddit_markup(text, done, start)) + len(f"[{said}]({text[start:end]})")
+        done = end
+    return length + len(reddit_markup(text, done, len(text)))
+
+
+def reddit_markup(text: str, start: int, end: int) -> str:
+    """A stretch of ``text`` in Markdown that Reddit shows as it stands."""
+    parts = []
+    for sign in REDDIT.finditer(text, start, end):
+        parts += [text[start : sign.start()], REDDIT_INSTEAD.get(sign.lastgroup or "", f"\\{sign[0]}")]
+        start = sign.end()
+    return "".join(parts) + text[start:end]
+
+
 COUNTERS: dict[str, Callable[[str], int]] = {
     "codepoints": codepoints,
     "graphemes": graphemes,
@@ -209,6 +239,7 @@ COUNTERS: dict[str, Callable[[str], int]] = {
     "threads": threads,
     "discord": discord,
     "matrix": matrix,
+    "reddit": reddit,
 }
 
 
