@@ -13,6 +13,7 @@ from worker.embedded import Embedded
 from worker.errors import Refused
 from worker.intake.model import Candidate, Fate, Kind, Rules, Source
 from worker.model import Status, Voice
+from worker.pipeline import edit
 from worker.pipeline.share import share
 
 
@@ -358,3 +359,29 @@ def test_without_an_account_an_article_waits_and_says_so(house, paper):
     house.parts.intake.arrived(source_of(house), Candidate(address=paper.write("/a", "lighthouse")))
     assert one(house).fate is Fate.NEW
     assert house.work()[0].reason.startswith("There is no account to post to")
+
+
+def test_what_a_source_leaves_to_the_inbox_is_new_there_once_and_posted_when_somebody_accepts_it(house, paper):
+    address = paper.write("/tide", "tide gates")
+    asked = Rules(at="inbox")
+    for name in ("lantern", "harbour"):
+        house.parts.intake.arrived(source_of(house, name, rules=asked), Candidate(address=address))
+        house.work()
+    fates = {i.source: i for i in house.items()}
+    first, second = fates["main.lantern"], fates["main.harbour"]
+    assert (first.fate, first.reason) == (Fate.INBOX, "waits in the inbox until somebody accepts it")
+    assert second.fate is Fate.DUPLICATE
+    assert house.posts() == []
+    assert [a for _, a in house.parts.records.arrived("main", "new", most=9)] == [first.article]
+
+    edit.accept(house.parts, first.article, house.parts.records.accounts("main"))
+    assert house.posts() == [(address, "main.one"), (address, "main.two")]
+    assert house.parts.records.shelves("main")["new"] == 0
+
+
+def test_an_article_reaches_the_inbox_before_any_account_is_connected(house, paper):
+    for account in house.parts.records.accounts("main"):
+        house.parts.accounts.remove(account)
+    house.parts.intake.arrived(source_of(house, rules=Rules(at="inbox")), Candidate(address=paper.write("/a", "piers")))
+    (item,) = house.work()
+    assert item.fate is Fate.INBOX

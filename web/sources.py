@@ -32,6 +32,7 @@ TONES = {
     Fate.NEW: "work",
     Fate.HELD: "warn",
     Fate.PLANNED: "good",
+    Fate.INBOX: "wait",
     Fate.SKIPPED: "off",
     Fate.DUPLICATE: "off",
     Fate.FAILED: "bad",

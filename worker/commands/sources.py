@@ -40,7 +40,9 @@ Include = Annotated[
     typer.Option(help="Take only what fits: 'tag: Culture', 'language: de', 'title: *live*'; repeat for more."),
 ]
 Exclude = Annotated[list[str] | None, typer.Option(help="Leave out what fits, such as 'author: *agency'.")]
-At = Annotated[str | None, typer.Option(help="now, or slot: each account's next free one.")]
+At = Annotated[
+    str | None, typer.Option(help="now, slot: each account's next free one, or inbox: once somebody accepts it there.")
+]
 Delay = Annotated[int | None, typer.Option(help="Minutes between its publication and its posts.")]
 Approve = Annotated[bool | None, typer.Option(help="Posts wait for somebody's approval.")]
 Embargo = Annotated[bool | None, typer.Option(help="Wait for a date of publication that lies ahead.")]

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from worker.model import DEFAULT_WORKSPACE, Voice, digest
 
+INBOX = "inbox"
+"""What rules say instead of a time: a person accepts or skips the article in the inbox."""
+
 
 class Kind(StrEnum):
     """How a source says that something was published; all but WEBHOOK and HAND are polled."""
@@ -27,6 +30,7 @@ class Fate(StrEnum):
     NEW = "new"
     HELD = "held"
     PLANNED = "planned"
+    INBOX = "inbox"
     SKIPPED = "skipped"
     DUPLICATE = "duplicate"
     FAILED = "failed"
@@ -36,6 +40,7 @@ MEANINGS: dict[Fate, str] = {
     Fate.NEW: "waits until it is read",
     Fate.HELD: "not yet: looked at again by itself, or waits for a person",
     Fate.PLANNED: "there are posts of it",
+    Fate.INBOX: "was put into the inbox, for a person to accept or skip",
     Fate.SKIPPED: "a rule said no, or it is older than the source",
     Fate.DUPLICATE: "the same article came another way",
     Fate.FAILED: "could not be read, and is not tried again by itself",
@@ -50,7 +55,8 @@ class Rules:
     ``address``. A pattern is text with ``*`` and ``?``, without regard to case. An article is taken if, for each field
     that ``include`` names, one pattern fits, and none of ``exclude`` does.
 
-    ``at`` is now or slot; ``delay`` minutes lie between its publication and its posts; ``approve`` waits for a person;
+    ``at`` is now, slot or inbox (nothing is planned before a person accepts it there); ``delay`` minutes lie between
+    its publication and its posts; ``approve`` waits for a person;
     ``embargo`` waits for a date of publication that lies ahead; ``most`` is how many are planned a day (0: any number);
     ``voice`` (template, hashtags, content warning), ``design`` and ``brand`` go before the accounts' own.
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from worker.errors import HandbillError
-from worker.intake.model import Rules
+from worker.intake.model import INBOX, Rules
 
 FIELDS = ("tag", "author", "language", "title", "address")
 LOOSE = frozenset({"title", "address"})
@@ -106,8 +106,8 @@ def lines(patterns: Mapping[str, tuple[str, ...]]) -> list[str]:
 def checked(**values: Any) -> Rules:
     """Rules of these values; raises HandbillError naming what cannot be."""
     rules = Rules(**values)
-    if rules.at not in {"now", "slot"}:
-        raise HandbillError(f"{rules.at!r} is no time for a rule", do="Use now or slot")
+    if rules.at not in {"now", "slot", INBOX}:
+        raise HandbillError(f"{rules.at!r} is no time for a rule", do="Use now, slot or inbox")
     if not 0 <= rules.delay <= 10_080:
         raise HandbillError(f"A delay of {rules.delay} minutes cannot be", do="Give 0 to 10080 minutes")
     if not 0 <= rules.most <= 1000:

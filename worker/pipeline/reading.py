@@ -14,7 +14,7 @@ from worker import schedule
 from worker.content.article import extract
 from worker.errors import HandbillError, NotFound
 from worker.intake import gate, rules
-from worker.intake.model import Fate, Item, Rules, Source
+from worker.intake.model import INBOX, Fate, Item, Rules, Source
 from worker.intake.polite import Guest
 from worker.intake.rules import Facts
 from worker.model import Account, Article
@@ -101,7 +101,8 @@ class Reader:
         judged = Rules() if item.released else asked
         if why := rules.against(judged, _facts(item), whole=False):
             raise Ended(Fate.SKIPPED, why)
-        accounts = self._accounts(item, source)
+        at = item.candidate.at or asked.at
+        accounts = self._accounts(item, source) if at != INBOX else []
         passed = self._looked_at(item)
         article = extract(passed.page, workspace=item.workspace)
         if source is not None and not item.released:
@@ -113,6 +114,10 @@ class Reader:
         self._refuse_today(source, item, article, judged, now)
         planner = self._parts.planner
         planner.keep(dataclasses.replace(article, id=home))
+        if at == INBOX:
+            reason = "waits in the inbox until somebody accepts it"
+            self._sources.settle(item.id, Fate.INBOX, reason, hold=hold, article=home, of="")
+            return
         due = functools.partial(self._due, item, asked, now)
         speaking = [_speaking(a, article, asked) for a in accounts]
         posts = planner.plan(home, speaking, due=due, approve=asked.approve)
