@@ -130,6 +130,16 @@ def test_a_platforms_rate_forbids_what_would_pass_it_in_any_window():
     assert ask("2030-04-01T08:00") == []
 
 
+def test_a_planned_post_may_go_out_now_although_now_has_passed_when_it_is_looked_at(desk):
+    desk.account(calendar=STRICT)
+    moved = desk.plan(1, "2030-04-01T09:00")
+    edit.move(desk.parts, moved, schedule.parse("now", zone=TOWN, now=desk.parts.now() - timedelta(seconds=1)))
+    found = desk.get(moved)
+    assert (found.status, found.wall) == (S.SCHEDULED, "")
+    assert found.due < desk.parts.now()
+    assert desk.last(moved) == f"moved to now {TOWN}"
+
+
 def test_a_moved_post_keeps_wall_time_and_zone_and_its_keys(desk):
     desk.account(calendar=STRICT)
     name = desk.plan(1, "2030-04-01T09:00")

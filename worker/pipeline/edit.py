@@ -162,12 +162,13 @@ def move(parts: Runtime, delivery: str, when: When, *, by: str = "", seen: int |
     """
     found = _open(parts, delivery, seen)
     account = parts.records.account(found.account)
-    _allow(parts, account, found, when)
+    if when.wall:  # who says now means now, as when a draft is finished; and now has passed before it is looked at
+        _allow(parts, account, found, when)
     to = _after(parts, found, account)
     if to is S.FAILED or to is S.HELD:
         to = S.AWAITING_APPROVAL if parts.records.needs_approval(account) else S.SCHEDULED
     shifted = " (moved by a clock change)" if when.shifted else ""
-    note = f"moved to {when.wall} {when.zone}{shifted}{_signed(by)}{_voided(found)}"
+    note = f"moved to {when.wall or 'now'} {when.zone}{shifted}{_signed(by)}{_voided(found)}"
     _place(parts, account, found, when, to=to, note=note, fields={"approval": "", "approver": ""})
     return parts.deliveries.get(found.id)
 
