@@ -815,8 +815,11 @@ def test_a_stop_and_missing_workers_are_said_above_the_queue(desk):
 
 
 def test_an_empty_house_says_what_to_do(desk):
-    assert "handbill share https://example.org/article" in Words(desk.page("/gallery").text).text
+    assert "No posts yet. First connect an account" in Words(desk.page("/gallery").text).text
     assert "Nothing has been planned yet" in Words(desk.page("/queue").text).text
+    for path, where in (("/queue", "/inbox"), ("/gallery", "/accounts")):
+        assert f'<a href="{where}">' in desk.page(path).text.partition('class="empty"')[2], "an empty page leads on"
+        assert "handbill share" not in desk.page(path).text, "whoever sees it has no terminal"
     assert "Nothing here." in Words(desk.page("/queue?show=ended").text).text
 
 
