@@ -252,6 +252,23 @@ def test_an_approval_covers_what_was_shown_and_the_audit_log_keeps_its_seal(room
     )
 
 
+def test_whoever_approves_sends_back_with_a_reason_and_the_audit_log_keeps_it(room):
+    room.parts.records.require_approval("main", wanted=True)
+    room.send("/inbox", accept=room.article.id)
+    waiting = room.of()["mastodon"]
+    approver = sign_in(room.parts, "approver")
+    where = f"/queue/{waiting.id}/send-back"
+    assert f'action="{where}"' in room.page(f"/compose/{room.article.id}?open={waiting.id}", visit=approver).text
+    assert room.send(where, why="No", visit=sign_in(room.parts, "viewer")).status_code == 403
+    assert room.send(where, why="The name is wrong", visit=approver).status_code == 303
+    found = room.of()["mastodon"]
+    assert (found.status, found.reason) == (Status.DRAFT, "The name is wrong")
+    entry = room.parts.audit.page("main", most=1)[0][0]
+    said = (entry.what, entry.subject, entry.detail, entry.actor.name)
+    assert said == ("sent back", found.id, "The name is wrong", "Approver of main")
+    assert room.send(where, why="Again", visit=approver).status_code == 409
+
+
 def test_a_viewer_reads_and_changes_nothing(room):
     draft = room.drafts()["mastodon"]
     viewer = sign_in(room.parts, "viewer")
@@ -279,6 +296,8 @@ def test_an_owner_says_whose_posts_wait_for_approval(room):
     assert room.send(where, **fields).status_code == 303
     wanted = {a.platform: room.parts.records.needs_approval(a) for a in room.parts.records.accounts("main")}
     assert wanted == {"mastodon": True, "linkedin": False}
+    entry = room.parts.audit.page("main", most=1)[0][0]
+    assert (entry.what, entry.detail) == ("approval rules changed", "all: wanted; main.linkedin: not wanted")
     room.send("/inbox", accept=room.article.id)
     assert {p: d.status for p, d in room.of().items()} == {
         "mastodon": Status.AWAITING_APPROVAL,

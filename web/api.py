@@ -427,8 +427,9 @@ def cancel(parts: Parts, caller: Writer, response: Response, delivery: str) -> D
 def approve(parts: Parts, caller: Admin, response: Response, delivery: str, if_match: IfMatch = "") -> DeliveryInFull:
     """A post that awaits approval goes out at its time, exactly as it is."""
     found = _seen(_find(parts, caller, delivery), if_match, needed=False)
-    decisions.approve(parts.deliveries, found.id, seal=approval.seal(found), by=caller.actor.name)
-    return _done(parts, caller, response, found, decisions.DONE["approve"])
+    seal = approval.seal(found)
+    decisions.approve(parts.deliveries, found.id, seal=seal, by=caller.actor.name)
+    return _done(parts, caller, response, found, decisions.DONE["approve"], detail=seal)
 
 
 @router.post("/deliveries/{delivery}/resolve", responses=NOT_THERE | NOT_NOW)

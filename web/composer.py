@@ -195,14 +195,10 @@ def save(request: Request, parts: Parts, person: Editor, sent: Form, *, article:
                 person.actor, "edited", kept.id, workspace=person.workspace, detail=f"version {kept.version}"
             )
         line = "Saved."
-        match sent.get("do", "save"):
-            case "plan":
-                kept = _plan(parts, person, kept, account, sent)
-                waits = " once somebody approves it" if kept.status is Status.AWAITING_APPROVAL else ""
-                line = f"It goes out at {render.day(kept.due.astimezone(person.zone))} ({person.zone.key}){waits}."
-            case "back":
-                kept = edit.send_back(parts, kept.id, sent.get("why", ""), by=person.user.name)
-                line = "It is a draft again."
+        if sent.get("do") == "plan":
+            kept = _plan(parts, person, kept, account, sent)
+            waits = " once somebody approves it" if kept.status is Status.AWAITING_APPROVAL else ""
+            line = f"It goes out at {render.day(kept.due.astimezone(person.zone))} ({person.zone.key}){waits}."
     except HandbillError as error:
         if "x-part" in request.headers:
             raise

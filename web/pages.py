@@ -14,6 +14,7 @@ from web.access import Form, Operator, Parts, Person, Viewer, article, seen_or_r
 from worker import approval, decisions
 from worker.errors import HandbillError, NotFound
 from worker.people import May
+from worker.pipeline import edit
 
 FOR_EVER = "private, max-age=31536000, immutable"
 
@@ -114,9 +115,12 @@ def decide(request: Request, parts: Parts, person: Operator, sent: Form, *, deli
         case "resolve":
             detail = _found(sent)
             decisions.resolve(parts.deliveries, delivery, there=detail, by=name, approves=approves)
+        case "send-back":
+            detail = edit.send_back(parts, delivery, sent.get("why", ""), by=name).reason
         case _:
             raise NotFound(f"There is no decision {decision}")
-    parts.audit.record(person.actor, decisions.DONE[decision], delivery, workspace=person.workspace, detail=detail)
+    done = decisions.DONE.get(decision, "sent back")
+    parts.audit.record(person.actor, done, delivery, workspace=person.workspace, detail=detail)
     show = sent.get("show", "all")
     back = request.url_for("show_queue").path
     kept = show if show in {*status.GROUPS, *status.CORNERS, "double"} else "all"

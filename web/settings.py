@@ -174,12 +174,22 @@ def _workspace(
 @router.post("/settings/workspace/approval")
 def set_approval(parts: Parts, person: Owner, sent: Form) -> Response:
     """Which posts wait for somebody's approval: the workspace's, and each account's that says otherwise."""
-    parts.records.require_approval(person.workspace, wanted=sent.get("workspace") == "yes")
+    everybody = sent.get("workspace") == "yes"
+    changed = []
+    if everybody is not parts.records.approval(person.workspace):
+        parts.records.require_approval(person.workspace, wanted=everybody)
+        changed.append(f"all: {'wanted' if everybody else 'not wanted'}")
     for account in parts.records.accounts(person.workspace):
         wanted = {"yes": True, "no": False}.get(sent.get(account.id, ""))
         if account.id in sent and wanted is not account.approval:
             parts.records.save_account(replace(account, approval=wanted))
-    parts.audit.record(person.actor, "approval rules changed", person.workspace, workspace=person.workspace)
+            said = {True: "wanted", False: "not wanted", None: "as all"}[wanted]
+            changed.append(f"{account.id}: {said}")
+    if changed:
+        detail = "; ".join(changed)
+        parts.audit.record(
+            person.actor, "approval rules changed", person.workspace, workspace=person.workspace, detail=detail
+        )
     flash(parts, person, "Saved. Posts that are planned and not approved wait when their time comes.")
     return RedirectResponse("/settings/workspace", 303)
 
