@@ -34,7 +34,9 @@ PAGE = 100
 # https://learn.microsoft.com/linkedin/shared/api-guide/concepts/rate-limits, read in November 2026
 PATIENCE = 900.0
 CARD = "card"
-VERSION = "202601"
+# Each month's version lives for a year, this one until July 2027:
+# https://learn.microsoft.com/linkedin/marketing/integrations/migrations, read in November 2026
+VERSION = "202607"
 MEMBER = ("openid", "profile", "w_member_social")
 DISTRIBUTION = {"feedDistribution": "MAIN_FEED", "targetEntities": [], "thirdPartyDistributionChannels": []}
 
@@ -60,7 +62,7 @@ class LinkedIn(Publisher):
         Setting(name="access_token", label="OAuth 2 access token", secret=True),
         Setting(name="author", label=f"Author, such as {ORGANIZATION}123; empty is the token's member", required=False),
         Setting(name="embed", label="Under the text: images or card", required=False, default="images"),
-        Setting(name="version", label="API version (YYYYMM)", required=False, default=VERSION),
+        Setting(name="version", label=f"API version, such as {VERSION}", required=False),
         Setting(name="refresh_token", label="Refresh token, where LinkedIn gives one", secret=True, required=False),
     )
     # https://learn.microsoft.com/linkedin/shared/authentication/authorization-code-flow, read on 25 November 2026.

@@ -43,3 +43,8 @@ def test_two_platforms_of_one_name_are_refused(registry, tmp_path, monkeypatch):
 
     with pytest.raises(ValueError, match="both have a platform 'telegram'"):
         registry.register("impostor")
+
+
+@pytest.mark.parametrize("name", publishers.names())
+def test_no_account_is_tied_to_the_api_version_of_the_day_on_which_it_was_connected(name):
+    assert not any(f.default for f in publishers.load(name).fields if f.name == "version")
