@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -262,10 +261,7 @@ def _ref(receipt: Receipt) -> dict[str, str]:
 
 def _error(answer: Answer) -> str:
     """The name of the error, if the answer has one."""
-    try:
-        return str(json.loads(answer.body)["error"])
-    except (ValueError, KeyError, TypeError):
-        return ""
+    return str(answer.told("error") or "")
 
 
 def _pds(session: Mapping[str, Any]) -> str:

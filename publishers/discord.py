@@ -207,7 +207,9 @@ class Discord(Publisher):
     def classify(self, answer: Answer) -> PublishError | None:
         status, words, code = answer.status, answer.words(), _code(answer)
         if status == 429 or (400 <= status < 500 and code in BUSY):
-            return RateLimited("Discord asks to wait", retry_after=_wait(answer), status=status, words=words)
+            # No JSON: not Discord's limit but the ban of this machine's address, which lasts longer.
+            wait = answer.retry_after(told=answer.told("retry_after"), default=600.0)
+            return RateLimited("Discord asks to wait", retry_after=wait, status=status, words=words)
         if 400 <= status < 500 and code in REFUSED:
             return Rejected(f"the platform answered {status}", status=status, words=words)
         if status in {401, 403} or (status == 404 and code in GONE):
@@ -375,15 +377,5 @@ def _page(after: int) -> dict[str, str]:
 
 def _code(answer: Answer) -> int:
     """Discord's own number for a refusal; 0 if it gives none."""
-    try:
-        return int(json.loads(answer.body)["code"])
-    except (ValueError, KeyError, TypeError):
-        return 0
-
-
-def _wait(answer: Answer) -> float:
-    try:
-        return max(0.0, float(json.loads(answer.body)["retry_after"]))
-    except (ValueError, KeyError, TypeError):
-        # No JSON: not Discord's limit but the ban of this machine's address, which lasts longer.
-        return answer.retry_after(default=600.0)
+    code = answer.told("code")
+    return code if isinstance(code, int) else 0

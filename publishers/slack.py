@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -342,8 +341,4 @@ def _stranger(channel: str) -> str:
 
 def _refusal(answer: Answer) -> str:
     """Slack's own word for a refusal, which may come with any status; empty if there is none."""
-    try:
-        body = json.loads(answer.body)
-    except ValueError:
-        return ""
-    return str(body.get("error") or "unknown_error") if isinstance(body, dict) and body.get("ok") is False else ""
+    return str(answer.told("error") or "unknown_error") if answer.told("ok") is False else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -88,9 +87,7 @@ class Telegram(Publisher):
     def classify(self, answer: Answer) -> PublishError | None:
         words = answer.words()
         if answer.status == 429:
-            wait = answer.retry_after()
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                wait = max(0.0, float(json.loads(answer.body)["parameters"]["retry_after"]))
+            wait = answer.retry_after(told=answer.told("parameters", "retry_after"))
             return RateLimited("Telegram asks to wait", retry_after=wait, status=429, words=words)
         if answer.status in {401, 403, 404}:
             # 404 is what a token of the wrong shape gets; 403 a bot that was removed or blocked.

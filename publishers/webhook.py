@@ -139,8 +139,5 @@ def _iso(at: datetime) -> str:
 
 def _address(answer: Answer) -> str | None:
     """Where the receiver says that readers find the post; any 2xx is success, whatever its body."""
-    try:
-        url = json.loads(answer.body)["url"]
-    except (ValueError, KeyError, TypeError):
-        return None
+    url = answer.told("url")
     return url if isinstance(url, str) and url.startswith(("https://", "http://")) else None

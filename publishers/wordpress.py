@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, timedelta
@@ -326,10 +325,7 @@ def _slug(post: Post) -> str:
 
 def _code(answer: Answer) -> str:
     """WordPress's own word for a refusal; empty if there is none."""
-    try:
-        return str(json.loads(answer.body)["code"])
-    except (ValueError, KeyError, TypeError):
-        return ""
+    return str(answer.told("code") or "")
 
 
 def _number(answer: Answer, said: str) -> int:

@@ -313,6 +313,24 @@ def test_retry_after_is_read_in_every_form_and_kept_within_a_second_and_a_day(va
     assert error.retry_after == seconds
 
 
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        (b'{"wait": {"seconds": 1.337}}', 1.337),
+        (b'{"wait": {"seconds": 0}}', 1),
+        (b'{"wait": {"seconds": 1e999}}', DAY),
+        (b'{"wait": {"seconds": NaN}}', 60),
+        (b'{"wait": {"seconds": null}}', 7),
+        (b'{"wait": []}', 7),
+        (b"[" * 100_000, 7),
+        (b"<html>", 7),
+    ],
+)
+def test_a_wait_in_the_body_comes_before_the_header_and_is_kept_within_the_same(body, seconds):
+    answer = given(body=body, retry_after="7")
+    assert answer.retry_after(told=answer.told("wait", "seconds")) == seconds
+
+
 @pytest.mark.parametrize("skew", [timedelta(hours=-3), timedelta(0), timedelta(hours=3)])
 def test_a_date_is_measured_on_the_platforms_own_clock(skew):
     theirs = NOW + skew

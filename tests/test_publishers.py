@@ -32,7 +32,10 @@ SCENES = ("connect", "create", "find", "edit", "delete", "metrics", "refresh")
 COMMITS = ("create", "edit", "delete")
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 LOST = (httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.WriteTimeout, httpx.RemoteProtocolError)
-UNREADABLE = (b"", b"<html>It works!</html>", b"{}", b"null", b'"yes"', b'{"ok": tr')
+UNREADABLE = (
+    *(b"", b"<html>It works!</html>", b"{}", b"null", b'"yes"', b'{"ok": tr'),
+    pytest.param(b"[" * 100_000, id="nested"),
+)
 WORDS = "the platform's own words"
 REFUSALS = (  # what a status means unless the fixture knows better
     (400, "Rejected"),

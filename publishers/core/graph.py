@@ -169,10 +169,7 @@ class Graph(Publisher):
 
 def fault(answer: Answer) -> Mapping[str, Any]:
     """The ``error`` of an answer; empty if there is none."""
-    try:
-        told = json.loads(answer.body)["error"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return {}
+    told = answer.told("error")
     return told if isinstance(told, dict) else {}
 
 

@@ -67,6 +67,16 @@ class Answer:
             raise self.unreadable(f"the answer has no {'.'.join(map(str, path))}")
         return str(value)
 
+    def told(self, *path: str | int) -> Any:
+        """A value inside the body where it is JSON and has it, else None: for bodies that may be anything."""
+        try:
+            value = json.loads(self.body)
+            for step in path:
+                value = value[step]
+        except (ValueError, RecursionError, KeyError, IndexError, TypeError):
+            return None
+        return value
+
     def header(self, name: str) -> str:
         """A header that must be there, such as an id; missing is unreadable."""
         value = self.headers.get(name.lower(), "")
@@ -83,12 +93,12 @@ class Answer:
         text = self.body[: 8 * WORDS].decode("utf-8", "replace")
         return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:WORDS]
 
-    def retry_after(self, *, default: float = 60.0, epoch_header: str = "") -> float:
-        """Seconds to wait: Retry-After as seconds, float or date, else ``epoch_header``; within 1 second and 24 hours.
+    def retry_after(self, *, told: Any = None, default: float = 60.0, epoch_header: str = "") -> float:
+        """Seconds to wait: ``told`` in the body, Retry-After as seconds, float or date, else ``epoch_header``.
 
-        A date is measured on the platform's own clock, where the answer tells it.
+        Within 1 second and 24 hours. A date is measured on the platform's own clock, where the answer tells it.
         """
-        value = self.headers.get("retry-after", "").strip()
+        value = self.headers.get("retry-after", "").strip() if told is None else str(told)
         seconds = default
         if value:
             number = _number(value)
