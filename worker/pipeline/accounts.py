@@ -153,7 +153,7 @@ class Accounts:
         self._check_scopes(account)
         if known := next((a for a in self._records.accounts(workspace) if a.id == account.id), None):
             if known.name != account.name or (known.url and account.url and known.url != account.url):
-                do = "Give the new one a name of its own with --name, or remove the old one"
+                do = "Give the new one a name of its own, or remove the old one"
                 raise Refused(f"{account.id} is taken", why=f"it is {known.name} {known.url}".rstrip(), do=do)
             new = {k: getattr(account, k) for k in ("url", "limits", "proof", "settings", "rehearsal")}
             account = dataclasses.replace(known, **new)
