@@ -44,9 +44,10 @@ class Threads(Graph):
             secret=True,
         ),
     )
-    # https://developers.facebook.com/docs/threads/get-started/get-access-tokens-and-permissions, 25 November 2026
+    # https://developers.facebook.com/documentation/threads/get-started/get-access-tokens-and-permissions, of August
+    # 2026, read on 25 November 2026
     oauth: ClassVar = OAuth(
-        authorize="https://threads.net/oauth/authorize",
+        authorize="https://threads.com/oauth/authorize",
         endpoint="https://graph.threads.net/oauth/access_token",
         scopes=(
             "threads_basic",

@@ -73,12 +73,24 @@ def test_every_guide_names_each_scope_that_is_asked_for(name):
     assert sorted(s for s in wanted if f"`{s}`" not in guide) == []
 
 
+@pytest.mark.parametrize("name", [n for n in publishers.names() if publishers.load(n).oauth])
+def test_every_guide_says_how_to_connect_by_consent_where_that_can_be_done(name):
+    own, guide = publishers.load(name).oauth, (GUIDES / f"{name}.md").read_text()
+    assert f"handbill accounts add {name} --consent" in guide
+    if not own.register:
+        kept = next(line for line in guide.splitlines() if f"handbill apps set {name} " in line)
+        assert [f.name for f in own.app if f"--set {f.name}=" not in kept] == []
+
+
 def test_there_is_no_guide_without_a_platform():
     assert sorted(p.stem for p in GUIDES.glob("*.md")) == sorted(publishers.names())
 
 
 @pytest.mark.parametrize("name", publishers.names())
 def test_every_command_in_a_guide_exists_and_sets_what_the_platform_has(name):
-    known = {f.name for f in publishers.load(name).fields} | {"server"}
-    guide = (GUIDES / f"{name}.md").read_text()
-    assert set(re.findall(r"--set (\w+)=", guide)) <= known
+    kind = publishers.load(name)
+    of_account = {f.name for f in kind.fields} | {"server"}
+    of_app = {f.name for f in kind.oauth.app} if kind.oauth else set()
+    for command in (GUIDES / f"{name}.md").read_text().replace("\\\n", " ").splitlines():
+        known = of_app if "handbill apps set" in command else of_account
+        assert set(re.findall(r"--set (\w+)=", command)) <= known, command
