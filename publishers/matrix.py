@@ -55,7 +55,7 @@ class Matrix(Publisher):
         thread=True,
     )
     fields: ClassVar = (
-        Setting(name="server", label="Homeserver's own address, such as https://matrix-client.matrix.org"),
+        Setting(name="server", label="Homeserver, such as https://matrix.example.org"),
         Setting(name="access_token", label="Access token of a session that is Handbill's alone", secret=True),
         Setting(name="room", label="Room, such as #news:example.org or !id:example.org"),
     )
@@ -64,7 +64,8 @@ class Matrix(Publisher):
     # (https://element-hq.github.io/synapse/latest/usage/configuration/config_documentation.html#rc_message).
     budgets: ClassVar = (Budget(posts=10, seconds=50),)
     unverified: ClassVar = (
-        "run against Synapse 1.163 alone; other servers are looked through instead of repeated; "
+        "run against Synapse 1.163 on loopback alone; tokens that end are not renewed; "
+        "other servers are looked through instead of repeated; "
         "alt text stands in the field of a proposal (MSC3552), which few clients read"
     )
 
@@ -205,7 +206,7 @@ class Matrix(Publisher):
         except Unauthorized as error:
             if error.status != 403:
                 raise
-            why = f"{user} is not in the room; invite it there and accept the invitation"
+            why = f"{user} is not in the room {self._room()}; invite it there and accept the invitation"
             raise Unauthorized(why, status=403, words=error.words) from None
         if found is None:
             return

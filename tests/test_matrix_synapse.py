@@ -123,7 +123,7 @@ def test_a_wrong_token_and_an_unknown_room_ask_for_a_person(given, open_with):
 def test_who_is_not_in_the_room_or_may_not_write_there_is_told_what_is_missing(given, open_with, server):
     user, token = synapse.register(server, f"guest{next(NUMBERS)}")
     guest = {**given, "access_token": token}
-    with pytest.raises(Unauthorized, match="is not in the room"):
+    with pytest.raises(Unauthorized, match="is not in the room #news"):
         open_with(guest).connect()
     room = urllib.parse.quote(open_with(given).connect().settings["room_id"], safe="")
     synapse.call(server, "POST", f"/_matrix/client/v3/join/{room}", {}, token)

@@ -549,7 +549,7 @@ def test_matrix_looks_before_it_sends_again_in_another_session(account, world):
 def test_matrix_names_the_right_that_is_missing_and_goes_into_no_encrypted_room(account, server):
     with pytest.raises(Unauthorized, match=r"missing permission: .* power level 0 .* takes 50"):
         account("matrix", access_token="muted")
-    with pytest.raises(Unauthorized, match="is not in the room"):
+    with pytest.raises(Unauthorized, match="is not in the room #news"):
         account("matrix", access_token="stranger")
     with pytest.raises(Unauthorized, match="encrypted"):
         account("matrix", room="#secret:rehearsal.example")
