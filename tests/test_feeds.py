@@ -33,6 +33,12 @@ ENTRIES = [
 ]
 
 
+def test_half_a_character_in_a_json_feed_loses_no_other_entry():
+    items = [{"id": "1\ud83d", "url": f"{BASE}/a\ud83d", "title": "Cut \ud83d"}, {"id": "2", "url": f"{BASE}/b"}]
+    feed = read(json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items}).encode(), URL)
+    assert [(e.guid, e.address) for e in feed.entries] == [("1\ufffd", f"{BASE}/a\ufffd"), ("2", f"{BASE}/b")]
+
+
 @pytest.mark.parametrize(("write", "dialect"), [(rss, "rss"), (atom, "atom"), (json_feed, "json")])
 def test_every_dialect_says_the_same(write, dialect):
     feed = read(write(BASE, ENTRIES).encode(), URL)

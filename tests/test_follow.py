@@ -68,6 +68,16 @@ def test_a_feed_is_found_from_a_page_that_names_it_and_comments_are_not_one(foll
     assert (found.address, found.feed.title, found.kind) == (paper.base + "/feed", "The Lantern", Kind.FEED)
 
 
+def test_a_page_that_names_a_feed_at_no_address_is_asked_for_its_others(follow, paper):
+    paper.pages["/news"] = page(
+        '<link rel="alternate" type="application/rss+xml" href="http://[bad">',
+        '<link rel="alternate" type="application/rss+xml" href="file:///etc/passwd">',
+        '<link rel="alternate" type="application/rss+xml" href="/feed">',
+    )
+    (found,) = follow.discover(paper.base + "/news")
+    assert found.address == paper.base + "/feed"
+
+
 def test_a_feed_is_found_where_feeds_usually_are_if_no_page_names_it(follow, paper):
     paper.pages["/"] = page()
     paper.pages["/atom.xml"] = "<feed xmlns='http://www.w3.org/2005/Atom'><title>Atom</title></feed>"
@@ -400,6 +410,11 @@ def test_a_command_that_cannot_be_done_is_one_line(handbill, words):
     assert (code, out) == (1, "")
     assert err.count("\n") == 1
     assert "Traceback" not in err
+
+
+def test_a_webhook_that_never_names_an_article_is_no_source_of_its_own(follow):
+    with pytest.raises(Refused, match="handbill hooks open SOURCE github"):
+        follow.add_hook("main", "github")
 
 
 def test_a_webhook_source_prints_its_address_and_secret(handbill, house):

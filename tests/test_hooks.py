@@ -248,6 +248,15 @@ def test_a_webhook_without_a_feed_beside_it_needs_an_address(house):
     assert [i.source for i in house.items()] == ["main.cms"]
 
 
+def test_half_a_character_in_a_title_loses_no_article(house):
+    hook = house.hook("json")
+    sent = bearer({})
+    cut = json.dumps({"url": URL, "id": "a\ud83d", "title": "Tide gates \ud83d"}).encode()
+    assert house.ask("POST", f"/hooks/{hook.token}", content=cut, headers=sent.headers).json()["status"] == "accepted"
+    (item,) = house.items()
+    assert (item.candidate.address, item.candidate.title) == (URL, "Tide gates \ufffd")
+
+
 def test_a_mapping_says_where_the_address_stands(house):
     hook = house.hook("strapi", url="https://lantern.example/{entry.slug}/")
     house.send(hook, bearer({"event": "entry.publish", "entry": {"documentId": "d", "slug": "tide-gates"}}))
@@ -420,6 +429,13 @@ def test_a_hub_that_sends_us_to_another_is_followed_once(house):
     assert house.asked[0][1] == house.asked[1][1]
 
 
+@pytest.mark.parametrize("hub", ["http://xn--a/", "http://[bad/", HUB])
+def test_a_hub_at_no_address_holds_up_no_other(house, hub, caplog):
+    house.answers = [(307, {"Location": "http://[bad"}, b"")]
+    subscribe(house, websub.Push(hub, house.feed.address))
+    assert house.parts.hooks.asking(house.feed.id) > datetime.now(UTC) + timedelta(minutes=50)
+
+
 def test_a_hub_may_say_no(house):
     subscription = subscribe(house)
     challenge(house, subscription)
@@ -491,6 +507,21 @@ def test_an_rsscloud_server_is_asked_each_day_and_may_check_us(house):
     house.ask("POST", path, data={"url": "https://elsewhere.example/"})
     assert house.noticed == ""
     assert house.ask("POST", path, data={"url": house.feed.address}).status_code == 204
+    assert house.noticed == "rsscloud"
+
+
+def test_an_rsscloud_server_is_asked_for_the_feed_that_names_it(house):
+    cloud = (
+        b"<cloud domain='rpc.example' port='80' path='/?rsscloud=notify' registerProcedure='' protocol='http-post'/>"
+    )
+    feed = b"<rss><channel>" + cloud + b"<item/></channel></rss>"
+    house.push.seen(house.feed, "", feed, house.feed.address)
+    house.answers = [(200, {}, b"<notifyResult success='true' msg='ok'/>")]
+    assert house.push.tick() == 1
+    ((url, form),) = house.asked
+    assert (url, form["url1"]) == ("http://rpc.example/?rsscloud=notify", house.feed.address)
+    token = house.parts.hooks.subscription(house.feed.id).token
+    house.ask("POST", f"/hooks/{token}", data={"url": house.feed.address})
     assert house.noticed == "rsscloud"
 
 

@@ -16,7 +16,7 @@ from worker.content import cards
 from worker.errors import HandbillError, NotFound
 from worker.intake import rules
 from worker.intake.model import MEANINGS, POLLED, Fate, Item, Kind, Rules, Source, State
-from worker.intake.webhooks import SCHEMES
+from worker.intake.webhooks import SCHEMES, UNNAMING
 from worker.pipeline.follow import Follow, short
 from worker.runtime import Runtime
 from worker.show import health
@@ -67,7 +67,7 @@ def _overview(
         status=422 if problem else 200,
         rows=[_row(s, states[s.id], now) for s in found],
         counts=parts.sources.count(person.workspace),
-        schemes=[s for s in SCHEMES if s],
+        schemes=[s for s in SCHEMES if s not in UNNAMING],
         problem=problem,
         sent=sent or {},
     )

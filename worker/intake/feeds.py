@@ -487,4 +487,6 @@ def _xml(node: Any, name: str) -> str:
 
 def _string(found: Any, name: str) -> str:
     value = found.get(name) if isinstance(found, dict) else None
-    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    # JSON can hold half a character, as a title that was cut in an emoji does; nothing can store one.
+    said = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    return said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -116,7 +116,7 @@ def receive(scheme: str, sent: Sent, secrets: Iterable[str], *, now: datetime, m
     system = SCHEMES[scheme]
     known = [s for s in secrets if s]
     if not known:
-        raise Unverified("This address has no secret to check with", do="Set one: handbill sources hook --secret")
+        raise Unverified("This address has no secret to check with", do="Set one: handbill hooks secret")
     system.check(sent, known, now)
     return system.read(sent, mapped or system.mapped)
 
@@ -502,7 +502,8 @@ def _text(data: Any, path: str) -> str:
         else:
             return ""
     if isinstance(data, str):
-        return data.strip()
+        # JSON can hold half a character, as a title that was cut in an emoji does; nothing can store one.
+        return data.strip().encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return str(data) if isinstance(data, int) and not isinstance(data, bool) and abs(data) < 10**18 else ""
 
 
@@ -566,3 +567,6 @@ SCHEMES: dict[str, Scheme] = {
         Mapped(url="url", id="id", event="event", title="title", published="published", updated="updated"),
     ),
 }
+
+UNNAMING = frozenset({"github"})
+"""Schemes that never name an article: nothing comes of them but for a source that is polled."""

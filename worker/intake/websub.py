@@ -60,7 +60,8 @@ def discover(link_headers: str, body: bytes, base: str) -> Push:
     for name, found in _tags(body):
         if name == "cloud" and not cloud:
             cloud = _cloud(found)
-    return Push(hub, (topic or base) if hub else "", cloud)
+    # A cloud knows a feed by the address that it is read at.
+    return Push(hub, (topic or base) if hub else base if cloud else "", cloud)
 
 
 def _best(links: Iterator[tuple[str, str]], base: str) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from worker.intake.feeds import Entry, Feed
 from worker.intake.identity import address_key
 from worker.intake.model import POLLED, Kind, Rules, Source, State
 from worker.intake.rules import Facts
-from worker.intake.webhooks import SCHEMES
+from worker.intake.webhooks import SCHEMES, UNNAMING
 from worker.pipeline.polling import Poller, host_of
 
 if TYPE_CHECKING:
@@ -144,6 +144,9 @@ class Follow:
         """A source that is told by a webhook of kind ``scheme``: it, its address, and its secret, shown this once."""
         if scheme not in SCHEMES:
             raise Refused(f"There is no kind of webhook called {scheme}", do=f"There are {', '.join(SCHEMES)}")
+        if scheme in UNNAMING:
+            do = f"Follow its feed, then: handbill hooks open SOURCE {scheme}"
+            raise Refused(f"A webhook of kind {scheme} names no article", why="it says that a site was built", do=do)
         chosen = self._accounts(workspace, accounts)
         source = self._new(
             workspace, name or scheme, kind=Kind.WEBHOOK, dialect=scheme, accounts=chosen, rules=asked or Rules()
@@ -271,7 +274,10 @@ def _named(text: str, base: str) -> Iterator[str]:
         kind = said.get("type", "").lower()
         if "alternate" not in said.get("rel", "").lower().split() or not kind.endswith(FEED_TYPES):
             continue
-        href = urljoin(base, said.get("href", ""))
+        try:
+            href = checked(urljoin(base, said.get("href", "")))
+        except (BadSource, ValueError):
+            continue
         if "comment" not in (said.get("title", "") + urlsplit(href).path).lower():
             yield href
 

@@ -133,7 +133,7 @@ class Push:
             why = "" if 200 <= answer.status < 300 else f"it answered {answer.status}: {answer.words()}"
             if wanted.cloud and not why and not websub.registered(answer.body):
                 why = f"it answered: {answer.words()}"
-        except PublishError as error:
+        except (PublishError, ValueError) as error:  # an address that is none is a ValueError of whoever parses it
             why = str(error)
         if why:
             log.warning("hub not subscribed", source=wanted.source, mode=wanted.mode, reason=why)

@@ -78,7 +78,7 @@ class Receiver:
         """
         source = self._source(hook.source)
         if not hook.scheme:
-            raise Unverified("This address takes pings alone", do="Set what sends to it: handbill sources hook")
+            raise Unverified("This address takes pings alone", do="Set what sends to it: handbill hooks open")
         if SETUP.fullmatch(sent.body):
             return Reply(IGNORED, Kind.NOTHING)
         event = receive(hook.scheme, sent, hook.secrets, now=now, mapped=hook.mapped)
