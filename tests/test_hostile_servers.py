@@ -13,8 +13,11 @@ import zlib
 
 import pytest
 
+from publishers.core.guard import Deadline
 from tests.servers.raw import Raw, answer, read_request
 from worker.errors import BadSource
+from worker.intake import gate, websub
+from worker.intake.client import Client
 from worker.intake.fetch import fetch_bytes, read_source
 
 SECONDS = 0.5
@@ -158,6 +161,23 @@ def test_a_server_that_means_harm_is_left_with_one_line(name):
 def test_a_picture_from_such_a_server_is_left_too(name):
     with Raw(BEHAVIOURS[name]) as server:
         left(server, fetch_bytes)
+
+
+def test_of_headers_that_are_lists_each_one_counts():
+    told = (
+        "X-Robots-Tag: googlebot: nosnippet",
+        "X-Robots-Tag: noindex",
+        "Link: </hub>; rel=hub",
+        "Link: </f>; rel=self",
+    )
+    with Raw(say(answer(PAGE, "200 OK", "Content-Type: text/html", "Content-Type: text/plain", *told))) as server:
+        client = Client(agent="Test", allow=[f"127.0.0.1:{server.port}"])
+        found = client.get(f"{server.url}/", deadline=Deadline(SECONDS))
+        assert found.headers["content-type"] == "text/html"
+        push = websub.discover(found.headers["link"], b"", found.url)
+        assert (push.hub, push.topic) == (f"{server.url}/hub", f"{server.url}/f")
+        with pytest.raises(gate.NotYet, match="X-Robots-Tag says noindex"):
+            gate.look(client.get, f"{server.url}/", seconds=SECONDS, max_bytes=100_000)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,9 @@ FOR_EVER = frozenset({301, 308})
 IDLE_SECONDS = 20.0
 IDLE_MOST = 256
 SAFE = "!#$%&'()*+,/:;=?@[]~"
+LISTS = ("link", "x-robots-tag")
+"""Fields of which a site may send several that all count (RFC 9110, § 5.3); of any other the first does."""
+
 UNSEEN = re.compile(r"[\x00-\x20\x7f]")
 CHUNK = 65_536
 
@@ -51,7 +54,10 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered in the end, at ``url``; ``headers`` have small letters, ``hops`` are the redirects."""
+    """What a server answered in the end, at ``url``; ``hops`` are the redirects.
+
+    ``headers`` have small letters; of LISTS each that was sent has a line.
+    """
 
     url: str
     status: int
@@ -110,7 +116,7 @@ class Client:
             if len(hops) == redirects:
                 why = f"it redirects more than {redirects} times"
                 raise Unreachable(f"{short(url)} cannot be read", why=why, do="Check the URL")
-            url = checked(_joined(url, found["location"]))
+            url = checked(joined(url, found["location"]))
             hops.append(Hop(status, url))
 
     def close(self) -> None:
@@ -153,6 +159,7 @@ class Client:
             response = connection.getresponse()
             said = response.getheaders()
             found = {k.lower(): v for k, v in reversed(said)}
+            found |= {n: "\n".join(v for k, v in said if k.lower() == n) for n in LISTS if n in found}
             _refuse_lengths({v.strip() for k, v in said if k.lower() == "content-length"})
             body = b"".join(_body(response, found, short(url), max_bytes)) if response.status == 200 else b""
             if response.status != 200 and not response.chunked and (response.length or 0) <= CHUNK:
@@ -225,11 +232,12 @@ def too_large(name: str, max_bytes: int) -> TooLarge:
     return TooLarge(f"{name} is too large", why=f"more than {max_bytes / 1e6:.3g} MB", do=do)
 
 
-def _joined(base: str, location: str) -> str:
+def joined(base: str, address: str) -> str:
+    """``address`` as the page at ``base`` means it; raises BadSource if it is none."""
     try:
-        return urljoin(base, location)
+        return urljoin(base, address)
     except ValueError as error:
-        why = f"it redirects to no address ({error})"
+        why = f"it leads to {short(address)}, which is no address ({error})"
         raise Unreachable(f"{short(base)} cannot be read", why=why, do="Check the URL") from None
 
 

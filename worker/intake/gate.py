@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import regex
 import tld
 
 from publishers.core.guard import Deadline
 from worker.errors import BadSource
-from worker.intake.client import Answer, checked, short
+from worker.intake.client import Answer, checked, joined, short
 from worker.intake.fetch import accepted, page_of
 from worker.intake.identity import address_key
 from worker.model import Page
@@ -72,7 +72,7 @@ def look(ask: Ask, address: str, *, seconds: float, max_bytes: int, strict: bool
         raise NotYet("the page asks for a password")
     final = _canonical(ask, answer, said, seconds=seconds, max_bytes=max_bytes)
     if picture := _first(said, "og:image", "og:image:url", "og:image:secure_url", "twitter:image"):
-        _refuse_picture(ask, urljoin(answer.url, picture), seconds=seconds)
+        _refuse_picture(ask, answer.url, picture, seconds=seconds)
     return Passed(page, final)
 
 
@@ -101,9 +101,9 @@ def _refuse_elsewhere(asked: str, answer: Answer) -> None:
 
 def _refuse_hidden(answer: Answer, said: list[dict[str, str]]) -> None:
     """Refuse what search engines are told to leave out: a draft, a preview, a page for subscribers."""
-    told = answer.headers.get("x-robots-tag", "")
-    if not regex.match(r"\s*(?!none\b|noindex\b)[\w-]+\s*:", told) and _hides(told):
-        raise NotYet("its X-Robots-Tag says noindex")
+    for told in answer.headers.get("x-robots-tag", "").splitlines():
+        if not regex.match(r"\s*(?!none\b|noindex\b)[\w-]+\s*:", told) and _hides(told):
+            raise NotYet("its X-Robots-Tag says noindex")
     if any(s.get("name", "").lower() == "robots" and _hides(s.get("content", "")) for s in said):
         raise NotYet("the page says noindex")
 
@@ -118,7 +118,7 @@ def _canonical(ask: Ask, answer: Answer, said: list[dict[str, str]], *, seconds:
     if not named.strip():
         return answer.url
     try:
-        own = checked(urljoin(answer.url, named.strip()))
+        own = checked(joined(answer.url, named.strip()))
     except BadSource as error:
         raise NotYet(f"its canonical address cannot be: {_line(error)}") from None
     if address_key(own) == address_key(answer.url):
@@ -134,9 +134,11 @@ def _canonical(ask: Ask, answer: Answer, said: list[dict[str, str]], *, seconds:
     return own
 
 
-def _refuse_picture(ask: Ask, picture: str, *, seconds: float) -> None:
+def _refuse_picture(ask: Ask, page: str, picture: str, *, seconds: float) -> None:
     try:
-        found = ask(picture, deadline=Deadline(seconds), accept="image/*,*/*;q=0.5", max_bytes=PICTURE_BYTES)
+        found = ask(
+            joined(page, picture), deadline=Deadline(seconds), accept="image/*,*/*;q=0.5", max_bytes=PICTURE_BYTES
+        )
     except BadSource as error:
         raise NotYet(f"its picture cannot be fetched: {_line(error)}") from None
     if found.status != 200:
