@@ -87,6 +87,8 @@ def test_an_article_that_arrives_becomes_one_post_for_each_account(house, paper)
         ((200, {}, b'<link rel="canonical" href="/"><p>x'), "canonical address is the front page"),
         ((200, {}, b'<link rel=canonical href="https://other.example/a"><p>x'), "canonical address is on another site"),
         ((200, {}, b'<link rel=canonical href="/none"><p>x'), "there is no such page"),
+        ((200, {}, b'<link rel=canonical href="http://[bad"><p>x'), "canonical address cannot be"),
+        ((200, {}, b'<meta property="og:image" content="http://[bad"><p>x'), "picture cannot be fetched"),
         ((200, {}, b'<meta property="og:image" content="/none.png"><p>x'), "picture cannot be fetched"),
         ((200, {}, b'<meta property="og:image" content="/"><p>x'), "its picture is none"),
         ((200, {"Content-Type": "application/pdf"}, b"%PDF"), "application/pdf"),
@@ -109,6 +111,16 @@ def test_what_is_not_ready_is_held_with_the_reason_and_planned_once_it_is(house,
     (item,) = house.work()
     assert item.fate is Fate.PLANNED, item.reason
     assert len(house.posts()) == 2
+
+
+def test_a_guid_that_is_used_again_takes_no_other_article_away(house, paper):
+    source = source_of(house)
+    for path, subject in (("/a", "tide gates"), ("/b", "lighthouse")):
+        address = paper.write(path, subject)
+        house.parts.intake.arrived(source, Candidate(address=address, guid="7", title=subject))
+        house.work()
+    assert [(i.fate, i.of) for i in house.items()] == [(Fate.PLANNED, ""), (Fate.PLANNED, "")]
+    assert len(house.posts()) == 4
 
 
 def test_what_is_never_ready_is_looked_at_ever_later_and_fails_after_three_days(house, paper):
@@ -305,7 +317,11 @@ def test_an_article_whose_text_is_nearly_another_s_waits_for_a_person(house, pap
     address = paper.write("/tuesday", "lighthouse", title="Quite another title")
     house.parts.intake.arrived(feed, Candidate(address=address, title="Quite another title"))
     held = house.work()[-1]
-    assert (held.fate, held.reason, held.next_look) == (Fate.HELD, "its text is nearly that of “Monday”", None)
+    assert (held.fate, held.reason, held.next_look) == (
+        Fate.HELD,
+        "its text is nearly that of “Larkhaven mends its lighthouse”",
+        None,
+    )
     house.parts.intake.release(held.id)
     house.work()
     assert len(house.posts()) == 4

@@ -14,6 +14,7 @@ from worker import schedule
 from worker.content.article import extract
 from worker.errors import HandbillError, NotFound
 from worker.intake import gate, rules
+from worker.intake.client import short
 from worker.intake.model import INBOX, Fate, Item, Rules, Source
 from worker.intake.polite import Guest
 from worker.intake.rules import Facts
@@ -168,7 +169,7 @@ class Reader:
         if first.fate is Fate.SKIPPED:
             raise Ended(Fate.DUPLICATE, f"it came {came} and was left out: {first.reason}", of=first.id)
         if {a.id for a in accounts} <= self._covered(first):
-            raise Ended(Fate.DUPLICATE, f"the same article came {came}", of=first.id)
+            raise Ended(Fate.DUPLICATE, f"the same article came {came}: {short(first.candidate.address)}", of=first.id)
         if not first.article:
             raise Wait(f"the same article came {came} and is being read", SOON)
         return first.article

@@ -7,9 +7,12 @@ if redis.call('EXISTS', item(id)) == 1 then
   return {id, 'known'}
 end
 local n = tonumber(ARGV[7])
-local mine = {}
-for i = 8, 7 + n do mine[#mine + 1] = ARGV[i] end
-local owner = first(id, mine, false)
+local owner = id
+for i = 8, 7 + n do
+  -- Each key by itself: whoever has the guid has no claim yet to an address that nobody had.
+  local other = first(id, {ARGV[i]}, false)
+  if owner == id then owner = other end
+end
 redis.call('HSET', item(id), 'created', now, 'updated', now, 'ways', ARGV[6], 'lease', 0, 'fence', 0, 'tries', 0)
 for i = 8 + n, #ARGV, 2 do redis.call('HSET', item(id), ARGV[i], ARGV[i + 1]) end
 local fate, reason, look = ARGV[4], ARGV[5], ARGV[3]
