@@ -288,6 +288,7 @@ CHECKS = {
     "wordpress": wordpress,
     "facebook": facebook,
     "threads": formed("threads", "text"),
+    "farcaster": plain("farcaster", "text"),
     "instagram": formed("instagram", "caption"),
 }
 

@@ -50,6 +50,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "bluesky": {"identifier": "me.test", "handle": "me.test", "password": "word", "app_password": "word"},
     "discord": {"token": "token"},
     "facebook": {"access_token": "token"},
+    "farcaster": {"api_key": "key", "signer_uuid": "signer"},
     "instagram": {"access_token": "token"},
     "linkedin": {"access_token": "token", "author": "urn:li:organization:77"},
     "mastodon": {"access_token": "token"},
@@ -62,7 +63,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "wordpress": {"username": "ines", "app_password": "word"},
     "x": {"access_token": "token"},
 }
-TAGLESS = {"discord", "matrix", "reddit", "slack", "wordpress"}  # where a hashtag is a word like others
+TAGLESS = {"discord", "farcaster", "matrix", "reddit", "slack", "wordpress"}  # where a hashtag is a word like others
 BOUNDLESS = {"matrix", "wordpress"}  # where no text is too long, or an event has room for more than its text
 UNREAD = {"webhook"}  # where any 2xx is success, whatever comes with it
 FLAT = {"facebook", "instagram", "linkedin", "reddit", "slack"}  # where every answer stands under the first post
@@ -239,6 +240,7 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, 
         {
             "discord",
             "facebook",
+            "farcaster",
             "instagram",
             "linkedin",
             "matrix",
@@ -1313,3 +1315,22 @@ def test_a_title_on_reddit_is_never_changed_and_never_cut_without_the_words_belo
     assert len(kept["title"]) <= 300
     assert kept["title"].endswith("word…")
     assert kept["markdown"] == long.strip()
+
+
+def test_a_signer_on_farcaster_that_was_not_approved_says_so_before_anything_is_posted(account):
+    with pytest.raises(Unauthorized, match="pending approval"):
+        account("farcaster", signer_uuid="pending-1")
+
+
+def test_farcaster_shows_the_link_as_an_embed_and_tells_two_links_apart(account, world):
+    adapter = account("farcaster", channel="news")
+    post, commit = Post(text="Ships", link="https://example.org/a"), Commit(key=key(1), at=AT)
+    receipt = adapter.create(post, commit)
+    (got,) = world.seen()
+    assert (got["text"], got["card"]["url"]) == ("Ships", "https://example.org/a")
+    assert world.account("farcaster", "me").posts[receipt.id].own["channel"] == "news"
+    assert adapter.find(post, commit) == (receipt,)
+    assert adapter.find(dataclasses.replace(post, link="https://example.org/b"), commit) == ()
+    assert adapter.metrics(receipt) == {"likes": 0, "shares": 0, "replies": 0}
+    with pytest.raises(Rejected, match="256 bytes"):
+        adapter.create(Post(text="Long", link="https://example.org/" + "a" * 240), Commit(key=key(2), at=AT))
