@@ -89,8 +89,9 @@ class Telegram(Publisher):
         if answer.status == 429:
             wait = answer.retry_after(told=answer.told("parameters", "retry_after"))
             return RateLimited("Telegram asks to wait", retry_after=wait, status=429, words=words)
-        if answer.status in {401, 403, 404}:
-            # 404 is what a token of the wrong shape gets; 403 a bot that was removed or blocked.
+        if answer.status in {401, 404}:  # 404 is what a token of the wrong shape gets
+            return Unauthorized("Telegram does not know this bot token", status=answer.status, words=words)
+        if answer.status == 403:  # a bot that was removed or blocked
             return Unauthorized("the bot may not write to this chat", status=answer.status, words=words)
         # https://core.telegram.org/bots/api#responseparameters
         if answer.status == 400 and b"migrate_to_chat_id" in answer.body:

@@ -311,6 +311,11 @@ def test_who_says_no_is_told_so_in_one_line(house, name):
     assert house.records.accounts("main") == []
 
 
+def test_whoever_pastes_a_token_that_a_stand_in_refuses_is_not_told_to_start_it(house):
+    with pytest.raises(Refused, match=r"Telegram does not know this bot token.*Check the address and the token"):
+        house.accounts.connect("telegram", {"bot_token": "expired-token"}, workspace="main", rehearsal=True)
+
+
 def test_the_words_of_a_refusal_are_cut_to_one_printable_line(house):
     begun = house.begin("x")
     query = {"state": begun.state, "error": "access_denied", "error_description": "\x1b[31m" + "no\r\n" * 500}

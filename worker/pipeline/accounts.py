@@ -340,7 +340,7 @@ class Accounts:
                 return adapter.connect()
         except PublishError as error:
             do = "Check the address and the token"
-            if account.rehearsal:
+            if account.rehearsal and error.status is None:
                 do = "Start the rehearsal platforms with: handbill up"
             raise Refused(f"{adapter.label} cannot be connected", why=str(error), do=do) from None
 
