@@ -261,7 +261,11 @@ def check_contrast(name, sheet, items, behind):
     scheme = designs.colours().schemes[len("".join(title)) % len(designs.colours().schemes)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paint, "_line", lambda *_: ())
-        patch.setattr(paint, "cropping", lambda _, box, __: contextlib.nullcontext(lambda: BRIGHT[behind].resize(box)))
+        patch.setattr(
+            paint,
+            "cropping",
+            lambda _, box, *__, **___: contextlib.nullcontext(lambda: photo.Cropped(BRIGHT[behind].resize(box))),
+        )
         canvas = paint.paint(designs.load(name), sheet, items, photo.Photo(b"", 1400, 1400), scheme)
     for item in items:
         if item.block is not None and not item.item.literal:
@@ -654,7 +658,7 @@ def corner(picture):
 def upright(data, size):
     probed = photo.probe(data)
     with photo.cropping(probed, size) as cropped:
-        return probed, cropped()
+        return probed, cropped().picture
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -766,6 +770,131 @@ def test_the_crop_keeps_a_face_before_a_sky_of_the_same_colour():
     left, _, right, _ = decode.window(source, (1200, 630), (0.0, 0.5))
     assert left < 380
     assert right > 560
+
+
+def scene(where, radius=110, size=(1800, 1200)):
+    """A face with eyes before a plain ground."""
+    source = Image.linear_gradient("L").resize(size).point(lambda v: 100 + v // 4)
+    source = Image.merge("RGB", [source.point(lambda v, k=k: v + k) for k in (0, 10, 25)])
+    pen = ImageDraw.Draw(source)
+    x, y = where
+    pen.ellipse((x - radius, y - 1.2 * radius, x + radius, y + 1.2 * radius), fill=(222, 170, 140))
+    for dx in (-0.4, 0.4):
+        left, top = x + (dx - 0.12) * radius, y - 0.35 * radius
+        pen.ellipse((left, top, left + 0.24 * radius, top + 0.24 * radius), fill=(30, 30, 30))
+    return jpeg(source, quality=90)
+
+
+def skin(picture):
+    """The box of a scene's face on a card, under a veil or not."""
+    red, green, blue = picture.split()
+    warm = ImageChops.subtract(red, blue).point(lambda v: 255 * (v > 18))
+    plain = ImageChops.subtract(red, green).point(lambda v: 255 * (4 < v < 90))
+    return ImageChops.multiply(warm, plain).filter(ImageFilter.MinFilter(9)).getbbox()
+
+
+FACES = {"high": (900, 330), "middle": (900, 560), "left": (450, 520), "low": (1100, 900)}
+
+
+@pytest.mark.parametrize("language", ["de", "ar", "th"])
+@pytest.mark.parametrize("size", [(1200, 1200), (1080, 1350)])
+@pytest.mark.parametrize("design", ["photo", "breaking"])
+def test_no_headline_runs_over_a_face(monkeypatch, design, size, language):
+    boxes, crops, draw, cropping = [], [], paint.paint, photo.cropping
+
+    def painted(chosen, sheet, items, *rest, **how):
+        boxes[:] = [p.rect if p.item.fill else box for p in items if p.block for box in ink(p, rtl=sheet.rtl)]
+        return draw(chosen, sheet, items, *rest, **how)
+
+    @contextlib.contextmanager
+    def watched(*asked, **how):
+        with cropping(*asked, **how) as cropped:
+            yield lambda: crops.append((got := cropped()).picture.copy()) or got
+
+    monkeypatch.setattr(drawing, "paint", painted)
+    monkeypatch.setattr(paint, "cropping", watched)
+    shown = set()
+    for where in FACES.values():
+        card = cards.draw(
+            **{**STORY, "title": HEADLINES[language], "language": language, "photo": scene(where)},
+            design=design,
+            size=size,
+        )
+        why = (
+            f"{design} {'was not used' if design == 'photo' else 'is drawn without the photo'}: the words would cover "
+        )
+        if card.notes:
+            assert card.notes[0].startswith(why)
+            assert card.design == ("split" if design == "photo" else "breaking")
+            assert ("sunrise" in card.alt) is (design == "photo")
+        else:
+            assert card.design == design
+            face = skin(crops[-1])
+            for left, top, right, bottom in boxes:
+                assert right <= face[0] or left >= face[2] or bottom <= face[1] or top >= face[3]
+            assert min(face[0], face[1], size[0] - face[2]) > 0
+            shown.add(where)
+    assert FACES["low"] not in shown
+    assert shown or design == "breaking"
+
+
+@pytest.mark.parametrize("design", ["photo", "breaking"])
+def test_a_face_that_few_words_leave_clear_is_shown_and_nothing_is_said(design):
+    card = cards.draw(
+        **{**STORY, "title": "Ferry stops", "photo": scene(FACES["middle"])}, design=design, size=(1200, 1200)
+    )
+    assert (card.design, card.notes) == (design, ())
+    assert card.alt.endswith("sunrise.")
+
+
+def test_words_lie_on_a_scene_without_a_subject_as_before():
+    for size in SIZES[:3]:
+        assert cards.draw(**STORY, size=size).design == "photo"
+
+
+def test_a_point_that_somebody_chose_is_not_questioned():
+    asked = {**STORY, "photo": scene(FACES["low"]), "size": (1200, 1200)}
+    assert cards.draw(**asked).design == "split"
+    assert cards.draw(**asked, focus=(0.6, 0.75)).design == "photo"
+
+
+@pytest.mark.parametrize(("face", "moves"), [((330, 230), True), ((900, 330), False), ((1300, 230), False)])
+@pytest.mark.parametrize("design", ["photo", "split"])
+def test_a_logo_leaves_its_top_corner_only_for_a_face(face, moves, design):
+    mark = Image.new("RGBA", (500, 200), (0, 200, 0, 255))
+    kit = cards.Kit(logo=jpeg(mark, format="PNG"), corner="top-left")
+    size = (1200, 1200) if design == "photo" else (1080, 1350)
+    card, picture = drawn(
+        photo=scene(face, size=(1800, 1500)), brand=kit, design=design, size=size, title="Ferry stops"
+    )
+    assert card.design == design
+    red, green, _ = picture.split()
+    left, _, right, bottom = ImageChops.subtract(green, red).point(lambda v: 255 * (v > 150)).getbbox()
+    assert bottom < 0.3 * size[1]
+    assert (left > size[0] / 2) is moves
+    assert (right < size[0] / 2) is not moves
+
+
+@pytest.mark.parametrize("name", ["white", "grey", "paper"])
+def test_a_photo_with_nothing_in_it_gives_way_to_words_on_colour(name):
+    empty = Image.new("RGB", (1600, 1200), {"white": "white", "grey": "#999999", "paper": "#f4efe4"}[name])
+    if name == "paper":
+        empty = Image.blend(empty, Image.effect_noise(empty.size, 30).convert("RGB"), 0.05)
+    for size in SIZES[:3]:
+        card = cards.draw(**{**STORY, "photo": jpeg(empty)}, size=size)
+        assert (card.design, card.notes) == (
+            "solid",
+            (
+                "photo was not used: there is nothing in the photo",
+                "split was not used: there is nothing in the photo",
+            ),
+        )
+        assert "sunrise" not in card.alt
+
+
+def test_a_photo_with_a_little_in_it_is_shown():
+    pale = Image.linear_gradient("L").resize((1600, 1200)).point(lambda v: 200 + v // 8).convert("RGB")
+    assert cards.draw(**{**STORY, "photo": jpeg(pale)}).design == "photo"
 
 
 # -- how a card looks ------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from worker.content.cards import text
 from worker.content.cards.brand import Kit, logo
 from worker.content.cards.design import Design, Picture, Scheme
 from worker.content.cards.layout import Sheet
-from worker.content.cards.paint import paint
+from worker.content.cards.paint import Unshown, paint
 from worker.content.cards.photo import LARGEST_SCALE, LARGEST_SIDE, Photo, cropping, probe
 from worker.errors import HandbillError
 
@@ -98,19 +98,26 @@ def draw(
     rtl = text.is_rtl("".join(words["title"] or words["site"]), language)
     sheet = Sheet(size, words, language, rtl, kit.families(), kit.corner)
     sheet = dataclasses.replace(sheet, logo=kit.logo_size(sheet.unit))
+    unshown: dict[str, str] = {}  # by design: what was wrong with the photo once it was open
     while True:
         chosen = designs.load(name)
-        misfit = _misfit(chosen, picture, sheet)
+        misfit = unshown.get(name) or _misfit(chosen, picture, sheet)
         why = _unsuited(chosen, misfit, sheet)
         placed = None if why else sheet.place(chosen)
         if placed is None and not chosen.otherwise:
             placed = sheet.place(chosen, shortened=True)
         if placed is not None:
+            shown = None if misfit else picture
+            try:
+                canvas = paint(chosen, sheet, placed, shown, kit.scheme or _scheme(site), logo=_logo(kit), focus=focus)
+            except Unshown as error:
+                unshown[name] = str(error)
+                if "photo" not in chosen.needs:
+                    notes.append(f"{name} is drawn without the photo: {error}")
+                continue
             break
         notes.append(f"{name} was not used: {why or 'the words do not fit it'}")
         name = chosen.otherwise
-    shown = None if misfit else picture
-    canvas = paint(chosen, sheet, placed, shown, kit.scheme or _scheme(site), logo=_logo(kit), focus=focus)
     said = [item.said for item in placed if item.said]
     if shown and photo_alt:
         said.append(" ".join(photo_alt.split()))
@@ -128,7 +135,7 @@ def plain(
 ) -> Card:
     """The photo itself, without a word on it, in ``size`` and at most ``max_bytes``; raises as ``draw`` does."""
     with cropping(probe(photo), size, (0.0, 1.0), focus) as cropped:
-        return Card(_encode(cropped(), mime, max_bytes), mime, *size, alt, "plain")
+        return Card(_encode(cropped().picture, mime, max_bytes), mime, *size, alt, "plain")
 
 
 def _words(

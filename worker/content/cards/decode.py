@@ -57,6 +57,12 @@ _UPRIGHT = {
 _SIDEWAYS = (5, 6, 7, 8)
 _AROUND = 12  # of 64 pixels: what something is compared with
 _DIFFERS = [255 if v > 18 else 0 for v in range(256)]
+_SUBJECT = 112  # of 255: only what stands out as a face does is a subject; a texture or a horizon stays below
+_SCENE = 0.2  # of the cells: where more of them stand out it is a scene, and words may lie on any part of that
+_SUBJECTS = [max(0, v - _SUBJECT) for v in range(256)]
+_BLANK = 8  # of 255: a thumbnail whose values all lie this close shows nothing; paper and noise do, fog does not
+_EDGE = 0.03  # of the card: a subject should touch neither the words nor, moved away from them, the edges
+_CLOSER = 1.05  # the steps in which a crop comes closer
 _SKIN_CB = [255 if 77 <= v <= 127 else 0 for v in range(256)]
 _SKIN_CR = [255 if 136 <= v <= 173 else 0 for v in range(256)]
 
@@ -96,8 +102,7 @@ def answer(asked: dict[str, Any], data: bytes, shared: mmap.mmap) -> dict[str, A
             case "probe":
                 return probe(data)
             case "crop":
-                crop(data, tuple(asked["seen"]), _canvas(shared, tuple(asked["size"])), asked.get("focus"))
-                return {}
+                return crop(data, _canvas(shared, tuple(asked["size"])), asked)
             case "logo":
                 picture = logo(data)
                 _canvas(shared, picture.size).paste(picture)
@@ -126,10 +131,11 @@ def probe(data: bytes) -> dict[str, Any]:
     return {"width": width, "height": height}
 
 
-def crop(data: bytes, seen: tuple[float, float], canvas: Image.Image, focus: Sequence[float] | None = None) -> None:
+def crop(data: bytes, canvas: Image.Image, asked: dict[str, Any]) -> dict[str, Any]:
     """Cover ``canvas`` with the picture upright, in sRGB, its salient part within ``seen`` of the height.
 
-    ``focus`` is a point of the picture (0 to 1 from left and top) that somebody wants in the middle instead.
+    ``focus`` is a point of the picture (0 to 1 from left and top) that somebody wants in the middle instead. The
+    answer is that of ``frame``.
     """
     size = canvas.size
     with _opened(data) as opened:
@@ -148,7 +154,7 @@ def crop(data: bytes, seen: tuple[float, float], canvas: Image.Image, focus: Seq
             picture = _flat(picture)
         if orientation in _UPRIGHT:
             picture = picture.transpose(_UPRIGHT[orientation])
-        left, top, right, bottom = window(picture, size, seen, focus)
+        (left, top, right, bottom), facts = frame(picture, size, asked)
         rows = (bottom - top) / size[1]
 
         def resize(y: int) -> None:
@@ -158,6 +164,7 @@ def crop(data: bytes, seen: tuple[float, float], canvas: Image.Image, focus: Seq
             canvas.paste(Image.fromarrow(part, canvas.mode, part.size), (0, y))  # RGB is stored as RGBA is
 
         _twofold(resize, range(0, size[1], BAND))
+    return facts
 
 
 def _twofold(work: Callable[[int], None], items: Sequence[int]) -> None:
@@ -265,8 +272,87 @@ def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 # -- what matters ----------------------------------------------------------------------------------------------------
 
 
+class Subject:
+    """Where the weight of what stands out lies, on a grid over the picture; there may be none."""
+
+    def __init__(self, salience: Image.Image) -> None:
+        grid = salience.filter(ImageFilter.BoxBlur(1)).point(_SUBJECTS)
+        self.size = wide, high = grid.size
+        values = grid.tobytes()
+        if len(values) - values.count(0) > _SCENE * len(values):
+            values = bytes(len(values))
+        self._sums = [[0] * (wide + 1)]  # above and left of every cell
+        for y in range(high):
+            row = itertools.accumulate(values[y * wide : (y + 1) * wide], initial=0)
+            self._sums.append([above + here for above, here in zip(self._sums[-1], row, strict=True)])
+
+    def within(self, left: float, top: float, right: float, bottom: float) -> int:
+        """The weight in a rectangle of cells."""
+        wide, high = self.size
+        x0, x1 = (min(wide, max(0, round(x))) for x in (left, right))
+        upper, lower = (self._sums[min(high, max(0, round(y)))] for y in (top, bottom))
+        return lower[x1] - lower[x0] - upper[x1] + upper[x0]
+
+
+def frame(picture: Image.Image, size: tuple[int, int], asked: dict[str, Any]) -> tuple[Box, dict[str, Any]]:
+    """The part of ``picture`` to show, and what of its subject is then to be seen.
+
+    It comes closer, at most ``closest`` times and never enlarging more than ``scale``, only if less than ``clear`` of
+    the subject would be within ``seen``. Of the answer ``clear`` is that part, ``spots`` the parts under rectangles
+    of the card (0 to 1), and ``blank`` says that there is nothing in the picture at all.
+    """
+    thumb = _thumb(picture)
+    salience = _salience(thumb)
+    seen, focus = asked["seen"], asked.get("focus")
+    box = window(picture, size, (seen[0], max(0.25, seen[1])), focus, salience)
+    subject = Subject(salience)
+    per = subject.size[0] / picture.width, subject.size[1] / picture.height
+
+    def shows(box: Box, part: Sequence[float] = (0, 0, 1, 1)) -> int:
+        left, top, wide, high = box[0], box[1], box[2] - box[0], box[3] - box[1]
+        x0, y0, x1, y1 = part
+        return subject.within(
+            (left + x0 * wide) * per[0], (top + y0 * high) * per[1],
+            (left + x1 * wide) * per[0], (top + y1 * high) * per[1],
+        )  # fmt: skip
+
+    whole, bare = shows(box), (0, seen[0], 1, seen[1] - _EDGE)
+    inner = (_EDGE, seen[0] + _EDGE, 1 - _EDGE, seen[1] - _EDGE)
+    if whole and focus is None and shows(box, inner) < asked["clear"] * whole:
+        enlarged = size[0] / (box[2] - box[0])
+        box = _closer(box, picture.size, lambda b: shows(b, inner), min(asked["closest"], asked["scale"] / enlarged))
+    clear = min(1.0, shows(box, bare) / whole) if whole and focus is None else 1.0
+    spots = [shows(box, spot) / max(1, whole) for spot in asked["spots"]]
+    blank = all(most - least <= _BLANK for least, most in cast("Sequence[tuple[int, int]]", thumb.getextrema()))
+    return box, {"clear": clear, "spots": spots, "blank": blank}
+
+
+def _closer(box: Box, size: tuple[int, int], shows: Callable[[Box], int], closest: float) -> Box:
+    """The window of the shape of ``box`` that shows most; of those that show nearly as much the widest."""
+    found, most, closer = box, shows(box), 1.0
+    while closer <= closest:
+        part = (box[2] - box[0]) / closer, (box[3] - box[1]) / closer
+        steps = [max(1, round(32 * (s - p) / s)) for s, p in zip(size, part, strict=True)]
+        places = sorted(
+            itertools.product(*(range(n + 1) for n in steps)),
+            key=lambda at: sum(abs(a / n - 0.5) for a, n in zip(at, steps, strict=True)),
+        )
+        for at in places:
+            left, top = ((s - p) * a / n for s, p, a, n in zip(size, part, at, steps, strict=True))
+            here = (left, top, left + part[0], top + part[1])
+            weight = shows(here)
+            if weight > 1.02 * most:
+                found, most = here, weight
+        closer *= _CLOSER
+    return found
+
+
 def window(
-    picture: Image.Image, size: tuple[int, int], seen: tuple[float, float], focus: Sequence[float] | None = None
+    picture: Image.Image,
+    size: tuple[int, int],
+    seen: tuple[float, float],
+    focus: Sequence[float] | None = None,
+    salience: Image.Image | None = None,
 ) -> Box:
     """The part of ``picture``, of the shape of ``size``, that holds most of what the eye looks for, or ``focus``."""
     width, height = picture.size
@@ -280,7 +366,7 @@ def window(
         left, top = (min(max(m - p / 2, 0.0), s) for m, p, s in zip(middle, part, spare, strict=True))
         return (left, top, left + part[0], top + part[1])
     along = 0 if spare[0] > spare[1] else 1
-    weights = _profile(picture, along)
+    weights = _profile(salience or _salience(_thumb(picture)), along)
     cells = len(weights)
     length = part[along] / (width, height)[along] * cells
     span = (0.0, 1.0) if along == 0 else seen
@@ -289,24 +375,32 @@ def window(
     return (left, top, left + part[0], top + part[1])
 
 
-def _profile(picture: Image.Image, along: int) -> list[float]:
-    """Salience along the width (0) or height (1), on a thumbnail of 64 pixels: edges, skin, and what differs in colour.
+def _profile(salience: Image.Image, along: int) -> list[float]:
+    """Salience along the width (0) or height (1)."""
+    size = (salience.width, 1) if along == 0 else (1, salience.height)
+    return [float(value) + 0.5 for value in salience.resize(size, Image.Resampling.BOX).tobytes()]
 
-    Skin counts only where it differs from what is around it: a sunset and a sandy beach are of that colour too.
-    """
+
+def _thumb(picture: Image.Image) -> Image.Image:
     width, height = picture.size
     factor = 64 / max(width, height)
     small = (max(8, round(width * factor)), max(8, round(height * factor)))
-    thumb = picture.resize((small[0] * 4, small[1] * 4), Image.Resampling.NEAREST).reduce(4).convert("RGB")
+    return picture.resize((small[0] * 4, small[1] * 4), Image.Resampling.NEAREST).reduce(4).convert("RGB")
+
+
+def _salience(thumb: Image.Image) -> Image.Image:
+    """How much the eye looks at every pixel of a thumbnail of 64: edges, skin, and what differs in colour.
+
+    Skin counts only where it differs from what is around it: a sunset and a sandy beach are of that colour too.
+    """
+    small = thumb.size
     edges = thumb.convert("L").filter(ImageFilter.FIND_EDGES)
     edges = ImageOps.expand(edges.crop((1, 1, small[0] - 1, small[1] - 1)), 1, 0)
     unlike = ImageChops.difference(thumb, thumb.filter(ImageFilter.BoxBlur(_AROUND))).convert("L")
     _, cb, cr = thumb.convert("YCbCr").split()
     skin = ImageChops.multiply(cb.point(_SKIN_CB), cr.point(_SKIN_CR))
     skin = ImageChops.multiply(skin, unlike.point(_DIFFERS))
-    salience = Image.merge("RGB", (edges, skin, unlike)).convert("L", (0.5, 0.8, 1.0, -12))
-    line = salience.resize((small[0], 1) if along == 0 else (1, small[1]), Image.Resampling.BOX)
-    return [float(value) + 0.5 for value in line.tobytes()]
+    return Image.merge("RGB", (edges, skin, unlike)).convert("L", (0.5, 0.8, 1.0, -12))
 
 
 def _best(weights: list[float], length: float, seen: tuple[float, float]) -> float:

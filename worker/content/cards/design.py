@@ -74,11 +74,15 @@ class Fill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """Where the photo goes; ``keeps`` is the part of it, 0 to 1, that must be seen there at least."""
+    """Where the photo goes; ``keeps`` is the part of it, 0 to 1, that must be seen there at least.
+
+    ``clear`` is the part of its subject, such as a face, that words may not cover.
+    """
 
     kind: Literal["photo"]
     box: Boxes = EVERYWHERE
     keeps: float = 0.0
+    clear: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from worker.content.cards import design as designs
 from worker.content.cards import fonts, text
 from worker.content.cards.design import Design, Fill, Logo, Picture, Rule, Scheme, Shade
 from worker.content.cards.layout import Placed, Rect, Sheet, line_extent, mark_side
-from worker.content.cards.photo import Photo, cropping
+from worker.content.cards.photo import Cropped, Photo, cropping
 
 Colour = tuple[int, int, int]
 Stamp = tuple[Colour | Image.Image, Rect | tuple[int, int], Image.Image | None]
@@ -22,9 +23,15 @@ CONTRAST = 4.5  # WCAG 2.2, 1.4.3: https://www.w3.org/TR/WCAG22/#contrast-minimu
 _LIVELY, _SEEN = 28.0, 3.0  # from which spread of greys a logo wants a plate, and below which contrast
 _MARGIN = 1.1  # the veil aims this much higher, for the noise that JPEG adds
 _VEIL = (0.45, 0.92)  # least and most of a veil behind words
+_LOGO_COVERS = 0.003  # the part of the photo's subject that the logo may cover before it looks for another corner
 _BAND = 80  # rows darkened at once: larger parts would be given back to the system after every card and asked for again
+_PAD = 1.3  # units of a plate around the logo
 _HAIR = 2  # pixels of room around a line's letters, whose edges are rounded
 _RISE = (0.3, 0.02)  # parts of the height above the words at which the veil begins and is complete
+
+
+class Unshown(Exception):
+    """The photo does not suit the design, which is seen only once it is open; the message is the reason."""
 
 
 def paint(
@@ -37,19 +44,25 @@ def paint(
     logo: Image.Image | None = None,
     focus: tuple[float, float] | None = None,
 ) -> Image.Image:
-    """The finished picture. Raises BadPicture."""
+    """The finished picture. Raises BadPicture, and Unshown for a photo that the design cannot show."""
     words = [p.rect for p in placed if not isinstance(p.item, Logo)]
     top = min((rect[1] for rect in words), default=sheet.size[1])
     shaded = any(isinstance(layer, Shade) for layer in chosen.layers)
-    seen = (0.0, max(0.25, top / sheet.size[1])) if shaded else (0.0, 1.0)
+    seen = (0.0, top / sheet.size[1]) if shaded else (0.0, 1.0)
     canvas: Image.Image | None = None
     stamps: list[Stamp] | None = None
     for layer in chosen.layers:
         if isinstance(layer, Picture) and photo is not None:
             box = layer.box.at(sheet.size, mirrored=sheet.rtl)
-            with cropping(photo, (box[2] - box[0], box[3] - box[1]), seen, *([focus] if focus else [])) as cropped:
+            size, spots = (box[2] - box[0], box[3] - box[1]), _corner_spots(placed, sheet, box)
+            how = {"clear": layer.clear, "keeps": layer.keeps}
+            with cropping(photo, size, seen, focus, **how, spots=spots) as cropped:
                 stamps = stamps or _stamps(placed, sheet, scheme)  # while the other process decodes
-                part = cropped()
+                found = cropped()
+            _check(found, layer)
+            part = found.picture
+            if spots and found.spots[0] > max(_LOGO_COVERS, 2 * found.spots[1]):
+                placed = [_aside(p, sheet) if isinstance(p.item, Logo) else p for p in placed]
             if part.size == sheet.size:
                 canvas = part
                 continue
@@ -67,6 +80,40 @@ def paint(
     for what, where, mask in stamps or _stamps(placed, sheet, scheme):
         canvas.paste(what, where, mask)
     return canvas
+
+
+def _check(found: Cropped, layer: Picture) -> None:
+    if found.blank:
+        raise Unshown("there is nothing in the photo")
+    if found.clear < layer.clear:
+        raise Unshown(f"the words would cover {1 - found.clear:.0%} of what matters in the photo")
+
+
+def _aside(logo: Placed, sheet: Sheet) -> Placed:
+    """The logo in the corner across."""
+    left, top, right, bottom = logo.rect
+    return dataclasses.replace(logo, rect=(sheet.size[0] - right, top, sheet.size[0] - left, bottom))
+
+
+def _corner_spots(placed: Sequence[Placed], sheet: Sheet, box: Rect) -> tuple[tuple[float, float, float, float], ...]:
+    """The logo's plate in its top corner and in the one across, as parts of the photo; none unless both lie on it."""
+    if not sheet.corner.startswith("top"):
+        return ()
+    logos = [p for p in placed if isinstance(p.item, Logo)]
+    spots = []
+    for rect in (p.rect for logo in logos for p in (logo, _aside(logo, sheet))):
+        around = _plate(rect, sheet)
+        if not (box[0] <= rect[0] and rect[2] <= box[2] and box[1] <= rect[1] and rect[3] <= box[3]):
+            return ()
+        parts = ((v - box[i % 2]) / (box[2 + i % 2] - box[i % 2]) for i, v in enumerate(around))
+        left, top, right, bottom = parts
+        spots.append((left, top, right, bottom))
+    return tuple(spots)
+
+
+def _plate(rect: Rect, sheet: Sheet) -> Rect:
+    pad = round(_PAD * sheet.unit)
+    return rect[0] - pad, rect[1] - pad, rect[2] + pad, rect[3] + pad
 
 
 def colour(name: str, scheme: Scheme) -> Colour:
@@ -200,9 +247,7 @@ def _logo(canvas: Image.Image, logo: Image.Image, rect: Rect, sheet: Sheet, sche
     if lively or contrast(own, _light(behind)) < _SEEN:
         plates = [colour("white", scheme), colour("deep", scheme)]
         plate = max(plates, key=lambda c: contrast(own, luminance(c)))
-        pad = round(1.3 * sheet.unit)
-        around = (rect[0] - pad, rect[1] - pad, rect[2] + pad, rect[3] + pad)
-        canvas.paste(*_rounded(around, pad, plate))
+        canvas.paste(*_rounded(_plate(rect, sheet), round(_PAD * sheet.unit), plate))
     canvas.paste(small, rect[:2], small)
 
 

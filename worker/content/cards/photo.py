@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -68,6 +68,16 @@ class Photo:
     def seen(self, size: tuple[int, int]) -> float:
         """The part of the picture, 0 to 1, that is left when it is cropped to the shape of ``size``."""
         return size[0] * size[1] / (self.width * self.height * self.scale(size) ** 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Cropped:
+    """A crop in RGB; ``clear`` is the part of the subject that no words cover, ``spots`` are the parts under spots."""
+
+    picture: Image.Image
+    clear: float = 1.0
+    spots: tuple[float, ...] = ()
+    blank: bool = False  # there is nothing in the photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,17 +266,25 @@ def cropping(
     size: tuple[int, int],
     seen: tuple[float, float] = (0.0, 1.0),
     focus: tuple[float, float] | None = None,
-) -> Iterator[Callable[[], Image.Image]]:
+    *,
+    clear: float = 0.0,
+    keeps: float = 0.0,
+    spots: Sequence[tuple[float, float, float, float]] = (),
+) -> Iterator[Callable[[], Cropped]]:
     """Begin to crop a photo so that its salient part falls within ``seen``; what is yielded waits for the picture.
 
-    That is RGB and covers ``size`` exactly. ``seen`` is the part of the height, from top to bottom, that no words will
-    cover; ``focus`` a point of the photo (0 to 1 from left and top) to have in the middle of it. Raises BadPicture.
+    That covers ``size`` exactly. ``seen`` is the part of the height, from top to bottom, that no words will
+    cover; ``focus`` a point of the photo (0 to 1 from left and top) to have in the middle of it. Where less than
+    ``clear`` of the subject would be within ``seen`` the crop comes closer, as long as ``keeps`` of the photo is shown.
+    ``spots`` are rectangles of the card, 0 to 1. Raises BadPicture.
     """
-    with _asking(photo.data, do="crop", size=size, seen=seen, focus=focus) as answer:
+    closest = (photo.seen(size) / keeps) ** 0.5 if keeps else 1.0
+    how = {"size": size, "seen": seen, "focus": focus, "clear": clear, "closest": closest, "scale": LARGEST_SCALE}
+    with _asking(photo.data, do="crop", spots=spots, **how) as answer:
 
-        def cropped() -> Image.Image:
-            answer()
-            return _child.pixels("RGB", size)
+        def cropped() -> Cropped:
+            said = answer()
+            return Cropped(_child.pixels("RGB", size), said["clear"], tuple(said["spots"]), said["blank"])
 
         yield cropped
 
