@@ -70,7 +70,7 @@ class Reddit(Publisher):
         Setting(name="client_id", label="Client id of your app", required=False),
         Setting(name="client_secret", label="Client secret of your app", secret=True, required=False),
     )
-    # https://github.com/reddit-archive/reddit/wiki/OAuth2, read on 25 November 2026; it speaks of no S256
+    # https://github.com/reddit-archive/reddit/wiki/OAuth2, named from memory and not read again
     oauth: ClassVar = OAuth(
         authorize="https://www.reddit.com/api/v1/authorize",
         endpoint="https://www.reddit.com/api/v1/access_token",
@@ -88,7 +88,8 @@ class Reddit(Publisher):
     budgets: ClassVar = (Budget(posts=25, seconds=60, app=True),)
     unverified: ClassVar = (
         "never run against the real platform; the limit of requests now in force and how an app gets its approval; "
-        "how long a new post takes to be in the member's own list; editing the text below a link"
+        "how long a new post takes to be in the member's own list; editing the text below a link; how "
+        "its newer apps show escaped signs"
     )
 
     def connect(self) -> Profile:
