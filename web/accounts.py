@@ -295,6 +295,7 @@ def add(request: Request, parts: Parts, person: Owner, sent: Form, platform: str
             {} if rehearsal else given,
             workspace=person.workspace,
             name=sent.get("name", "").strip(),
+            zone=person.zone.key,
             rehearsal=rehearsal,
         )
     except HandbillError as error:
@@ -317,6 +318,7 @@ def begin(request: Request, parts: Parts, person: Owner, sent: Form, platform: s
             browser=person.session,
             name=sent.get("name", "").strip(),
             role=sent.get("role", ""),
+            zone=person.zone.key,
             rehearsal=bool(sent.get("rehearsal")),
         )
     except HandbillError as error:

@@ -49,7 +49,9 @@ class Settings(BaseSettings):
         SecretStr(""), description="Fernet keys, newest first, by comma; empty keeps one in a file."
     )
     allow_hosts: str = Field("", description="Private `host[:port]`s that may be spoken to, by comma.")
-    zone: str = Field("UTC", description="IANA time zone for new accounts and for times without a zone.")
+    zone: str = Field(
+        "UTC", description="IANA time zone of times without one and of new accounts; the page gives them its user's."
+    )
     workspace: str = Field("main", pattern=r"^[a-z0-9-]{1,32}$", description="Workspace used when none is named.")
     publish_workers: int = Field(1, ge=1, le=64, description="Publishing workers of `handbill up`; at most one a core.")
     publish_threads: int = Field(128, ge=1, le=512, description="Posts in flight at once in one worker.")

@@ -97,7 +97,9 @@ class Accounts:
         found, secrets = self._records.opened(account)
         return found, self.adapter(found, secrets)
 
-    def draft(self, platform: str, *, workspace: str, name: str = "", rehearsal: bool = False) -> Account:
+    def draft(
+        self, platform: str, *, workspace: str, name: str = "", zone: str = "", rehearsal: bool = False
+    ) -> Account:
         """An account that is not connected yet; raises HandbillError if there can be none such."""
         try:
             kind = publishers.load(platform)
@@ -114,7 +116,7 @@ class Accounts:
             platform=platform,
             name=name or platform,
             workspace=workspace,
-            zone=self._settings.zone,
+            zone=zone or self._settings.zone,
             rehearsal=rehearsal,
         )
 
@@ -125,15 +127,17 @@ class Accounts:
         *,
         workspace: str,
         name: str = "",
+        zone: str = "",
         rehearsal: bool = False,
         granted: Mapping[str, str] | None = None,
     ) -> Account:
         """Ask the platform who we are, then store the account; raises HandbillError, and stores nothing then.
 
-        ``given`` is what a person typed, ``granted`` what the platform gave for their consent. One that is connected
-        again keeps what people have set: its calendar, its voices, its brand.
+        ``given`` is what a person typed, ``granted`` what the platform gave for their consent. A new one posts in
+        ``zone`` (empty: the installation's). One that is connected again keeps what people have set: its zone, its
+        calendar, its voices, its brand.
         """
-        account = self.draft(platform, workspace=workspace, name=name, rehearsal=rehearsal)
+        account = self.draft(platform, workspace=workspace, name=name, zone=zone, rehearsal=rehearsal)
         kind = publishers.load(platform)
         values = self._values(kind, account, given, granted or {})
         slug = account.id.partition(".")[2].removeprefix(platform)

@@ -117,10 +117,14 @@ class Connecting:
         browser: str,
         name: str = "",
         role: str = "",
+        zone: str = "",
         rehearsal: bool = False,
         terminal: bool = False,
     ) -> Begun:
-        """Send a person to the platform; ``browser`` is the secret that only their session (or terminal) knows."""
+        """Send a person to the platform; ``browser`` is the secret that only their session (or terminal) knows.
+
+        A new account will post in ``zone``; empty: in the installation's.
+        """
         own, kind = self._oauth(platform), publishers.load(platform)
         account = self._accounts.draft(platform, workspace=workspace, name=name, rehearsal=rehearsal)
         values = {k: v.strip() for k, v in given.items() if v.strip()}
@@ -145,6 +149,7 @@ class Connecting:
                 "platform": platform,
                 "workspace": workspace,
                 "name": name,
+                "zone": zone,
                 "rehearsal": rehearsal,
                 "role": role,
                 "given": values,
@@ -284,7 +289,7 @@ class Connecting:
         self._connections.hold(
             f"pick:{pick}",
             {
-                **{k: under_way[k] for k in ("platform", "workspace", "name", "rehearsal", "given")},
+                **{k: under_way[k] for k in ("platform", "workspace", "name", "zone", "rehearsal", "given")},
                 "granted": granted,
                 "choices": [{"label": c.label, "settings": dict(c.settings)} for c in choices],
                 "browser": _digest(browser),
@@ -327,6 +332,7 @@ class Connecting:
             told["given"],
             workspace=told["workspace"],
             name=told["name"],
+            zone=told["zone"],
             rehearsal=told["rehearsal"],
             granted={**told["granted"], **chosen},
         )
