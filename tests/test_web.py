@@ -811,7 +811,7 @@ def test_a_stop_and_missing_workers_are_said_above_the_queue(desk):
 
     assert "No worker is running, so posts wait." in text
     assert "Everything is paused. Stopped by hand." in text
-    assert "main.fake is paused until 1 Jan 2099, 00:00 UTC. Asked to wait." in text
+    assert "main.fake is paused until 1 Jan 2099, 01:00 . Asked to wait." in text
 
 
 def test_an_empty_house_says_what_to_do(desk):

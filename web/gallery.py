@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from publishers.core.post import Media
 from web import render
@@ -49,13 +50,14 @@ def groups(
     *,
     after: Cursor | None,
     src: Callable[[Media], str],
+    zone: ZoneInfo | None = None,
     workspace: str = "",
     files: bool = False,
     most: int = ARTICLES,
 ) -> tuple[list[Group], Cursor | None]:
     """Articles, the one whose posts moved last first, and where the next page begins (None = there is none).
 
-    Those of ``workspace``, or of all of them if it is empty.
+    Those of ``workspace``, or of all of them if it is empty; times are in ``zone``, or in each account's.
     """
     statuses = set(Status) - GONE
     start, found = after, list[Group]()
@@ -72,18 +74,18 @@ def groups(
             posts = _posts(parts, article)
             # An article stands where its latest post does, so what is on an earlier page is not shown again.
             if start is None or not any(_before(d, start) for d in posts):
-                found.append(_group(parts, article, posts, src=src, files=files))
+                found.append(_group(parts, article, posts, src=src, zone=zone, files=files))
             after = place
         after = rows[-1]
     return found, None
 
 
-def group(parts: Runtime, article: str, *, src: Callable[[Media], str]) -> Group:
+def group(parts: Runtime, article: str, *, src: Callable[[Media], str], zone: ZoneInfo | None = None) -> Group:
     """One article with its posts; raises NotFound."""
     posts = _posts(parts, article)
     if not posts:
         raise NotFound(f"There are no posts of an article {article}")
-    return _group(parts, article, posts, src=src, files=False)
+    return _group(parts, article, posts, src=src, zone=zone, files=False)
 
 
 def _posts(parts: Runtime, article: str) -> list[Delivery]:
@@ -97,11 +99,17 @@ def _before(delivery: Delivery, place: Cursor) -> bool:
 
 
 def _group(
-    parts: Runtime, article: str, posts: Sequence[Delivery], *, src: Callable[[Media], str], files: bool
+    parts: Runtime,
+    article: str,
+    posts: Sequence[Delivery],
+    *,
+    src: Callable[[Media], str],
+    zone: ZoneInfo | None,
+    files: bool,
 ) -> Group:
     accounts = accounts_of(parts, posts)
     by_label = sorted(posts, key=lambda d: (label_of(d.platform).lower(), d.account, d.share))
-    views = tuple(shown(d, accounts.get(d.account), src=src, files=files) for d in by_label)
+    views = tuple(shown(d, accounts.get(d.account), src=src, zone=zone, files=files) for d in by_label)
     try:
         found, _ = parts.records.article(article)
     except NotFound:

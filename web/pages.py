@@ -33,10 +33,14 @@ def show_gallery(request: Request, parts: Parts, person: Viewer, article: str = 
     """Every post as its reader sees it, by article; one article alone if it is named."""
     if article:
         _ours(person, article, f"There are no posts of an article {article}")
-        groups, following = [gallery.group(parts, article, src=pictures.src)], None
+        groups, following = [gallery.group(parts, article, src=pictures.src, zone=person.zone)], None
     else:
         groups, following = gallery.groups(
-            parts, after=listing.read_cursor(cursor), src=pictures.src, workspace=person.workspace
+            parts,
+            after=listing.read_cursor(cursor),
+            src=pictures.src,
+            zone=person.zone,
+            workspace=person.workspace,
         )
     return render.page(
         request,

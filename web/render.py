@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import jinja2
 from markupsafe import Markup
@@ -61,6 +62,7 @@ def environment() -> jinja2.Environment:
     env.globals["look"] = lambda platform: f"looks/{platform if platform in LOOKS else 'default'}.html"
     env.filters["day"] = day
     env.filters["local"] = local
+    env.filters["elsewhere"] = elsewhere
     env.filters["browser"] = browser
     env.filters["lapse"] = lapse
     env.filters["address"] = address
@@ -109,6 +111,17 @@ def local(context: jinja2.runtime.Context, moment: datetime, form: str = "") -> 
     words = f"{there:{form}}" if form else day(there)
     zone = getattr(there.tzinfo, "key", "") or there.tzname() or ""
     return Markup('<time datetime="{}" title="{}">{}</time>').format(there.isoformat(timespec="seconds"), zone, words)
+
+
+@jinja2.pass_context
+def elsewhere(context: jinja2.runtime.Context, moment: datetime, zone: str) -> str:
+    """``19:30 in Asia/Kolkata``: what the clock shows in an account's zone, if it differs from the viewer's."""
+    person, there = context.get("person"), moment.astimezone(ZoneInfo(zone))
+    here = moment.astimezone(person.zone) if person else there
+    if here.utcoffset() == there.utcoffset():
+        return ""
+    another_day = f", {there.day} {there:%b}" if here.date() != there.date() else ""
+    return f"{there:%H:%M}{another_day} in {zone.replace('_', ' ')}"
 
 
 def browser(agent: str) -> str:

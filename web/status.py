@@ -73,7 +73,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What a row shows when it is opened: its history and when it is looked at next, in the account's zone.
+    """What a row shows when it is opened: its history and when it is looked at next.
 
     ``key`` is what the platform sees of the step to come, or of the last one.
     """
@@ -165,16 +165,15 @@ def _waits_for(delivery: Delivery, paused: Mapping[str, tuple[datetime | None, s
 def opened(parts: Runtime, delivery: Delivery) -> Opened:
     """What is shown of a row that is open."""
     look = parts.deliveries.next_look(delivery.id)
-    zone = ZoneInfo(delivery.zone)
     return Opened(
-        lines=tuple(_line(event, zone) for event in parts.deliveries.history(delivery.id)),
-        next_look=look.astimezone(zone) if look else None,
+        lines=tuple(_line(event) for event in parts.deliveries.history(delivery.id)),
+        next_look=look,
         key=delivery.current.key,
     )
 
 
-def _line(event: Event, zone: ZoneInfo) -> Line:
-    return Line(at=event.at.astimezone(zone), status=event.status, tone=views.TONES[event.status], note=event.note)
+def _line(event: Event) -> Line:
+    return Line(at=event.at, status=event.status, tone=views.TONES[event.status], note=event.note)
 
 
 def fingerprint(parts: Runtime) -> str:

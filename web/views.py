@@ -86,7 +86,7 @@ class Message:
 class Shown:
     """One delivery as its reader sees it. ``length`` of ``limit`` is in the platform's own counting, None if unknown.
 
-    ``at`` is when it was sent or, before that, when it is due, in the zone of the account; ``alts`` is whether the
+    ``at`` is when it was sent or, before that, when it is due; ``zone`` is the account's, ``alts`` whether the
     platform takes alt texts, ``home`` where it lives.
     """
 
@@ -115,10 +115,18 @@ class Shown:
     reason: str
 
 
-def shown(delivery: Delivery, account: Account | None, *, src: Callable[[Media], str], files: bool = False) -> Shown:
+def shown(
+    delivery: Delivery,
+    account: Account | None,
+    *,
+    src: Callable[[Media], str],
+    zone: ZoneInfo | None = None,
+    files: bool = False,
+) -> Shown:
     """``delivery`` as a page shows it; ``account`` None if it was removed.
 
-    ``src`` says where a picture can be loaded; ``files`` whether the page may link to files, as only a file can.
+    Times are in ``zone``, the viewer's, or in the account's if there is none. ``src`` says where a picture can be
+    loaded; ``files`` whether the page may link to files, as only a file can.
     """
     first = delivery.steps[0].post
     limits = _limits(delivery, account)
@@ -141,7 +149,7 @@ def shown(delivery: Delivery, account: Account | None, *, src: Callable[[Media],
         meaning=meaning_of(delivery.status),
         public=delivery.status in PUBLIC,
         perhaps=delivery.status in PERHAPS,
-        at=(sent or delivery.due).astimezone(ZoneInfo(delivery.zone)),
+        at=(sent or delivery.due).astimezone(zone or ZoneInfo(delivery.zone)),
         zone=delivery.zone,
         messages=tuple(_message(post, number, limits, src) for number, post in enumerate(_said(delivery))),
         length=limits.length(first.text) if limits else None,
