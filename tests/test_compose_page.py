@@ -12,7 +12,9 @@ from tests.newsroom import sign_in
 from tests.test_web import BASE, Desk
 from worker import approval
 from worker.embedded import Embedded
-from worker.model import Account, Status
+from worker.intake.identity import address_key
+from worker.intake.model import Candidate, Fate, Item, Kind, Rules, Source, item_id
+from worker.model import Account, Status, Voice
 from worker.settings import TEMPLATES
 
 
@@ -99,6 +101,42 @@ def test_nobody_decides_about_anothers_articles(room):
     for path in (f"/compose/{room.article.id}", f"/inbox/{room.article.id}/card", f"/compose/{room.article.id}/photo"):
         assert room.get(path, visit=other).status_code == 404
     assert room.of() == {}
+
+
+def came_by(room, **fields):
+    """Let the room's article have come by a source that leaves it to the inbox."""
+    source = Source(id="main.lantern", kind=Kind.FEED, address="https://lantern.example/feed", **fields)
+    room.parts.sources.save(source)
+    key = address_key(room.article.url)
+    item = Item(
+        id=item_id("main", source.id, key), source=source.id, candidate=Candidate(address=room.article.url),
+        fate=Fate.INBOX, article=room.article.id,
+    )  # fmt: skip
+    room.parts.sources.add_item(item, [key], look=None)
+
+
+@pytest.mark.parametrize("what", ["accept", "edit"])
+def test_what_is_accepted_goes_where_its_source_says_and_speaks_as_its_source_says(room, what):
+    rules = Rules(at="inbox", approve=True, voice=Voice(template="Read: {title} {link}", hashtags=0))
+    came_by(room, accounts=("main.mastodon",), rules=rules)
+    assert "Its source names where it goes: Mastodon mastodon." in room.page("/inbox").text
+
+    room.send("/inbox", **{what: room.article.id})
+
+    assert set(room.of()) == {"mastodon"}
+    post = room.of()["mastodon"]
+    assert post.status is (Status.DRAFT if what == "edit" else Status.AWAITING_APPROVAL)
+    assert post.steps[0].post.text == f"Read: {room.article.title} {room.article.url}"
+
+
+def test_a_source_that_was_removed_names_no_accounts_any_more(room):
+    came_by(room, accounts=("main.mastodon",))
+    room.parts.sources.remove(room.parts.sources.get("main.lantern"))
+    assert "Its source names" not in room.page("/inbox").text
+
+    room.send("/inbox", accept=room.article.id)
+
+    assert set(room.of()) == {"mastodon", "linkedin"}
 
 
 # The composer

@@ -40,7 +40,10 @@ class Asked(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One article: its kit, and the posts that were planned of it with the numbers of their accounts' colours."""
+    """One article: its kit, and the posts that were planned of it with the numbers of their accounts' colours.
+
+    ``only`` are the accounts that its source names, if it is not planned and would not go to all of them.
+    """
 
     article: Article
     content: Content
@@ -48,6 +51,7 @@ class Letter:
     arrived: datetime
     age: timedelta
     posts: tuple[tuple[status.Row, int], ...]
+    only: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +134,9 @@ def _do(parts: Runtime, person: Person, what: str, article: str) -> None:
     """One decision about one article."""
     match what:
         case "accept" | "edit":
-            accounts = [a for a in parts.records.accounts(person.workspace) if a.active]
-            edit.accept(parts, article, accounts, draft=what == "edit")
+            found, _ = parts.records.article(article)
+            accounts, waits = parts.reader.targets(found)
+            edit.accept(parts, article, accounts, approve=waits, draft=what == "edit")
         case "skip":
             edit.skip(parts, article)
         case _:
@@ -164,9 +169,20 @@ def _letters(
                 posts=tuple(
                     (status.row(d, known.get(d.account), now=now), calendar.hue(accounts, d.account)) for d in shown
                 ),
+                only=() if shown else _only(parts, article, accounts),
             )
         )
     return letters
+
+
+def _only(parts: Runtime, article: Article, accounts: Sequence[Account]) -> tuple[str, ...]:
+    try:
+        found, _ = parts.reader.targets(article)
+    except HandbillError:
+        return ()
+    if {a.id for a in found} == {a.id for a in accounts if a.active}:
+        return ()
+    return tuple(f"{views.label_of(a.platform)} {a.name}" for a in found)
 
 
 def _places(parts: Runtime, person: Person, accounts: Sequence[Account]) -> tuple[Place, ...]:

@@ -223,11 +223,18 @@ def drop(parts: Runtime, delivery: str, *, by: str = "") -> None:
 
 
 def accept(
-    parts: Runtime, article: str, accounts: Sequence[Account], *, draft: bool = False, thread: bool = False
+    parts: Runtime,
+    article: str,
+    accounts: Sequence[Account],
+    *,
+    approve: bool = False,
+    draft: bool = False,
+    thread: bool = False,
 ) -> list[Delivery]:
     """Plan an article on accounts, each in its next free slot; with ``draft`` for somebody to finish.
 
-    A draft holds no slot: it is given one when it is finished.
+    With ``approve`` they wait for approval even where the account asks for none. A draft holds no slot: it is given one
+    when it is finished.
     """
     if not accounts:
         raise HandbillError("There is no account to post to", do="Connect one")
@@ -235,7 +242,7 @@ def accept(
     def due(account: Account, delivery: str) -> When:
         return next_slot(parts, account, delivery=delivery, take=not draft)
 
-    return parts.planner.plan(article, accounts, due=due, draft=draft, thread=thread)
+    return parts.planner.plan(article, accounts, due=due, approve=approve, draft=draft, thread=thread)
 
 
 def skip(parts: Runtime, article: str) -> None:

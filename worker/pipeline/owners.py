@@ -81,6 +81,12 @@ class Owners:
                 self._remember(item.id, article)
         return article.id
 
+    def item_of(self, article: Article) -> Item | None:
+        """The item that brought an article, as it is stored; None for one that a person or program took in."""
+        key = address_key(article.url)
+        found = self._sources.items(i for i in self._sources.known(article.workspace, [key] if key else []) if i)
+        return next((i for i in map(self._original, found) if i.article == article.id), None)
+
     def _first(self, workspace: str, keys: Sequence[str], article: Article, me: Item) -> Owner | None:
         known = dict.fromkeys(o for o in self._sources.known(workspace, keys) if o)
         for other in self._before(list(known), me):

@@ -15,7 +15,7 @@ from worker.content.article import extract
 from worker.errors import HandbillError, NotFound
 from worker.intake import gate, rules
 from worker.intake.client import short
-from worker.intake.model import INBOX, Fate, Item, Rules, Source
+from worker.intake.model import INBOX, Candidate, Fate, Item, Rules, Source
 from worker.intake.polite import Guest
 from worker.intake.rules import Facts
 from worker.model import Account, Article
@@ -126,6 +126,22 @@ class Reader:
         reason = f"{len(posts)} post{'s' if len(posts) != 1 else ''} planned{waiting}"
         ids = " ".join(d.id for d in posts)
         self._sources.settle(item.id, Fate.PLANNED, reason, hold=hold, article=home, deliveries=ids, of="")
+
+    def targets(self, article: Article) -> tuple[list[Account], bool]:
+        """The accounts that would speak of a stored article, each as its source wants it, and whether posts wait then.
+
+        Those are what planning it at once would have used: all active ones, unless it was asked for others. Raises
+        HandbillError if there are none.
+        """
+        item = self._parts.owners.item_of(article)
+        if item is None:
+            item = Item(id="", workspace=article.workspace, candidate=Candidate(address=article.url), fate=Fate.INBOX)
+        try:
+            source = self._source(item)
+        except Ended:  # its source was removed, and its rules with it
+            source = None
+        asked = source.rules if source else Rules()
+        return [_speaking(a, article, asked) for a in self._accounts(item, source)], asked.approve
 
     def _source(self, item: Item) -> Source | None:
         if not item.source:
