@@ -58,18 +58,21 @@ def test_a_code_is_asked_for_after_the_password_and_each_lets_in_once(house):
     assert not factors.enabled(house.parts, user), "not before the app has shown the right code"
     with pytest.raises(HandbillError):
         factors.confirm(house.parts, user, "000000" if shown(secret) != "000000" else "000001")
-    factors.confirm(house.parts, user, shown(secret))
+    first = shown(secret)
+    factors.confirm(house.parts, user, first)
     one, two = house.browser(), house.browser()
-    code = shown(secret)
+    code = shown(secret, time.time() + 30)
 
     for browser in (one, two):
         answer = browser.sign_in("ada@example.org", PASSWORD, next="/queue")
         assert answer.headers["location"] == "/sign-in/code"
         assert browser.get("/queue").headers["location"].startswith("/sign-in"), "half signed in is not signed in"
         browser.get("/sign-in/code")
+    turned_on = one.send("/sign-in/code", code=first)
     entered = one.send("/sign-in/code", code=f"{code[:3]} {code[3:]}")
     again = two.send("/sign-in/code", code=code)
 
+    assert turned_on.status_code == 422, "it was used up when it turned this on"
     assert (entered.status_code, entered.headers["location"]) == (303, "/queue")
     assert one.get("/queue").status_code == 200
     assert again.status_code == 422

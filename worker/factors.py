@@ -50,8 +50,10 @@ def confirm(parts: Runtime, user: User, code: str, *, now: Callable[[], float] =
     """Ask for codes from now on, if the app shows the right one; returns the recovery codes, which are not kept."""
     pending = parts.people.factor(user.id).get("pending", "")
     count(parts, f"second:{user.id}", most=10, every=30)
-    if not pending or _step(pending, code, now()) is None:
+    step = _step(pending, code, now())
+    if step is None:
         raise HandbillError("That code is not the one the app shows now", do="Look again and type the newest one")
+    _use(parts, user, pending, step)
     parts.people.forgive(f"second:{user.id}")
     codes = ["-".join("".join(secrets.choice(ALPHABET) for _ in range(5)) for _ in range(2)) for _ in range(CODES)]
     parts.people.set_factor(user.id, {"secret": pending, "codes": " ".join(digest(c) for c in codes)})
@@ -64,7 +66,7 @@ def check(parts: Runtime, user: User, code: str, *, now: Callable[[], float] = t
     count(parts, f"second:{user.id}", most=10, every=30)
     given = re.sub(r"[\s-]", "", code.strip().lower())
     step = _step(kept.get("secret", ""), given, now())
-    if step is not None and parts.people.once(f"code:{user.id}:{step}", seconds=STEP * 4):
+    if step is not None and _use(parts, user, kept["secret"], step):
         parts.people.forgive(f"second:{user.id}")
         return
     if step is None and len(given) == 10:
@@ -81,6 +83,11 @@ def check(parts: Runtime, user: User, code: str, *, now: Callable[[], float] = t
 def left(parts: Runtime, user: User) -> int:
     """How many recovery codes have not been used."""
     return len(parts.people.factor(user.id).get("codes", "").split())
+
+
+def _use(parts: Runtime, user: User, secret: str, step: int) -> bool:
+    """Use the code of ``secret`` that is of ``step`` up; False if it was used before, be it to turn this on."""
+    return parts.people.once(f"code:{user.id}:{digest(secret)}:{step}", seconds=STEP * 4)
 
 
 def _step(secret: str, code: str, now: float) -> int | None:
