@@ -215,6 +215,27 @@ def test_a_keyboard_moves_a_post_without_dragging(office):
     expect(page.locator("#panel")).to_be_hidden()
 
 
+def test_what_was_said_of_a_move_in_the_list_stays_until_something_else_is_said(office):
+    page = office.go("/calendar?view=list&date=2027-03-13")
+    expect(page.locator("#live")).to_have_text("Live")
+    for wall, said in (
+        ("2027-03-14T02:30", "Moved to 14 Mar 2027"),
+        ("2027-03-15T11:45", "Moved to 15 Mar 2027, 11:45"),
+    ):
+        page.locator(f'a[data-post="{office.moved}"]').click()
+        page.get_by_label("Move to").fill(wall)
+        page.get_by_role("button", name="Move", exact=True).click()
+
+        there = page.locator(f'section[aria-labelledby="day-{wall[:10]}"] a[data-post="{office.moved}"]')
+        expect(there).to_be_visible()
+        expect(there).to_be_focused()
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('moved'))")  # the list is asked for once more
+        page.wait_for_timeout(1200)  # as long as it used to stay
+        expect(page.locator("#told")).to_contain_text(said)
+        if wall.endswith("02:30") and office.zone == NEW_YORK:
+            expect(page.locator("#told")).to_contain_text("Clocks skip 02:30 on this day in America/New_York")
+
+
 def test_a_parked_post_is_settled_and_everything_is_stopped_and_resumed(office):
     due = office.parts.now()
     parked = office.plan(7, due)

@@ -12,7 +12,7 @@
     return made;
   };
   const say = (text, tone) => {
-    told.className = `note ${tone}`;
+    told.className = `flash note ${tone}`;
     told.firstElementChild.textContent = text;
     told.hidden = !text;
     if (text && tone === "bad") told.scrollIntoView({ block: "nearest" });
@@ -29,6 +29,13 @@
     }
   };
 
+  /* The list comes from the server; it is exchanged alone, so that what was said stays there to be read. */
+  const relist = async (id) => {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const agenda = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".agenda");
+    if (agenda) document.querySelector(".agenda")?.replaceWith(agenda);
+    document.querySelector(`a[data-post="${id}"]`)?.focus();
+  };
   let calendar = null;
   let opener = null;
   const open = async (id, from) => {
@@ -52,7 +59,8 @@
     event.preventDefault();
     const button = form.querySelector("button");
     button.disabled = true;
-    const done = await move(form.action.split("/").at(-2), Object.fromEntries(new FormData(form)));
+    const id = form.action.split("/").at(-2);
+    const done = await move(id, Object.fromEntries(new FormData(form)));
     button.disabled = false;
     if (!done.ok) {
       form.querySelector(".told").textContent = done.line;
@@ -61,7 +69,7 @@
     panel.close();
     say(done.line, "good");
     if (calendar) calendar.refetchEvents();
-    else setTimeout(() => location.reload(), 900);
+    else await relist(id);
   });
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-post]");
