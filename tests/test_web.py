@@ -606,6 +606,20 @@ def test_a_parked_post_is_never_sent_again_because_a_field_was_empty(desk):
     assert desk.status(parked) is Status.SCHEDULED
 
 
+def test_who_approves_what_has_changed_meanwhile_is_led_back_to_the_post(desk):
+    delivery = desk.plan(to=Status.AWAITING_APPROVAL)
+
+    data = {"form_token": desk.owner.form_token, "seal": "of another text"}
+    answer = desk.post(
+        f"/queue/{delivery}/approve", data=data, headers={"Origin": BASE, "Accept": "text/html"}, visit=desk.owner
+    )
+
+    assert answer.status_code == 409
+    assert "has changed since you looked" in answer.text
+    assert f"/queue?open={delivery}#d-{delivery.replace('.', '-')}" in Words(answer.text).links
+    assert desk.status(delivery) is Status.AWAITING_APPROVAL
+
+
 def test_there_are_four_decisions_and_no_other(desk):
     delivery = desk.plan(to=Status.HELD)
 

@@ -31,7 +31,10 @@ def answer(
     """The error as whoever asked can read it; ``errors`` are {pointer, detail} of a body's or query's parts."""
     title = HTTPStatus(status).phrase
     if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/"):
-        return render.page(request, "error.html", status=status, title=title, detail=detail, headers=headers)
+        delivery = request.path_params.get("delivery", "") if status == HTTPStatus.CONFLICT else ""
+        return render.page(
+            request, "error.html", status=status, title=title, detail=detail, delivery=delivery, headers=headers
+        )
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": request.url.path}
     if errors:
         body["errors"] = errors
