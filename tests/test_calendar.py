@@ -177,6 +177,18 @@ def test_every_view_opens_names_the_zone_and_teaches_when_it_is_empty(desk, view
     assert "One &lt;b&gt;" in page.text
 
 
+@pytest.mark.parametrize(
+    ("now", "view", "hour"),
+    [((2030, 3, 11, 18, 40), "week", 13), ((2030, 3, 11, 4, 10), "day", 0), ((2030, 5, 1), "week", 7)],
+)
+def test_a_week_and_a_day_open_at_the_viewers_hour_and_another_week_in_the_morning(desk, monkeypatch, now, view, hour):
+    monkeypatch.setattr(desk.parts, "now", lambda: utc(*now))
+
+    page = desk.page(f"/calendar?view={view}&date=2030-03-11", visit=sign_in(desk.parts, "editor", zone=NEW_YORK))
+
+    assert f'data-offset="-04:00" data-hour="{hour}"' in page.text
+
+
 def test_the_forecast_sums_what_the_days_cost_and_use_up(desk):
     account = desk.account()
 

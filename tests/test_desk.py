@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -188,6 +189,23 @@ def test_a_drag_over_a_clock_change_keeps_the_wall_time_and_a_refused_one_snaps_
     expect(event).to_be_visible()
     box = event.bounding_box()
     assert cell["x"] - 2 <= box["x"] + box["width"] / 2 <= cell["x"] + cell["width"] + 2, "it stands where it was"
+
+
+@pytest.mark.parametrize("view", ["week", "day"])
+def test_a_week_and_a_day_open_where_now_is_and_mark_it(office, view):
+    page = office.go(f"/calendar?view={view}")
+    office.drawn(1)
+    line = page.locator(".ec-now-indicator")
+    expect(line).to_be_in_viewport()
+    here = office.parts.now().astimezone(ZoneInfo(office.zone))
+    at = page.evaluate(
+        """() => {
+            const line = document.querySelector(".ec-now-indicator").getBoundingClientRect().top;
+            const grid = document.querySelector(".ec-main .ec-body").getBoundingClientRect();
+            return (line - grid.top) / grid.height * 24;
+        }"""
+    )
+    assert abs(at - here.hour - here.minute / 60) < 0.5, (at, here)
 
 
 def test_a_keyboard_moves_a_post_without_dragging(office):

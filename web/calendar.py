@@ -36,6 +36,7 @@ LISTED = 12
 
 HUES = 12
 SLOTS_MOST = 12
+MORNING = 7
 """Accounts whose free times are drawn at once; more would cover the whole day."""
 
 PRICED_MOST = 60
@@ -107,12 +108,14 @@ class Forecast:
 def show(request: Request, parts: Parts, person: Viewer, asked: Annotated[Asked, Query()]) -> Response:
     """The page; a script draws month, week and day, and the list needs none."""
     view = asked.view if asked.view in SPANS else "month"
-    today = parts.now().astimezone(person.zone).date()
+    here = parts.now().astimezone(person.zone)
+    today = here.date()
     around = _date(asked.date) or today
     accounts = parts.records.accounts(person.workspace)
     chosen = [a.id for a in accounts if a.id in asked.account]
     first = _first(view, around)
     days = _days(first, SPANS[view], person.zone)
+    last = first + timedelta(days=SPANS[view] - 1)
     opened = _opened(parts, person, asked.open) if asked.open else None
     return render.page(
         request,
@@ -120,8 +123,10 @@ def show(request: Request, parts: Parts, person: Viewer, asked: Annotated[Asked,
         view=view,
         around=around,
         first=first,
-        last=first + timedelta(days=SPANS[view] - 1),
+        last=last,
         today=today,
+        offset=here.isoformat()[-6:],
+        from_hour=max(here.hour - 1, 0) if first <= today <= last else MORNING,
         before=_step(view, around, -1),
         after=_step(view, around, 1),
         accounts=[(a, views.label_of(a.platform), hue(accounts, a.id)) for a in accounts],
