@@ -1,4 +1,7 @@
-"""How long the pages take at the server with 100,000 deliveries in Redis, beside the same pages of an empty store."""
+"""How long the pages take at the server with 100,000 deliveries in Redis, beside the same pages of an empty store.
+
+Wall time depends on what else the machine does; the processor's time, ours and Redis' together, hardly does.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,9 @@ PLATFORMS = ("mastodon", "bluesky", "x", "linkedin", "telegram")
 DAYS = 180
 LIMIT = 0.150
 """Seconds: what a page may take at the server, 95 times of 100."""
+
+CPU = 0.075
+"""Seconds of the processor for one page, ours and Redis': half of LIMIT, so that a busy machine keeps it, too."""
 
 PAST = (Status.PUBLISHED,) * 18 + (Status.FAILED, Status.PARKED, Status.CANCELLED, Status.HELD)
 AHEAD = (Status.SCHEDULED,) * 8 + (Status.AWAITING_APPROVAL, Status.DRAFT)
@@ -138,8 +144,14 @@ def addresses(article: str) -> dict[str, str]:
     return found | ({"composer": f"/compose/{article}"} if article else {})
 
 
+def spent(parts: Runtime) -> float:
+    """Seconds of the processor that this process and Redis have used."""
+    used = parts.store.client.info("cpu")
+    return time.process_time() + float(used["used_cpu_user"]) + float(used["used_cpu_sys"])
+
+
 def measure(parts: Runtime, article: str, times: int) -> dict[str, dict[str, float]]:
-    """Milliseconds at the server, by page: the median and what 95 of 100 requests stay below."""
+    """Milliseconds at the server, by page: the median, what 95 of 100 requests stay below, and the processor's time."""
     app = create_app(parts)
     user = User(id=new_user_id(), email="bench@larkhaven.example", name="Bench", zone="Europe/Vienna")
     parts.people.add(user)
@@ -153,18 +165,20 @@ def measure(parts: Runtime, article: str, times: int) -> dict[str, dict[str, flo
         found = {}
         async with httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers) as http:
             for page, address in addresses(article).items():
-                took = []
+                took: list[float] = []
                 for number in range(times + 3):
+                    if number == 3:  # the first ones read templates from the disk
+                        took.clear()
+                        before = spent(parts)
                     begun = time.perf_counter()
                     answer = await http.get(address)
-                    spent = (time.perf_counter() - begun) * 1000
+                    took.append((time.perf_counter() - begun) * 1000)
                     if answer.status_code != 200:
                         raise SystemExit(f"{address} answers {answer.status_code}")
-                    if number >= 3:  # the first ones read templates from the disk
-                        took.append(spent)
                 found[page] = {
                     "p50_ms": round(statistics.median(took), 1),
                     "p95_ms": round(statistics.quantiles(took, n=20)[-1], 1),
+                    "cpu_ms": round((spent(parts) - before) * 1000 / times, 1),
                     "kb": round(len(answer.content) / 1000, 1),
                 }
         return found
@@ -188,7 +202,7 @@ def run(deliveries: int, times: int) -> Mapping[str, dict[str, dict[str, float]]
 
 
 def main() -> int:
-    """Print the table, or JSON with ``--json``; exit 1 if a page takes longer than it may."""
+    """Print the table, or JSON with ``--json``; exit 1 if a page takes more than it may."""
     parser = argparse.ArgumentParser(prog="bench.pages", description=__doc__)
     parser.add_argument("--deliveries", type=int, default=100_000)
     parser.add_argument("--times", type=int, default=60, help="Requests for each page.")
@@ -198,14 +212,17 @@ def main() -> int:
     if asked.json:
         print(json.dumps(found))
     else:
-        print(f"{'ms at the server':<26} {'empty p50':>10} {'p95':>7} {'handbill p50':>13} {'p95':>7} {'kB':>7}")
+        print(
+            f"{'ms at the server':<26} {'empty p50':>10} {'p95':>7} {'CPU':>6} "
+            f"{'handbill p50':>13} {'p95':>7} {'CPU':>6} {'kB':>7}"
+        )
         for page, row in found["handbill"].items():
             empty = found["empty"].get(page, {})
             print(
                 f"{page:<26} {empty.get('p50_ms', ''):>10} {empty.get('p95_ms', ''):>7} "
-                f"{row['p50_ms']:>13} {row['p95_ms']:>7} {row['kb']:>7}"
+                f"{empty.get('cpu_ms', ''):>6} {row['p50_ms']:>13} {row['p95_ms']:>7} {row['cpu_ms']:>6} {row['kb']:>7}"
             )
-    return int(any(row["p95_ms"] > LIMIT * 1000 for row in found["handbill"].values()))
+    return int(any(r["p95_ms"] > LIMIT * 1000 or r["cpu_ms"] > CPU * 1000 for r in found["handbill"].values()))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time as time_module
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -11,13 +12,14 @@ import pytest
 from publishers.core.limits import Limits
 from publishers.core.post import Media, Post
 from tests.newsroom import runtime
-from worker import approval, decisions, schedule
+from worker import approval, decisions, lifecycle, schedule
 from worker.embedded import Embedded
 from worker.errors import HandbillError, NotFound, Refused
 from worker.model import Account, Article, Calendar, Content, Delivery, Sentence, Status, Step, StepKind, step_key
 from worker.pipeline import edit
 from worker.pipeline.edit import Edit
 from worker.store import keys, open_store
+from worker.store.redis import LUA
 
 S = Status
 PICTURE = Media(path="/p.jpg", sha256="0" * 64, mime="image/jpeg", width=1200, height=630, size=9, alt="A gate")
@@ -420,10 +422,32 @@ def test_a_calendar_is_read_by_day_account_and_status(desk):
     def ask(**asked):
         return [(n, [int(i[-4:], 16) for i in ids]) for n, ids in desk.parts.deliveries.planned("main", days, **asked)]
 
-    assert ask(most=9, without=[S.CANCELLED]) == [(2, [1, 0]), (1, [3])]
-    assert ask(most=1) == [(3, [2]), (1, [3])]
-    assert ask(most=9, accounts=["main.x"], without=[S.CANCELLED]) == [(1, [1]), (1, [3])]
+    assert ask(most=9) == [(2, [1, 0]), (1, [3])]
+    assert ask(most=1) == [(2, [1]), (1, [3])]
+    assert ask(most=0) == [(2, []), (1, [])]
+    assert ask(most=9, gone=True) == [(3, [2, 1, 0]), (1, [3])]
+    assert ask(most=9, accounts=["main.x"]) == [(1, [1]), (1, [3])]
+    assert ask(most=9, accounts=["main.x", "main.mastodon"]) == ask(most=9)
     assert desk.parts.deliveries.planned("other", days, most=9) == [(0, []), (0, [])]
+
+
+def test_what_is_cancelled_leaves_every_calendar(desk):
+    desk.account()
+    name = desk.plan(1, "2030-04-01T09:00")
+    days = [datetime(2030, 4, d, tzinfo=UTC) for d in (1, 2)]
+
+    def ask(**asked):
+        return desk.parts.deliveries.planned("main", days, most=5, **asked)
+
+    assert ask() == ask(accounts=["main.mastodon"]) == [(1, [name])]
+    decisions.cancel(desk.parts.deliveries, name)
+    assert ask() == ask(accounts=["main.mastodon"]) == [(0, [])]
+    assert ask(gone=True) == [(1, [name])]
+
+
+def test_the_scripts_and_the_table_agree_about_what_is_gone():
+    said = re.search(r"local gone = '(.*)'", (LUA / "common.lua").read_text())
+    assert set(said[1].split(",")) == {str(s) for s in lifecycle.GONE}
 
 
 def test_data_of_the_first_schema_is_listed_anew(desk, server):
@@ -431,16 +455,30 @@ def test_data_of_the_first_schema_is_listed_anew(desk, server):
     name = desk.plan(1, "2030-04-01T09:00")
     root, client = keys.root(keys.shard(name)), desk.parts.store.client
     client.rename(f"{root}status:main:scheduled", f"{root}status:scheduled")
-    client.delete(f"{root}planned:main", f"{root}workspaces")
+    client.delete(f"{root}planned:main", f"{root}planned:main.mastodon", f"{root}workspaces")
     client.set(keys.schema(), "1")
 
     open_store(server.url).close()
 
-    assert client.get(keys.schema()) == b"2"
+    assert client.get(keys.schema()) == b"3"
     assert desk.parts.deliveries.ids([S.SCHEDULED]) == [name]
     days = [datetime(2030, 4, 1, tzinfo=UTC), datetime(2030, 4, 2, tzinfo=UTC)]
     assert desk.parts.deliveries.planned("main", days, most=5) == [(1, [name])]
     assert not client.exists(f"{root}status:scheduled")
+
+
+def test_data_of_the_second_schema_is_listed_by_account(desk, server):
+    desk.account()
+    name = desk.plan(1, "2030-04-01T09:00")
+    root, client = keys.root(keys.shard(name)), desk.parts.store.client
+    client.delete(f"{root}planned:main.mastodon")
+    client.set(keys.schema(), "2")
+
+    open_store(server.url).close()
+
+    assert client.get(keys.schema()) == b"3"
+    days = [datetime(2030, 4, 1, tzinfo=UTC), datetime(2030, 4, 2, tzinfo=UTC)]
+    assert desk.parts.deliveries.planned("main", days, most=5, accounts=["main.mastodon"]) == [(1, [name])]
 
 
 def test_a_workspace_sees_its_own_and_the_operator_all(desk):

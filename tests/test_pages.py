@@ -20,7 +20,7 @@ from playwright.sync_api import expect, sync_playwright
 from tests.newsroom import Newsroom, runtime, sign_in
 from web import gallery
 from web.app import create_app
-from worker import embedded
+from worker import embedded, lifecycle
 from worker.embedded import Embedded
 from worker.model import Status
 from worker.up import answers
@@ -83,7 +83,7 @@ class House:
         return self.parts.deliveries.get(self.id(name)).status
 
     def in_gallery(self):
-        return sum(d.status not in gallery.GONE for d in self.parts.deliveries.several(self.room.ids.values()))
+        return sum(d.status not in lifecycle.GONE for d in self.parts.deliveries.several(self.room.ids.values()))
 
 
 @contextlib.contextmanager

@@ -24,9 +24,6 @@ from worker.people import May
 from worker.pipeline import edit
 from worker.runtime import Runtime
 
-GONE = frozenset({Status.CANCELLED, Status.SKIPPED, Status.DELETED})
-"""What stands in no calendar any more."""
-
 SPANS = {"month": 42, "week": 7, "day": 1, "list": 14}
 """Days of each view, and how it is asked for."""
 
@@ -155,7 +152,7 @@ def events(
     accounts = parts.records.accounts(person.workspace)
     chosen = [a for a in account or [] if a in {x.id for x in accounts}]
     most = 150 if count == 1 else 20 if count <= 7 else 4
-    found = parts.deliveries.planned(person.workspace, days, most=most, without=GONE, accounts=chosen)
+    found = parts.deliveries.planned(person.workspace, days, most=most, accounts=chosen)
     known = {d.id: d for d in parts.deliveries.several(i for _, ids in found for i in ids)}
     shown = [_event(known[i], accounts, person) for _, ids in found for i in ids if i in known]
     more = {
@@ -254,11 +251,11 @@ def foreseen(parts: Runtime, workspace: str, accounts: Sequence[Account], days: 
                 Quota(name=account.name, label=views.label_of(account.platform), most=most, used=used, day=at)
             )
     span = [days[0], days[-1]]
-    total = parts.deliveries.planned(workspace, span, most=0, without=GONE, accounts=[a.id for a in accounts])[0][0]
+    ((total, _),) = parts.deliveries.planned(workspace, span, most=0, accounts=[a.id for a in accounts])
     priced = [a.id for a in accounts if "price" in vars(publishers.load(a.platform))]
     cost, mean = None, False
     if priced:
-        ((count, ids),) = parts.deliveries.planned(workspace, span, most=PRICED_MOST, without=GONE, accounts=priced)
+        ((count, ids),) = parts.deliveries.planned(workspace, span, most=PRICED_MOST, accounts=priced)
         found = [sum(publishers.load(d.platform).price(s.post) for s in d.steps) for d in parts.deliveries.several(ids)]
         cost = sum(found) * (count / len(found)) if found else 0.0
         mean = count > len(found)
@@ -334,7 +331,7 @@ def _event(delivery: Delivery, accounts: Sequence[Account], person: Person) -> d
 def _listed(
     parts: Runtime, person: Person, days: Sequence[datetime], chosen: Collection[str], accounts: Sequence[Account]
 ) -> tuple[Day, ...]:
-    found = parts.deliveries.planned(person.workspace, days, most=LISTED, without=GONE, accounts=chosen)
+    found = parts.deliveries.planned(person.workspace, days, most=LISTED, accounts=chosen)
     known = {d.id: d for d in parts.deliveries.several(i for _, ids in found for i in ids)}
     dates = [d.astimezone(person.zone).date() for d in days]
     changes = schedule.changes(person.zone.key, dates[0], dates[-1])

@@ -15,7 +15,7 @@ import publishers
 from publishers.core.post import Media
 from web import calendar, pictures, render, status, views
 from web.access import Editor, Form, Parts, Person, Sent, Viewer, flash
-from worker import approval, schedule
+from worker import approval, lifecycle, schedule
 from worker.content import cards, checks
 from worker.content.compose import load_template, plain
 from worker.errors import HandbillError, NotFound
@@ -274,7 +274,11 @@ def _page(request: Request, sheet: Sheet, open_: str, *, typed: Sent | None = No
     parts, person, article, content = sheet.parts, sheet.person, sheet.article, sheet.content
     accounts = {a.id: a for a in parts.records.accounts(person.workspace)}
     there = sorted(
-        (d for d in parts.deliveries.several(parts.records.deliveries_of(article.id)) if d.status not in calendar.GONE),
+        (
+            d
+            for d in parts.deliveries.several(parts.records.deliveries_of(article.id))
+            if d.status not in lifecycle.GONE
+        ),
         key=lambda d: (views.label_of(d.platform).lower(), d.account, d.share),
     )
     chosen = next((d for d in there if d.id == open_), there[0] if there else None)

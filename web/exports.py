@@ -16,6 +16,7 @@ from web import listing
 from web.access import Parts, Reader
 from web.api import REFUSALS
 from worker.errors import NotFound
+from worker.lifecycle import GONE
 from worker.model import Delivery, Status
 from worker.people import CALENDAR
 from worker.runtime import Runtime
@@ -30,7 +31,9 @@ BEFORE, AFTER, MOST = timedelta(days=60), timedelta(days=400), 5000
 LASTS = timedelta(minutes=15)
 """A post takes no time, but calendars show nothing of an event without length."""
 
-OVER = {Status.CANCELLED, Status.SKIPPED, Status.DELETED}
+UNTOLD = {Status.DRAFT, Status.SKIPPED}
+"""What a calendar program never hears of; of what was cancelled it must hear, or it would keep it."""
+
 OPEN = {Status.DRAFT, Status.AWAITING_APPROVAL, Status.HELD}
 
 
@@ -102,11 +105,9 @@ def safe(cell: str) -> str:
 
 def _calendar(parts: Runtime, workspace: str) -> bytes:
     now = parts.now()
-    ((_, ids),) = parts.deliveries.planned(
-        workspace, [now - BEFORE, now + AFTER], most=MOST, without=[Status.DRAFT, Status.SKIPPED]
-    )
+    ((_, ids),) = parts.deliveries.planned(workspace, [now - BEFORE, now + AFTER], most=MOST, gone=True)
     names = {a.id: a.name for a in parts.records.accounts(workspace)}
-    found = list(parts.deliveries.several(ids))
+    found = [d for d in parts.deliveries.several(ids) if d.status not in UNTOLD]
     titles = parts.records.titles({d.article for d in found})
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//Handbill//Calendar//EN")
@@ -129,7 +130,7 @@ def _event(delivery: Delivery, title: str, account: str) -> icalendar.Event:
     event.add("description", delivery.steps[0].post.text if delivery.steps else "")
     event.add("sequence", delivery.fence)
     event.add("transp", "TRANSPARENT")
-    status = "CANCELLED" if delivery.status in OVER else "TENTATIVE" if delivery.status in OPEN else "CONFIRMED"
+    status = "CANCELLED" if delivery.status in GONE else "TENTATIVE" if delivery.status in OPEN else "CONFIRMED"
     event.add("status", status)
     if delivery.receipt and delivery.receipt.url:
         event.add("url", delivery.receipt.url)

@@ -14,6 +14,7 @@ from web import render
 from web.listing import Cursor
 from web.views import Shown, host_of, label_of, shown
 from worker.errors import HandbillError, NotFound
+from worker.lifecycle import GONE
 from worker.model import Account, Delivery, Status
 from worker.runtime import Runtime, open_runtime
 from worker.settings import settings
@@ -24,9 +25,6 @@ ARTICLES = 8
 
 CHUNK = 64
 """Deliveries read at once: enough for a page of articles with a usual number of posts each."""
-
-GONE = frozenset({Status.CANCELLED, Status.SKIPPED, Status.DELETED})
-"""What no reader sees or will see."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from web import calendar, listing, render, status, views
 from web.access import Editor, Form, Parts, Person, Viewer, flash
+from worker import lifecycle
 from worker.errors import HandbillError, NotFound, Refused
 from worker.intake.model import Fate
 from worker.model import Account, Article, Content
@@ -157,7 +158,7 @@ def _letters(
         if name not in found:
             continue
         article, content = found[name]
-        there = [posts[i] for i in ids[name] if i in posts and posts[i].status not in calendar.GONE]
+        there = [posts[i] for i in ids[name] if i in posts and posts[i].status not in lifecycle.GONE]
         shown = sorted(there, key=lambda d: (d.due, d.id))
         letters.append(
             Letter(

@@ -45,6 +45,9 @@ LEASED = frozenset({S.PREPARING, S.PUBLISHING})
 FINAL = frozenset({S.PUBLISHED, S.EDITED, S.DELETED, S.CANCELLED, S.SKIPPED, S.FAILED, S.PARKED, S.HELD})
 """Statuses in which nothing more happens unless a person or a new step says so."""
 
+GONE = frozenset({S.CANCELLED, S.SKIPPED, S.DELETED})
+"""What no reader sees or will see: it stands in no calendar (``store/lua/common.lua`` names them, too)."""
+
 BACKOFF_MOST = 1800.0
 REFRESH_PAUSE = 2.0
 SETTLE_MOST = 10

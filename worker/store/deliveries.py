@@ -108,13 +108,15 @@ class Deliveries:
                 shelf = keys.status(shard, workspace, status)
                 for identity in cast("list[bytes]", self._store.client.zrange(shelf, 0, -1)):
                     name = identity.decode()
+                    account = cast("bytes | None", self._store.client.hget(f"{root}delivery:{name}", "account"))
                     with self._store.client.pipeline(transaction=True) as pipe:
                         pipe.delete(f"{root}delivery:{name}", f"{root}steps:{name}", f"{root}history:{name}")
                         for rows in (shelf, *(f"{root}{kind}" for kind in ("due", "waking", "leases"))):
                             pipe.zrem(rows, name)
                         pipe.srem(f"{root}doubles", name)
+                        pipe.delete(f"{root}planned:{(account or b'').decode()}")
                         pipe.execute()
-            self._store.client.delete(f"{root}planned:{workspace}")
+            self._store.client.delete(f"{root}planned:{workspace}", f"{root}gone:{workspace}")
             self._store.client.srem(f"{root}workspaces", workspace)
 
     def ids(self, statuses: Iterable[Status] = Status, *, most: int = 1000, workspace: str = "") -> list[str]:
@@ -180,15 +182,18 @@ class Deliveries:
         days: Sequence[datetime],
         *,
         most: int,
-        without: Iterable[Status] = (),
         accounts: Iterable[str] = (),
+        gone: bool = False,
     ) -> list[tuple[int, list[str]]]:
         """What stands in a workspace's calendar, day by day: how many, and at most so many ids, the earliest first.
 
-        ``days`` are the instants at which the days begin, and the end of the last; ``accounts`` none is all.
+        ``days`` are the instants at which the days begin, and the end of the last; ``accounts`` none is all. With
+        ``gone`` what was cancelled, skipped or deleted is there, too, of all accounts.
         """
         bounds = [_ms(day) for day in days]
-        found = self._store.each_shard("planned", workspace, most, ",".join(without), ",".join(accounts), *bounds)
+        mine = [a for a in accounts if a.partition(".")[0] == workspace]
+        names = [f"planned:{whose}" for whose in mine or [workspace]] + [f"gone:{workspace}"] * gone
+        found = self._store.each_shard("planned", ",".join(names), most, *bounds)
         result: list[tuple[int, list[str]]] = []
         for number in range(len(days) - 1):
             chunks = [shard[number] for shard in found]

@@ -21,9 +21,10 @@ def root(number: int) -> str:
     """The start of every key of one shard; the scripts append the rest.
 
     ``delivery:<id>`` hash · ``steps:<id>`` JSON · ``history:<id>`` list of JSON · ``status:<workspace>:<status>``
-    sorted by the instant of the last move · ``planned:<workspace>`` sorted by the planned instant · ``workspaces``
-    set · ``due`` sorted by the next look · ``waking`` sorted by when a wake-up counts as lost · ``leases`` sorted by
-    their end · ``paused`` hash of who may not send · ``doubles`` set of what a look-up found twice.
+    sorted by the instant of the last move · ``planned:<workspace>`` and ``planned:<account>`` sorted by the planned
+    instant, ``gone:<workspace>`` with what stands there no more · ``workspaces`` set · ``due`` sorted by the next look
+    · ``waking`` sorted by when a wake-up counts as lost · ``leases`` sorted by their end · ``paused`` hash of who may
+    not send · ``doubles`` set of what a look-up found twice.
     """
     return f"{PREFIX}:{{{number}}}:"
 

@@ -19,7 +19,7 @@ from worker.model import Status
 from worker.store import keys
 
 LUA = Path(__file__).parent / "lua"
-SCHEMA = "2"
+SCHEMA = "3"
 DURABLE_MS = 3000
 """How long a commit waits for its intent to reach the disk before it is put off."""
 
@@ -128,7 +128,7 @@ class Store:
 
     def _claim_schema(self) -> None:
         stored = cast("bytes | None", self.client.get(keys.schema()))
-        if stored == b"1":  # each shard is one step, and a step that is made twice changes nothing
+        if stored in {b"1", b"2"}:  # each shard is one step, and a step that is made twice changes nothing
             self.each_shard("upgrade", *Status)
             self.client.set(keys.schema(), SCHEMA)
             return

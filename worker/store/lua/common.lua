@@ -21,14 +21,30 @@ local function workspace(id) return string.match(id, '^[^.]*') end
 
 local function shelf(id, status) return root .. 'status:' .. workspace(id) .. ':' .. status end
 
+local function has(list, value)
+  return string.find(',' .. list .. ',', ',' .. value .. ',', 1, true) ~= nil
+end
+
+-- Where a delivery stands in the calendars of its workspace and its account. What will never be sent, or was taken away
+-- (lifecycle.GONE), stands in neither, so that nobody reads it to leave it out.
+local gone = 'cancelled,skipped,deleted'
+
+local function plan(id, due)
+  local h = redis.call('HMGET', record(id), 'status', 'account')
+  local stands = h[1] and not has(gone, h[1])
+  for _, whose in ipairs({workspace(id), h[2] or ''}) do
+    if stands then redis.call('ZADD', root .. 'planned:' .. whose, due, id)
+    else redis.call('ZREM', root .. 'planned:' .. whose, id) end
+  end
+  if h[1] and not stands then redis.call('ZADD', root .. 'gone:' .. workspace(id), due, id) end
+end
+
 local function move(id, from, to, now)
   redis.call('ZREM', shelf(id, from), id)
   redis.call('ZADD', shelf(id, to), now, id)
   redis.call('HSET', record(id), 'status', to, 'updated', now)
+  if has(gone, to) then plan(id, redis.call('HGET', record(id), 'due')) end
 end
-
--- Where a delivery stands in the workspace's calendar, whatever has become of it.
-local function plan(id, due) redis.call('ZADD', root .. 'planned:' .. workspace(id), due, id) end
 
 -- When to look at a delivery next; '' takes it out of every queue.
 local function look(id, at)
@@ -52,10 +68,6 @@ local function stopped(account, workspace, now)
     end
   end
   return nil
-end
-
-local function has(list, value)
-  return string.find(',' .. list .. ',', ',' .. value .. ',', 1, true) ~= nil
 end
 
 -- Give a worker the right to work on a delivery whose time has come: lease ms, ms after which a post is too late,
