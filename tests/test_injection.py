@@ -238,6 +238,15 @@ def matrix(post):
     assert html.unescape(bare) == post.text
 
 
+def ntfy(post):
+    body = sent("ntfy", post)
+    assert set(body) <= {"topic", "message", "sequence_id", "title", "click"}  # no "markdown", "actions" or "tags"
+    assert body["click"] == LINK
+    assert f"{body.get('title', '')}\n{body['message']}".split() == post.text.split()
+    nothing_is_live(body["message"], post)
+    nothing_is_live(body.get("title", ""), dataclasses.replace(post, facets=()))
+
+
 def reddit(post):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(publishers.load("reddit"), "find", lambda *_: ())  # it looks before it sends
@@ -282,6 +291,7 @@ CHECKS = {
     "linkedin": linkedin,
     "discord": discord,
     "matrix": matrix,
+    "ntfy": ntfy,
     "slack": slack,
     "reddit": reddit,
     "webhook": webhook,

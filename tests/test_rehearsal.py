@@ -55,6 +55,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "linkedin": {"access_token": "token", "author": "urn:li:organization:77"},
     "mastodon": {"access_token": "token"},
     "matrix": {"access_token": "token", "room": "#news:rehearsal.example"},
+    "ntfy": {"topic": "news"},
     "reddit": {"access_token": "token", "subreddit": "ships", "kind": "self"},
     "slack": {"bot_token": "token", "channel": "C0123"},
     "telegram": {"bot_token": "12:token", "chat_id": "@me"},
@@ -63,8 +64,17 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "wordpress": {"username": "ines", "app_password": "word"},
     "x": {"access_token": "token"},
 }
-TAGLESS = {"discord", "farcaster", "matrix", "reddit", "slack", "wordpress"}  # where a hashtag is a word like others
-BOUNDLESS = {"matrix", "wordpress"}  # where no text is too long, or an event has room for more than its text
+TAGLESS = {
+    "discord",
+    "farcaster",
+    "matrix",
+    "ntfy",
+    "reddit",
+    "slack",
+    "wordpress",
+}  # where a hashtag is a word like others
+BOUNDLESS = {"matrix", "ntfy", "wordpress"}  # where no text is too long, or more than its length is taken of it
+ALONE = {"ntfy"}  # where nothing answers a message
 UNREAD = {"webhook"}  # where any 2xx is success, whatever comes with it
 FLAT = {"facebook", "instagram", "linkedin", "reddit", "slack"}  # where every answer stands under the first post
 ILLUSTRATED = {"instagram"}  # where there is no post without a picture, and an address is a word like others
@@ -219,7 +229,19 @@ def test_a_post_arrives_as_its_reader_should_see_it(platform, account, world, pi
         assert json.load(answer) == [got] == seen(world.root)
 
 
-@pytest.mark.parametrize("platform", HERE)
+@pytest.mark.parametrize("platform", sorted(ALONE))
+def test_what_nothing_answers_stands_alone_and_comes_down_again(platform, account, world):
+    adapter = account(platform)
+    receipt = send(adapter, article_post(), 1)
+    with pytest.raises(Unsupported):
+        send(adapter, Post(text="And the wall is higher."), 2, reply_to=receipt, root=receipt)
+    assert len(world.seen()) == 1
+    for _ in range(2 if adapter.can("delete") else 0):
+        adapter.delete(receipt)
+        assert world.seen() == []
+
+
+@pytest.mark.parametrize("platform", sorted(set(HERE) - ALONE))
 def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, picture):
     adapter = account(platform)
     first = send(adapter, story(platform, picture), 1)
@@ -244,6 +266,7 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, 
             "instagram",
             "linkedin",
             "matrix",
+            "ntfy",
             "reddit",
             "slack",
             "telegram",
@@ -270,12 +293,13 @@ def test_a_look_up_finds_what_was_sent_and_nothing_else(platform, account, pictu
     assert adapter.find(post, commit) == ()
     receipt = adapter.create(post, commit)
     send(adapter, other, 2)
-    reply = Post(text="And the wall is 1.4 m higher.")
-    answer = Commit(key=key(3), at=AT, reply_to=receipt, root=receipt)
-    assert adapter.find(reply, answer) == ()
-    second = send(adapter, reply, 3, reply_to=receipt, root=receipt)
+    if platform not in ALONE:
+        reply = Post(text="And the wall is 1.4 m higher.")
+        answer = Commit(key=key(3), at=AT, reply_to=receipt, root=receipt)
+        assert adapter.find(reply, answer) == ()
+        second = send(adapter, reply, 3, reply_to=receipt, root=receipt)
+        assert [r.id for r in adapter.find(reply, answer)] == [second.id]
     assert [r.id for r in adapter.find(post, commit)] == [receipt.id]
-    assert [r.id for r in adapter.find(reply, answer)] == [second.id]
     never = story(platform, picture, text="Never sent")
     assert adapter.find(never, Commit(key=key(4), at=AT, prepared=adapter.draft(never, key(4), None))) == ()
 
@@ -484,7 +508,7 @@ def test_linkedin_shows_a_link_as_a_card_of_its_own(account, world):
     }
 
 
-@pytest.mark.parametrize("platform", ["discord", "facebook", "linkedin", "slack", "telegram", "webhook"])
+@pytest.mark.parametrize("platform", ["discord", "facebook", "linkedin", "ntfy", "slack", "telegram", "webhook"])
 def test_a_post_can_be_corrected(platform, account, world, picture):
     adapter = account(platform)
     for number, media in enumerate([(), (picture,)], 1):
@@ -1334,3 +1358,25 @@ def test_farcaster_shows_the_link_as_an_embed_and_tells_two_links_apart(account,
     assert adapter.metrics(receipt) == {"likes": 0, "shares": 0, "replies": 0}
     with pytest.raises(Rejected, match="256 bytes"):
         adapter.create(Post(text="Long", link="https://example.org/" + "a" * 240), Commit(key=key(2), at=AT))
+
+
+def test_ntfy_looks_up_only_what_it_may_read_and_changes_nothing_on_an_old_server(account, world, server):
+    assert account("ntfy", access_token="sealed-token").connect().proof.kind is ProofClass.C
+    old = account("ntfy", server=f"{server}/ntfy/old-server")
+    post, commit = article_post(), Commit(key=key(1), at=AT)
+    receipt = old.create(post, commit)
+    assert receipt.extra == {}
+    assert old.find(post, commit) == (receipt,)
+    for act in (lambda: old.edit(receipt, post, commit), lambda: old.delete(receipt)):
+        with pytest.raises(Unsupported, match="older than ntfy"):
+            act()
+    assert len(world.seen()) == 1
+
+
+def test_ntfy_finds_one_notification_however_often_it_was_changed(account, world, picture):
+    adapter = account("ntfy")
+    post, commit = article_post(picture, text="C:\\new and „old“"), Commit(key=key(1), at=AT)
+    receipt = adapter.create(post, commit)
+    adapter.edit(receipt, article_post(text="It opens on Monday"), Commit(key=key(2), at=AT))
+    assert adapter.find(post, commit) == (receipt,)
+    assert [p["text"] for p in world.seen()] == ["It opens on Monday"]
