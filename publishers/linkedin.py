@@ -84,6 +84,8 @@ class LinkedIn(Publisher):
     renewal: ClassVar = Renewal(ahead=timedelta(days=7))
     # Only an organisation's posts may be read back, so a member's lost answer is settled by a person.
     proof: ClassVar = Proof(kind=ProofClass.C)
+    # 422 DUPLICATE_POST for a day or two, as reported: https://github.com/Arisamiga/Linkedin-RSS/issues/5
+    reshares: ClassVar = timedelta(days=7)
     unverified: ClassVar = (
         "never run against the real platform; how its 3,000 characters are counted; how many posts it takes in a day "
         "(neither is documented); the body of a comment's edit and of several pictures in one post"

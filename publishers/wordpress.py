@@ -58,6 +58,7 @@ class WordPress(Publisher):
     pasted: ClassVar = "application password"
     # A slug is no key, a repeat gets "-2" (https://github.com/WP-API/WP-API/issues/2984); a draft's number is one.
     proof: ClassVar = Proof(kind=ProofClass.A2)
+    reshares: ClassVar = None  # a site has an article once
     unverified: ClassVar = "run against WordPress 6.1 on one machine, never against a public site or with plugins"
 
     def connect(self) -> Profile:

@@ -58,6 +58,9 @@ class X(Publisher):
     renewal: ClassVar = Renewal(ahead=timedelta(minutes=20), asked=True)
     pasted: ClassVar = "access and refresh token"
     proof: ClassVar = Proof(kind=ProofClass.B)
+    # Its rules forbid "duplicative or substantially similar" posts on one account and name no span:
+    # https://help.circleboom.com/publish/faq/scheduling-tweet-rules (read 2026-11-26)
+    reshares: ClassVar = timedelta(days=365)
     # https://docs.x.com/x-api/fundamentals/rate-limits
     budgets: ClassVar = (Budget(posts=100, seconds=900), Budget(posts=10_000, seconds=86_400, app=True))
     unverified: ClassVar = (

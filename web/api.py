@@ -55,7 +55,7 @@ class ReceiptOut(BaseModel):
 
 
 class DeliveryOut(BaseModel):
-    """One article on one account."""
+    """One article on one account; ``evergreen`` is the rule that shares an older one again, else empty."""
 
     id: str
     article: str
@@ -69,6 +69,7 @@ class DeliveryOut(BaseModel):
     attempts: int
     version: int
     reason: str
+    evergreen: str
     text: str
     link: str | None
     media: list[MediaOut]

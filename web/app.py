@@ -19,6 +19,7 @@ from web import (
     calendar,
     composer,
     entry,
+    evergreen,
     exports,
     hooks,
     inbox,
@@ -72,6 +73,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(exports.router)
     app.include_router(api.router)
     app.include_router(listeners.router)
+    app.include_router(evergreen.api)
     app.include_router(entry.router)
     app.include_router(pages.router)
     app.include_router(accounts.router)
@@ -84,6 +86,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(voices.router)
     app.include_router(brands.router)
     app.include_router(sources.router)
+    app.include_router(evergreen.router)
     app.include_router(stops.router)
     app.include_router(pull.router)
     app.include_router(hooks.router)

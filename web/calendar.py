@@ -322,7 +322,7 @@ def _event(delivery: Delivery, accounts: Sequence[Account], person: Person) -> d
             "at": f"{there:%H:%M}",
             "label": label,
             "name": name,
-            "status": str(delivery.status),
+            "status": f"{delivery.status}, evergreen" if delivery.evergreen else str(delivery.status),
             "seen": delivery.fence,
         },
     }

@@ -58,6 +58,7 @@ class Row:
     receipt: str
     url: str
     attempts: int
+    evergreen: str
     actions: tuple[str, ...]
 
 
@@ -146,6 +147,7 @@ def row(
         receipt=(receipt.url or receipt.id) if receipt else "",
         url=url if views.host_of(url) else "",
         attempts=delivery.attempts,
+        evergreen=delivery.evergreen,
         actions=tuple(name for name, origins in ORIGINS.items() if delivery.status in origins),
     )
 

@@ -41,6 +41,9 @@ CONTENT_PATIENCE = 150.0
 
 EXIT_DEAF = 70
 NOT_FOUND = "404"
+TENDED_WITHIN = 600
+"""Seconds after which a message to look after older articles is out of date: the next one is on its way."""
+
 REDELIVERED_AFTER = 300
 """Seconds until an article whose worker was lost is given to another one; reading one takes far less."""
 
@@ -120,6 +123,10 @@ def _wake(delivery: str) -> None:
 
 def _wake_reader(item: str) -> None:
     app.send_task("handbill.read", args=[item], queue=CONTENT, retry=False)
+
+
+def _wake_tender(workspace: str) -> None:
+    app.send_task("handbill.tend", args=[workspace], queue=CONTENT, retry=False, expires=TENDED_WITHIN)
 
 
 def _depth() -> int:
@@ -247,7 +254,7 @@ def run_worker(queue: str, name: str) -> int:
             raise HandbillError("Cards cannot be drawn", why=missing, do="Install Handbill from its wheels")
     runtime().store.ping()
     if queue == INTAKE:
-        return gather.run(runtime(), wake=_wake_reader, name=name or queue)
+        return gather.run(runtime(), wake=_wake_reader, tend=_wake_tender, name=name or queue)
     pool = ["--pool=threads", f"--concurrency={config.publish_threads}"]
     if queue == CONTENT:
         pool = ["--pool=prefork", f"--concurrency={config.content_processes}", "--max-tasks-per-child=500"]

@@ -19,18 +19,27 @@ HUBS_EVERY = 5.0
 WAKE_AFTER = 60.0
 """Seconds until an article whose wake-up nobody took up is given out again."""
 
+TEND_EVERY = 600.0
 ALIVE_SECONDS = 30.0
 
 
 class Gatherer:
     """Loops that say "look at this"; any number may run, and all that one that is lost knew is in Redis.
 
-    ``wake`` sends an item's id to the content workers.
+    ``wake`` sends an item's id to the content workers, ``tend`` a workspace whose older articles are to be looked at.
     """
 
-    def __init__(self, parts: Runtime, *, wake: Callable[[str], None], poller: Poller | None = None) -> None:
+    def __init__(
+        self,
+        parts: Runtime,
+        *,
+        wake: Callable[[str], None],
+        tend: Callable[[str], None] = lambda _: None,
+        poller: Poller | None = None,
+    ) -> None:
         self._parts = parts
         self._wake = wake
+        self._tend = tend
         self._poller = poller or Poller(parts.sources, parts.intake, parts.settings, seen=parts.push.seen)
         self.stopping = threading.Event()
 
@@ -40,6 +49,7 @@ class Gatherer:
             (self.polled, "poll"),
             (self.asked, "hubs"),
             (self.woken, "wake"),
+            (self.tended, "tend"),
             (lambda: self._alive(name), "alive"),
         ]
         threads = [threading.Thread(target=self._forever, args=loop, name=loop[1], daemon=True) for loop in loops]
@@ -67,6 +77,13 @@ class Gatherer:
             self._wake(item)
         return min(following, EVERY)
 
+    def tended(self) -> float:
+        """Wake content workers for older articles where there are rules for them."""
+        for workspace in self._parts.records.workspaces():
+            if self._parts.aftercare.rules(workspace):
+                self._tend(workspace)
+        return TEND_EVERY
+
     def _alive(self, name: str) -> float:
         self._parts.records.seen_alive(name, seconds=ALIVE_SECONDS)
         return ALIVE_SECONDS / 6
@@ -81,9 +98,9 @@ class Gatherer:
                 wait = 1.0
 
 
-def run(parts: Runtime, *, wake: Callable[[str], None], name: str) -> int:
+def run(parts: Runtime, *, wake: Callable[[str], None], tend: Callable[[str], None], name: str) -> int:
     """Gather until this process is told to stop; returns its exit code."""
-    gatherer = Gatherer(parts, wake=wake)
+    gatherer = Gatherer(parts, wake=wake, tend=tend)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: gatherer.stopping.set())
     log.info("worker ready", queues=["intake"])

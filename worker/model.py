@@ -235,6 +235,7 @@ class Delivery:
 
     ``due`` is an instant; ``wall`` and ``zone`` keep what the person asked for. ``fence`` grows with every lease and
     with every change that a person makes. ``approval`` is the seal (see ``worker.approval``) of what ``approver`` saw.
+    ``evergreen`` is the rule that shares an older article again, empty for everything else.
     """
 
     id: str
@@ -254,6 +255,7 @@ class Delivery:
     reason: str = ""
     approval: str = ""
     approver: str = ""
+    evergreen: str = ""
     created_at: datetime | None = None
     updated_at: datetime | None = None
     workspace: str = DEFAULT_WORKSPACE

@@ -19,10 +19,23 @@ from worker.pipeline.push import Push
 from worker.pipeline.receive import Receiver
 from worker.pipeline.renewal import Renewals
 from worker.settings import Settings
-from worker.store import Audit, Deliveries, Hooks, Listeners, People, Records, Replies, Sources, Store, open_store
+from worker.store import (
+    Aftercare,
+    Audit,
+    Deliveries,
+    Hooks,
+    Listeners,
+    People,
+    Records,
+    Replies,
+    Sources,
+    Store,
+    open_store,
+)
 from worker.store.secrets import Vault, key_of
 
 if TYPE_CHECKING:
+    from worker.pipeline.evergreen import Evergreens
     from worker.pipeline.plan import Planner
     from worker.pipeline.reading import Reader
 
@@ -38,6 +51,7 @@ class Runtime:
         self.sources = Sources(store, vault)
         self.hooks = Hooks(store, vault)
         self.people = People(store, vault)
+        self.aftercare = Aftercare(store)
         self.audit = Audit(store)
         self.replies = Replies(store, vault)
         self.listeners = Listeners(store, vault)
@@ -67,6 +81,13 @@ class Runtime:
         from worker.pipeline.reading import Reader  # noqa: PLC0415
 
         return Reader(self)
+
+    @functools.cached_property
+    def evergreens(self) -> Evergreens:
+        """Shares older articles again; made when first asked for, as above."""
+        from worker.pipeline.evergreen import Evergreens  # noqa: PLC0415
+
+        return Evergreens(self)
 
     def engine(self, *, wake: Callable[[str], None], depth: Callable[[], int]) -> Engine:
         """The publishing engine; ``wake`` sends a wake-up, ``depth`` counts those that wait in the broker."""

@@ -72,6 +72,7 @@ def delivery_json(delivery: Delivery) -> dict[str, Any]:
         "attempts": delivery.attempts,
         "version": delivery.version,
         "reason": delivery.reason,
+        "evergreen": delivery.evergreen,
         "text": step.post.text if step else "",
         "parts": thread if len(thread) > 1 else [],
         "link": step.post.link if step else None,

@@ -31,6 +31,12 @@ def canary(worker: str) -> None:
         runtime().records.seen_alive(worker, seconds=application.DEAF_AFTER)
 
 
+@app.task(name="handbill.tend", queue=CONTENT)  # type: ignore[untyped-decorator]  # Celery publishes no types
+def tend(workspace: str) -> None:
+    """Look after what was published before; nothing if that was done within the hour."""
+    runtime().evergreens.sweep(workspace)
+
+
 @app.task(name="handbill.read", queue=CONTENT)  # type: ignore[untyped-decorator]  # Celery publishes no types
 def read(item: str) -> None:
     """Read an article that came in, and plan its posts if it is its time; the item says what became of it."""

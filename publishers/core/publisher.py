@@ -93,6 +93,9 @@ class Publisher(ABC):
     """The platform's own address, where it has one for everybody; the setting ``server`` replaces it."""
     networked: ClassVar[bool] = True
     """Whether it speaks to a platform over the network; what does not needs no rehearsal."""
+    reshares: ClassVar[timedelta | None] = timedelta(0)
+    """How long a text must not be nearly that of one before, by the platform's own rules; None: an article is taken
+    once."""
     pulls: ClassVar[bool] = False
     """Whether it fetches pictures itself, from ``Media.url``."""
     oauth: ClassVar[OAuth | None] = None

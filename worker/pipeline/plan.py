@@ -261,11 +261,32 @@ class Planner:
             raise
         for delivery, note in new:
             account = next(a for a in accounts if a.id == delivery.account)
-            waits = approve or self._records.needs_approval(account)
-            status = Status.DRAFT if draft else Status.AWAITING_APPROVAL if waits else Status.SCHEDULED
-            self._records.link_delivery(article.id, delivery.id)
-            self._deliveries.create(dataclasses.replace(delivery, status=status), note=note)
+            self._store(delivery, account, note=note, approve=approve, draft=draft)
         return [self._deliveries.get(identity) for _, (identity, _) in places]
+
+    def reshare(
+        self,
+        article: Article,
+        account: Account,
+        composed: Composed,
+        when: When,
+        *,
+        share: int,
+        rule: str,
+        approve: bool,
+    ) -> Delivery | None:
+        """One more delivery of an article that a rule shares again; None if somebody planned this share meanwhile."""
+        identity = delivery_id(article.id, account.id, share)
+        delivery = _delivery(article, account, share, when, (composed,))
+        note = f"shared again by the rule {rule}, {_planned(when)}"
+        new = self._store(dataclasses.replace(delivery, evergreen=rule), account, note=note, approve=approve)
+        return self._deliveries.get(identity) if new else None
+
+    def _store(self, delivery: Delivery, account: Account, *, note: str, approve: bool, draft: bool = False) -> bool:
+        waits = approve or self._records.needs_approval(account)
+        status = Status.DRAFT if draft else Status.AWAITING_APPROVAL if waits else Status.SCHEDULED
+        self._records.link_delivery(delivery.article, delivery.id)
+        return self._deliveries.create(dataclasses.replace(delivery, status=status), note=note)
 
     def _place(self, article: str, account: Account, *, again: bool) -> tuple[str, int]:
         """The id and number of the first share, or with ``again`` of the first that nobody has planned."""
@@ -291,21 +312,29 @@ class Planner:
             parts = self.studio.thread_for(article, content, account)
         else:
             parts = (self.studio.post_for(article, content, account, variant=share),)
-        delivery = Delivery(
-            id=identity,
-            article=article.id,
-            account=account.id,
-            platform=account.platform,
-            workspace=account.workspace,
-            status=Status.DRAFT,
-            due=when.instant,
-            wall=when.wall,
-            zone=when.zone,
-            share=share,
-            steps=_steps(identity, parts),
-        )
-        moved = " (moved by a clock change)" if when.shifted else ""
-        return delivery, f"planned for {when.wall or 'now'} {when.zone}{moved}"
+        return _delivery(article, account, share, when, parts), _planned(when)
+
+
+def _delivery(article: Article, account: Account, share: int, when: When, parts: Sequence[Composed]) -> Delivery:
+    identity = delivery_id(article.id, account.id, share)
+    return Delivery(
+        id=identity,
+        article=article.id,
+        account=account.id,
+        platform=account.platform,
+        workspace=account.workspace,
+        status=Status.DRAFT,
+        due=when.instant,
+        wall=when.wall,
+        zone=when.zone,
+        share=share,
+        steps=_steps(identity, parts),
+    )
+
+
+def _planned(when: When) -> str:
+    moved = " (moved by a clock change)" if when.shifted else ""
+    return f"planned for {when.wall or 'now'} {when.zone}{moved}"
 
 
 def _steps(delivery: str, parts: Sequence[Composed]) -> tuple[Step, ...]:

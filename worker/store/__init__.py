@@ -1,5 +1,6 @@
 """The only code that knows Redis: its keys, its scripts, what it must promise, and the secrets in it."""
 
+from worker.store.aftercare import Aftercare
 from worker.store.audit import Audit
 from worker.store.connections import Connections
 from worker.store.deliveries import Deliveries, Turn
@@ -12,6 +13,7 @@ from worker.store.replies import Replies
 from worker.store.sources import Sources
 
 __all__ = [
+    "Aftercare",
     "Audit",
     "Connections",
     "Deliveries",

@@ -265,6 +265,8 @@ class Deliveries:
             fields["wall"] = delivery.wall
         if delivery.reason:
             fields["reason"] = delivery.reason
+        if delivery.evergreen:
+            fields["evergreen"] = delivery.evergreen
         pairs = [x for pair in fields.items() for x in pair]
         line = self._line(delivery.status, note)
         steps = STEPS.dump_json(delivery.steps).decode()
@@ -499,6 +501,7 @@ def _delivery(delivery: str, fields: Mapping[bytes, bytes], steps: bytes | None)
         reason=f.get("reason", ""),
         approval=f.get("approval", ""),
         approver=f.get("approver", ""),
+        evergreen=f.get("evergreen", ""),
         created_at=_moment(float(f["created"])),
         updated_at=_moment(float(f["updated"])),
         steps=STEPS.validate_json(steps) if steps else (),

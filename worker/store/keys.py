@@ -44,6 +44,13 @@ def calendar(account: str) -> str:
     return f"{home(account.partition('.')[0])}calendar:{account}"
 
 
+def aftercare(workspace: str, what: str) -> str:
+    """What is kept of articles and posts after publication: ``rules`` hash of JSON · ``stopped`` hash from articles to
+    the reason · ``swept`` the instant at which the rules were last applied.
+    """
+    return f"{home(workspace)}after:{what}"
+
+
 def schema() -> str:
     """The version of everything stored."""
     return f"{PREFIX}:{{{ALL}}}:schema"
