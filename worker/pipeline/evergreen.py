@@ -36,7 +36,6 @@ NOTICE = timedelta(hours=1)
 ARTICLES_MOST = 5000
 A_DAY_MOST = 500
 OPTIONS = 8
-LEAVES_CALENDAR = frozenset({Status.CANCELLED, Status.SKIPPED, Status.FAILED})
 WAITS = frozenset({Status.SCHEDULED, Status.AWAITING_APPROVAL})
 
 Score = Callable[[Account, When], float]
@@ -255,11 +254,9 @@ class Evergreens:
         first, last = middle - window - timedelta(days=1), middle + max(window, AHEAD) + timedelta(days=1)
         days = [first + timedelta(days=n) for n in range((last - first).days + 2)]
         workspace = accounts[0].partition(".")[0]
-        found = self._parts.deliveries.planned(
-            workspace, days, most=A_DAY_MOST, without=LEAVES_CALENDAR, accounts=accounts
-        )
+        found = self._parts.deliveries.planned(workspace, days, most=A_DAY_MOST, accounts=accounts)
         near: dict[str, dict[str, Share]] = {a: {} for a in accounts}
         for delivery in self._parts.deliveries.several(i for _, names in found for i in names):
-            if delivery.account in near and delivery.steps:
+            if delivery.account in near and delivery.steps and delivery.status is not Status.FAILED:
                 near[delivery.account][delivery.id] = share_of(delivery)
         return near
