@@ -15,6 +15,7 @@ from worker.runtime import Runtime
 from worker.schedule import When
 from worker.settings import TEMPLATES, Settings
 from worker.store import open_store
+from worker.store.deliveries import End
 from worker.store.people import new_user_id
 from worker.store.secrets import Vault
 
@@ -114,7 +115,7 @@ class Newsroom:
         steps = (dataclasses.replace(steps[0], receipt=Receipt(id=url.rpartition("/")[2], url=url)),)
         note = f"published {url}"
         fields = {"reason": "", "step": 1}
-        assert self.parts.deliveries.finish(turn, Status.PUBLISHED, note=note, steps=steps, fields=fields)
+        assert self.parts.deliveries.finish(turn, End(Status.PUBLISHED, note, steps=steps, fields=fields))
 
     def end(self, name: str, to: Status, reason: str, wait: float | None = None) -> None:
         """Its attempt ended in ``to``."""
@@ -122,9 +123,9 @@ class Newsroom:
         fields = {"reason": reason, "uncertain": int(to in {Status.UNCONFIRMED, Status.PARKED})}
         if to is Status.PARKED:
             lost = "Unconfirmed: no answer in 30 s"
-            self.parts.deliveries.finish(turn, Status.UNCONFIRMED, note=lost, steps=steps, wait=0, fields=fields)
+            self.parts.deliveries.finish(turn, End(Status.UNCONFIRMED, lost, steps=steps, wait=0, fields=fields))
             turn = self.parts.deliveries.begin(self.ids[name], lease=60, stale=1e9)
-        assert self.parts.deliveries.finish(turn, to, note=reason, steps=steps, wait=wait, costs=True, fields=fields)
+        assert self.parts.deliveries.finish(turn, End(to, reason, steps=steps, wait=wait, costs=True, fields=fields))
 
     def _commit(self, name: str, at: datetime | None):
         turn = self.parts.deliveries.begin(self.ids[name], lease=60, stale=1e9)

@@ -44,7 +44,15 @@ SURE = ("fine", "limited", "unauthorized")
 SETTLE = 2.0
 RETRY_AFTER = 20
 CALM_ROUNDS = 400
-CRITICAL = ("after keep", "after intent", "before send", "answering", "after send", "before finish")
+CRITICAL = (
+    "after keep",
+    "after intent",
+    "before send",
+    "answering",
+    "after send",
+    "before finish",
+    "before finish and take",
+)
 """Where a worker that stops does the most harm; trouble comes there more often than elsewhere."""
 
 
@@ -81,13 +89,14 @@ class SeamedStore(Store):
     sleep = staticmethod(lambda seconds: None)
 
     def _pipe(self, calls, *commands):
-        name = calls[0][0]
+        name = " and ".join(dict.fromkeys(script for script, *_ in calls))
         self.seam(f"before {name}")
         fault = self.accident(name)
         if fault == "down":
             raise redis.ConnectionError("down")
         answer = super()._pipe(calls, *commands)
-        self.seen(name, answer)
+        for (script, *_), one in zip(calls, answer, strict=False):
+            self.seen(script, one)
         if fault == "answer lost":
             raise redis.ConnectionError("answer lost")
         if fault == "asked again":
@@ -194,9 +203,6 @@ class Parties:
 
     def spend(self, account, app, budgets):
         return 0.0
-
-    def needs_approval(self, account):
-        return False
 
     def open(self, name):
         account = self.by_id[name]
@@ -343,8 +349,8 @@ class Simulation:
 
     def seen(self, name, answer):
         """Remember what a worker took up of its own accord, even if it never learned of it."""
-        if name == "take" and answer[0] and getcurrent().parent is not None:
-            getcurrent().delivery = answer[0][0].decode()
+        if name == "take" and answer and getcurrent().parent is not None:
+            getcurrent().delivery = answer[0].decode()
 
     def disturb(self, actor):
         """From here on nobody can say whether what this worker was about to send was sent."""
@@ -428,9 +434,7 @@ class Simulation:
     def look(self, delivery):
         """What the task does: one delivery it was woken for, then whatever else is due."""
         getcurrent().delivery = delivery
-        self.engine.publish(delivery)
-        while self.dice.random() < 0.5 and self.engine.publish_next():
-            pass
+        self.engine.publish(delivery, lambda: self.dice.random() < 0.5)
 
     def leap(self):
         """To an instant at which something is due."""

@@ -20,7 +20,11 @@ FATES = (
     "unauthorized",
 )
 STEPS = {
-    *(f"{when} {trip}" for trip in ("claim", "wake", "begin", "take", "keep", "intent", "finish", "pause") for when in ("before", "after")),
+    *(
+        f"{when} {trip}"
+        for trip in ("claim", "wake", "begin", "take", "keep", "intent", "finish", "finish and take", "pause")
+        for when in ("before", "after")
+    ),
     "before send",
     "hanging",
     "answering",
@@ -33,7 +37,7 @@ class Lives(Simulation):
     """One post of one class, whose first commit meets one fate, and processes that end at given steps one by one."""
 
     def __init__(self, store, kind, fate):
-        self.steps_taken, self.ends_at = [], None
+        self.steps_taken, self.ends_at, self.asked = [], None, 0
         super().__init__(store, 1, posts=1, kinds=(kind,), faults=0.0)
         self.fates = [fate]
         self.world.fate = lambda fates: self.fates.pop() if fates is self.world.commit_fates and self.fates else "fine"
@@ -46,6 +50,11 @@ class Lives(Simulation):
             next(iter(self.plans.values())).disturbed = True
             raise Killed
 
+    def more(self):
+        """Every other time the process goes on with what is due without a message."""
+        self.asked += 1
+        return self.asked % 2 == 1
+
     def live(self, ends_at=None):
         """One process from its start; returns after how many steps it had nothing left to do, None if it was ended."""
         self.steps_taken, self.ends_at = [], ends_at
@@ -55,8 +64,7 @@ class Lives(Simulation):
                 self.wait(max(0, (min(instants) - self.clock.ms) / 1000))
                 self.engine.tick()
                 while self.broker:
-                    self.engine.publish(self.broker.pop())
-                    self.engine.publish_next()
+                    self.engine.publish(self.broker.pop(), self.more)
                 for scope in self.deliveries.paused():
                     self.deliveries.resume(scope)
         except Killed:

@@ -19,6 +19,7 @@ from worker.model import Account, Article, Calendar, Content, Delivery, Sentence
 from worker.pipeline import edit
 from worker.pipeline.edit import Edit
 from worker.store import keys, open_store
+from worker.store.deliveries import End
 from worker.store.redis import LUA
 
 S = Status
@@ -298,7 +299,7 @@ def test_a_failed_post_may_be_mended_then_sent_again_under_a_new_key(desk):
     desk.account()
     name = desk.plan(1, "2030-04-01T09:00")
     turn = desk.attempt(name)
-    desk.parts.deliveries.finish(turn, S.FAILED, note="Rejected: too long", fields={"reason": "too long"})
+    desk.parts.deliveries.finish(turn, End(S.FAILED, "Rejected: too long", fields={"reason": "too long"}))
 
     mended = edit.change(desk.parts, name, Edit(text="Shorter"))
     assert (mended.status, mended.reason) == (S.FAILED, "")

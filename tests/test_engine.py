@@ -28,7 +28,7 @@ from worker.pipeline.accounts import Renewed
 from worker.pipeline.publish import Engine
 from worker.settings import Settings
 from worker.store import Deliveries, Records, keys, open_store
-from worker.store.deliveries import Turn
+from worker.store.deliveries import End, Turn
 from worker.store.secrets import Vault
 
 KEY = "7Hn2y1Zq3mZ3p6Yp0bq2kqXx0W1m8dKQ3o0v8m0m0mE="
@@ -500,7 +500,7 @@ def test_who_has_lost_the_lease_may_neither_commit_nor_finish(house):
 
     assert new.fence == old.fence + 1
     assert house.deliveries.intend(old, old.delivery.steps, seconds=0) == "lost"
-    assert not house.deliveries.finish(old, Status.SCHEDULED, note="late", wait=0)
+    assert not house.deliveries.finish(old, End(Status.SCHEDULED, "late", wait=0))
     assert house.deliveries.intend(new, new.delivery.steps, seconds=0) == "ok"
 
 
@@ -516,7 +516,7 @@ def test_a_post_whose_worker_is_lost_every_time_fails_at_the_limit(house):
     assert found.reason == "the worker was lost before it sent anything"
     assert house.deliveries.next_look(delivery) is None
     assert "too often" in house.deliveries.history(delivery)[-1].note
-    assert not house.deliveries.finish(late, Status.SCHEDULED, note="too late", wait=0)
+    assert not house.deliveries.finish(late, End(Status.SCHEDULED, "too late", wait=0))
     decisions.retry(house.deliveries, delivery)
     assert house.engine.publish(delivery) == Status.PUBLISHED
 
@@ -668,7 +668,7 @@ def test_a_worker_that_wakes_up_late_cannot_undo_what_a_person_decided_meanwhile
         delivery, Status.AWAITING_APPROVAL, origins=(Status.SCHEDULED,), note="edited", steps=late.delivery.steps
     )
 
-    assert not house.deliveries.finish(late, Status.SCHEDULED, note="rate limited", wait=0)
+    assert not house.deliveries.finish(late, End(Status.SCHEDULED, "rate limited", wait=0))
     assert house.status(delivery) == Status.AWAITING_APPROVAL
 
 
@@ -713,13 +713,53 @@ def test_a_connection_that_came_too_late_has_sent_nothing():
         stream.write(b"POST / HTTP/1.1\r\n")
 
 
-def test_a_worker_with_nothing_to_do_takes_up_what_is_due_without_a_message(house):
-    delivery = house.plan()
-    house.plan("Later", due=datetime.now(UTC) + timedelta(minutes=5))
+def test_a_worker_goes_on_with_what_is_due_without_a_message_for_as_long_as_it_may(house):
+    due = [house.plan(f"Due {number}") for number in range(5)]
+    later = house.plan("Later", due=datetime.now(UTC) + timedelta(minutes=5))
+    may = iter([True, True, False])
 
-    assert house.engine.publish_next() == Status.PUBLISHED
-    assert house.engine.publish_next() == ""
-    assert house.status(delivery) == Status.PUBLISHED
+    assert house.engine.publish(due[0], lambda: next(may)) == Status.PUBLISHED
+    assert sorted(map(house.status, due)) == ["published"] * 3 + ["scheduled"] * 2
+    assert house.engine.publish("main.gone", lambda: True) == "gone"
+    assert {house.status(d) for d in due} == {Status.PUBLISHED}
+    assert house.status(later) == Status.SCHEDULED
+
+
+def test_what_came_of_a_post_is_stored_in_the_trip_that_takes_the_next_one(house, monkeypatch):
+    trips, pipe = [], type(house.store)._pipe
+
+    def counted(store, calls, *commands):
+        trips.append([script for script, *_ in calls])
+        return pipe(store, calls, *commands)
+
+    first, _ = house.plan("First"), house.plan("Second")
+    may = iter([True, False])
+    monkeypatch.setattr(type(house.store), "_pipe", counted)
+    house.engine.publish(first, lambda: next(may))
+
+    assert [t for t in trips if t != ["take"]] == [["begin"], ["intent"], ["finish", "take"], ["intent"], ["finish"]]
+
+
+def test_a_receipt_is_stored_and_nobody_is_stuck_though_the_answer_of_that_trip_is_lost(house, monkeypatch):
+    """The first of the two that were taken comes back when its lease ends."""
+    pipe, lost = type(house.store)._pipe, ["once"]
+
+    def losing(store, calls, *commands):
+        answer = pipe(store, calls, *commands)
+        if len(calls) == 2 and calls[0][0] == "finish" and lost:
+            lost.pop()
+            raise redis.ConnectionError("the answer was lost")
+        return answer
+
+    due = [house.plan(f"Due {number}") for number in range(12)]  # some in every shard
+    monkeypatch.setattr(type(house.store), "_pipe", losing)
+    monkeypatch.setattr(house.store, "sleep", lambda _: None)
+    house.engine.publish(due[0], lambda: True)
+
+    assert lost == []
+    assert house.status(due[0]) == Status.PUBLISHED
+    assert sorted(map(house.status, due)) == ["preparing"] + ["published"] * 11
+    assert len(house.world.sent) == 11
 
 
 def test_what_is_stopped_does_not_stand_in_the_way_of_what_is_due_after_it(house):
@@ -731,8 +771,8 @@ def test_what_is_stopped_does_not_stand_in_the_way_of_what_is_due_after_it(house
     house.account = other
     delivery = house.plan()
 
-    while house.engine.publish_next() != Status.PUBLISHED:
-        pass
+    while house.status(delivery) != Status.PUBLISHED:
+        house.engine.publish("main.gone", lambda: True)
     assert house.status(delivery) == Status.PUBLISHED
     assert len(house.world.sent) == 1
 

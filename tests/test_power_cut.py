@@ -30,9 +30,6 @@ class Office:
     def spend(self, account, app, budgets):
         return 0.0
 
-    def needs_approval(self, account):
-        return False
-
     def open(self, name):
         office = self
 

@@ -24,7 +24,7 @@ from worker import lifecycle
 from worker.errors import Refused
 from worker.model import Delivery, Status, Step, StepKind, step_key
 from worker.store import Deliveries, keys
-from worker.store.deliveries import Turn
+from worker.store.deliveries import End, Turn
 
 S = Status
 LEASE, SETTLE, WAKE = 20.0, 5.0, 10.0
@@ -141,14 +141,17 @@ class Machine(RuleBasedStateMachine):
             assert isinstance(turn, Turn)
             assert (turn.fence, turn.uncertain) == (model.fence, model.uncertain)
             return turn
-        return Turn(self.deliveries.get(name), model.fence - 1, uncertain=False, looks=0)
+        return Turn(self.deliveries.get(name), model.fence - 1, uncertain=False, looks=0, at=self.deliveries.now())
 
     @rule(target=turns, shard=st.integers(0, keys.SHARDS - 1))
     def take(self, shard):
+        return self.taken(lambda: self.deliveries.take(lease=LEASE, stale=10_000_000, shard=shard))
+
+    def taken(self, take):
         """Whoever has nothing to do takes what is due; what is stopped is put off on the way."""
         now = self.clock.ms
         ready = {n for n, m in self.models.items() if m.look is not None and m.look <= now}
-        turn = self.deliveries.take(lease=LEASE, stale=10_000_000, shard=shard)
+        turn = take()
         free = {n for n in ready if not self.stopped(self.models[n])}
         assert (turn.delivery.id in free) if turn else not free
         for name in ready - free:
@@ -203,20 +206,34 @@ class Machine(RuleBasedStateMachine):
 
     @rule(turn=turns, to=st.sampled_from(ENDS), wait=st.sampled_from([0, 3, 30]))
     def finish(self, turn, to, wait):
-        model, now = self.model(turn), self.clock.ms
-        done = self.deliveries.finish(
-            turn,
-            to,
-            note="",
-            wait=wait if to in lifecycle.WAITING else None,
-            fields={"uncertain": int(to is S.UNCONFIRMED)},
+        end, ours = self.end(turn, to, wait)
+        assert self.deliveries.finish(turn, end) == ours
+
+    @rule(
+        target=turns,
+        turn=turns,
+        to=st.sampled_from(ENDS),
+        wait=st.sampled_from([0, 3, 30]),
+        shard=st.integers(0, keys.SHARDS - 1),
+    )
+    def finish_and_take(self, turn, to, wait, shard):
+        """What a worker does that goes on: the one that has ended may be the next, if it is due again at once."""
+        end, _ = self.end(turn, to, wait)
+        return self.taken(
+            lambda: self.deliveries.finish_and_take(turn, end, lease=LEASE, stale=10_000_000, shard=shard)
         )
-        assert done == (model.fence == turn.fence and to in lifecycle.TRANSITIONS[model.status])
-        if done:
+
+    def end(self, turn, to, wait):
+        """An end of a turn, and whether it is the worker's to say; the model moves."""
+        model, now = self.model(turn), self.clock.ms
+        ours = model.fence == turn.fence and to in lifecycle.TRANSITIONS[model.status]
+        if ours:
             model.uncertain = to is S.UNCONFIRMED
             if not model.uncertain:
                 model.granted = 0
             model.move(to, now + wait * 1000 if to in lifecycle.WAITING else None)
+        look = wait if to in lifecycle.WAITING else None
+        return End(to, "", wait=look, fields={"uncertain": int(to is S.UNCONFIRMED)}), ours
 
     @rule(
         name=names,

@@ -42,6 +42,7 @@ from worker.model import (
 )
 from worker.settings import Settings
 from worker.store import keys, open_store
+from worker.store.deliveries import End
 
 HERE = ("127.0.0.1", 50000)
 BASE = "http://127.0.0.1:8484"
@@ -1108,7 +1109,7 @@ def test_whatever_moves_is_noticed(desk):
     changed("planned")
     turn = desk.parts.deliveries.begin(delivery, lease=60, stale=1e9)
     changed("begun")
-    desk.parts.deliveries.finish(turn, Status.SCHEDULED, note="again", wait=0, fields={"reason": "refused"})
+    desk.parts.deliveries.finish(turn, End(Status.SCHEDULED, "again", wait=0, fields={"reason": "refused"}))
     changed("ended")
     desk.parts.deliveries.pause("all", until=None, why="stop")
     changed("paused")
@@ -1133,12 +1134,12 @@ def test_late_counts_what_should_be_out_wherever_it_waits(desk):
     assert store.late(60) == 4
     turn = store.begin(late[0], lease=60, stale=1e9)
     retried = store.begin(late[1], lease=60, stale=1e9)
-    store.finish(retried, Status.SCHEDULED, note="again", wait=1800)
+    store.finish(retried, End(Status.SCHEDULED, "again", wait=1800))
     store.claim(most=64, settle=45, wake=20, attempts=8)
     assert store.late(60) == 4
     step = dataclasses.replace(turn.delivery.steps[0], at=datetime.now(UTC))
     store.intend(turn, (step,), seconds=1)
-    store.finish(turn, Status.PUBLISHED, note="published")
+    store.finish(turn, End(Status.PUBLISHED, "published"))
     assert store.late(60) == 3
 
 

@@ -44,9 +44,6 @@ class Track:
     def spend(self, account, app, budgets):
         return 0.0
 
-    def needs_approval(self, account):
-        return False
-
     def open(self, name):
         track = self
 

@@ -17,7 +17,7 @@ from worker.errors import HandbillError, NotFound
 from worker.model import Account, Delivery, Status, Step, StepKind
 from worker.pipeline.accounts import AGAIN, Accounts, Renewed, proof_of
 from worker.settings import Settings
-from worker.store.deliveries import WAITING_MOST, Deliveries, Turn
+from worker.store.deliveries import WAITING_MOST, Deliveries, End, Turn
 from worker.store.keys import SHARDS
 from worker.store.records import Records
 
@@ -82,26 +82,38 @@ class Engine:
             self._wake(delivery)
         return len(ids)
 
-    def publish(self, delivery: str) -> str:
+    def publish(self, delivery: str, more: Callable[[], bool] = lambda: False) -> str:
         """Look at a delivery and do what its status asks for; returns the status it has now, or why nothing was done.
 
-        Safe to call any number of times, at any time, from any number of workers.
+        Then do so with whatever else is due, without a wake-up, for as long as ``more`` says so. Safe to call any
+        number of times, at any time, from any number of workers.
         """
-        turn = self._deliveries.begin(delivery, lease=self._settings.lease_seconds, stale=self._stale)
-        return turn if isinstance(turn, str) else self._work(turn)
-
-    def publish_next(self) -> str:
-        """Take up whatever is due next, without a wake-up; empty if nothing is."""
-        shard = self._rng.randrange(SHARDS)
-        turn = self._deliveries.take(lease=self._settings.lease_seconds, stale=self._stale, shard=shard)
-        return self._work(turn) if turn else ""
+        turn = self._deliveries.begin(delivery, **self._terms)
+        word, following = self._end(turn, more) if isinstance(turn, Turn) else (turn, self._take(more))
+        while following:
+            _, following = self._end(following, more)
+        return word
 
     @property
-    def _stale(self) -> float:
-        return self._settings.stale_hours * 3600
+    def _terms(self) -> dict[str, float]:
+        return {"lease": self._settings.lease_seconds, "stale": self._settings.stale_hours * 3600}
 
-    def _work(self, turn: Turn) -> str:
-        """Do what the status of a delivery asks for; returns the one it has then."""
+    def _take(self, more: Callable[[], bool]) -> Turn | None:
+        return self._deliveries.take(**self._terms, shard=self._rng.randrange(SHARDS)) if more() else None
+
+    def _end(self, turn: Turn, more: Callable[[], bool]) -> tuple[str, Turn | None]:
+        """Work on a delivery and store what came of it; if there is to be a next one, the same trip takes it."""
+        end = self._work(turn)
+        if end is None:
+            return "lost", self._take(more)
+        if more():
+            shard = self._rng.randrange(SHARDS)
+            return end.to, self._deliveries.finish_and_take(turn, end, **self._terms, shard=shard)
+        self._deliveries.finish(turn, end)
+        return end.to, None
+
+    def _work(self, turn: Turn) -> End | None:
+        """Do what the status of a delivery asks for; None if it is somebody else's by now."""
         with structlog.contextvars.bound_contextvars(
             delivery=turn.delivery.id,
             article=turn.delivery.article,
@@ -111,27 +123,19 @@ class Engine:
             try:
                 account, publisher = self._accounts.open(turn.delivery.account)
             except NotFound as error:
-                return self._stop(turn, str(error))
+                return _stop(turn, str(error))
             except HandbillError as error:
                 return self._later(turn, Unavailable(str(error)), proof=Proof(kind=ProofClass.B))
             with publisher.http:
-                if turn.delivery.step == 0 and self._unapproved(turn, account):
-                    return Status.AWAITING_APPROVAL
                 if turn.delivery.status is Status.UNCONFIRMED:
                     return self._confirm(turn, account, publisher)
+                if turn.delivery.step == 0 and account.approval and not approval.covered(turn.delivery):
+                    why = "nobody has approved it as it is now"
+                    return End(Status.AWAITING_APPROVAL, why, fields={"reason": why})
                 return self._send(turn, account, publisher)
 
-    def _unapproved(self, turn: Turn, account: Account) -> bool:
-        """Whether nobody approved what would be sent now, where somebody must; then it waits for that."""
-        asked = turn.delivery.status is not Status.UNCONFIRMED and self._records.needs_approval(account)
-        if not asked or approval.covered(turn.delivery):
-            return False
-        note = "nobody has approved it as it is now"
-        self._deliveries.finish(turn, Status.AWAITING_APPROVAL, note=note, fields={"reason": note})
-        return True
-
-    def _send(self, turn: Turn, account: Account, publisher: Publisher) -> str:
-        """Prepare, make the intent durable, send the one commit, store what came of it."""
+    def _send(self, turn: Turn, account: Account, publisher: Publisher) -> End | None:
+        """Prepare, make the intent durable, send the one commit."""
         step = turn.delivery.current
         proof = proof_of(account)
         try:
@@ -146,21 +150,22 @@ class Engine:
             return self._later(turn, Unavailable(f"preparing failed ({type(error).__name__}: {error})"), proof=proof)
         word = self._intend(turn, step, publisher)
         if word == "lost":
-            return "lost"
+            return None
         if word != "ok":
             note = "paused before it was sent" if word == "paused" else "Redis could not make the intent durable"
-            self._deliveries.finish(turn, Status.SCHEDULED, note=note, wait=1.0, fields={"reason": note})
-            return Status.SCHEDULED
+            return End(Status.SCHEDULED, note, wait=1.0, fields={"reason": note})
         return self._commit(turn, step, account, publisher, proof)
 
     def _prepare(self, turn: Turn, step: Step, account: Account, publisher: Publisher) -> Step:
+        at = turn.at
         if step.prepared is None and step.kind not in {StepKind.EDIT, StepKind.DELETE}:
             post = self._within_reach(step.post, account) if publisher.pulls else step.post
             prepared = publisher.draft(post, step.key, _previous(turn.delivery))
             step = dataclasses.replace(step, prepared=dict(prepared))
             if step.prepared:
                 self._deliveries.keep(turn, _with(turn.delivery, step))
-        return step if step.at else dataclasses.replace(step, at=self._deliveries.now())
+                at = self._deliveries.now()  # preparing took a while
+        return step if step.at else dataclasses.replace(step, at=at)
 
     def _within_reach(self, post: Post, account: Account) -> Post:
         """``post`` with an address for each picture at which the platform can fetch it."""
@@ -183,7 +188,7 @@ class Engine:
         publisher.http.expire(seconds)
         return self._deliveries.intend(turn, _with(turn.delivery, step), seconds=seconds)
 
-    def _commit(self, turn: Turn, step: Step, account: Account, publisher: Publisher, proof: Proof) -> str:
+    def _commit(self, turn: Turn, step: Step, account: Account, publisher: Publisher, proof: Proof) -> End:
         """The irreversible request; from here on an unknown error means "perhaps public"."""
         try:
             receipt = _perform(turn.delivery, step, publisher)
@@ -192,9 +197,9 @@ class Engine:
         except Exception as error:
             log.exception("the commit ended in an error of ours")
             return self._later(turn, Unconfirmed(f"perhaps sent ({type(error).__name__})"), proof=proof)
-        return self._published(turn, step, receipt, f"published {receipt.url or receipt.id}")
+        return _published(turn, step, receipt, f"published {receipt.url or receipt.id}")
 
-    def _confirm(self, turn: Turn, account: Account, publisher: Publisher) -> str:  # noqa: PLR0911 - one per class and outcome
+    def _confirm(self, turn: Turn, account: Account, publisher: Publisher) -> End | None:  # noqa: PLR0911 - one per class and outcome
         """Settle a lost answer by what this account's platform can prove."""
         step = turn.delivery.current
         proof = proof_of(account)
@@ -206,7 +211,7 @@ class Engine:
         try:
             found = publisher.find(step.post, _commit(turn.delivery, step))
         except Unsupported as error:
-            return self._park(turn, str(error))
+            return _park(turn, str(error))
         except PublishError as error:
             return self._refused(turn, account, publisher, error, proof)
         except Exception as error:
@@ -216,65 +221,50 @@ class Engine:
             return self._repeat(turn, step, account, publisher, proof)
         return self._looked(turn, step, found, proof)
 
-    def _witness(self, turn: Turn, step: Step, publisher: Publisher, proof: Proof) -> str:
+    def _witness(self, turn: Turn, step: Step, publisher: Publisher, proof: Proof) -> End:
         """Park what no machine can settle, with what a look-up saw where there is one: only what it found is proof."""
         why = "nobody but a person can tell whether it is there"
         if not publisher.can("find"):
-            return self._park(turn, why)
+            return _park(turn, why)
         try:
             found = publisher.find(step.post, _commit(turn.delivery, step))
         except PublishError as error:
-            return self._park(turn, f"a look-up failed ({error}); {why}")
+            return _park(turn, f"a look-up failed ({error}); {why}")
         except Exception as error:
             log.exception("the look-up failed")
-            return self._park(turn, f"a look-up failed ({type(error).__name__}); {why}")
+            return _park(turn, f"a look-up failed ({type(error).__name__}); {why}")
         if found:
             return self._looked(turn, step, found, proof)
-        return self._park(turn, f"a look-up did not see it, which proves nothing here; {why}")
+        return _park(turn, f"a look-up did not see it, which proves nothing here; {why}")
 
-    def _looked(self, turn: Turn, step: Step, found: tuple[Receipt, ...], proof: Proof) -> str:
+    def _looked(self, turn: Turn, step: Step, found: tuple[Receipt, ...], proof: Proof) -> End:
         """What a look-up that was answered means: it is there, not yet, or not at all."""
         if found:
             note = f"found {found[0].url or found[0].id}"
             if len(found) > 1:
                 note = f"found {len(found)} times: {', '.join(r.url or r.id for r in found)}"
                 self._deliveries.mark_double(turn.delivery.id)
-            return self._published(turn, step, found[0], note)
+            return _published(turn, step, found[0], note)
         looks = turn.looks + 1
         if looks < len(LOOKS):
             note = f"look {looks} of {len(LOOKS)} did not find it"
             wait = self._settle(proof) * LOOKS[looks]
-            self._deliveries.finish(turn, Status.UNCONFIRMED, note=note, wait=wait, fields={"looks": looks})
-            return Status.UNCONFIRMED
+            return End(Status.UNCONFIRMED, note, wait=wait, fields={"looks": looks})
         note = f"{looks} looks did not find it: it was not published, and is due again"
         steps = _with(turn.delivery, dataclasses.replace(step, prepared=None, at=None))
         fields = {"looks": 0, "uncertain": 0, "reason": ""}
-        self._deliveries.finish(turn, Status.SCHEDULED, note=note, wait=0, steps=steps, costs=True, fields=fields)
-        return Status.SCHEDULED
+        return End(Status.SCHEDULED, note, wait=0, steps=steps, costs=True, fields=fields)
 
-    def _repeat(self, turn: Turn, step: Step, account: Account, publisher: Publisher, proof: Proof) -> str:
+    def _repeat(self, turn: Turn, step: Step, account: Account, publisher: Publisher, proof: Proof) -> End | None:
         """Send the same commit again, where the platform takes it for the same."""
         word = self._intend(turn, step, publisher)
         if word == "lost":
-            return "lost"
+            return None
         if word != "ok":
-            self._deliveries.finish(turn, Status.UNCONFIRMED, note=f"{word}: not repeated now", wait=5.0)
-            return Status.UNCONFIRMED
+            return End(Status.UNCONFIRMED, f"{word}: not repeated now", wait=5.0)
         return self._commit(turn, step, account, publisher, proof)
 
-    def _published(self, turn: Turn, step: Step, receipt: Receipt, note: str) -> str:
-        steps = _with(turn.delivery, dataclasses.replace(step, receipt=receipt))
-        fields: dict[str, object] = {"uncertain": 0, "looks": 0, "reason": "", "step": turn.delivery.step + 1}
-        if turn.delivery.step + 1 < len(steps):
-            fields["attempts"] = 0
-            self._deliveries.finish(turn, Status.SCHEDULED, note=note, wait=0, steps=steps, fields=fields)
-            return Status.SCHEDULED
-        done = DONE[step.kind]
-        self._deliveries.finish(turn, done, note=note, steps=steps, fields=fields)
-        log.info("published", url=receipt.url or receipt.id)
-        return done
-
-    def _refused(self, turn: Turn, account: Account, publisher: Publisher, error: PublishError, proof: Proof) -> str:
+    def _refused(self, turn: Turn, account: Account, publisher: Publisher, error: PublishError, proof: Proof) -> End:
         """An answer that is not success, or none: the table says what is next, here it is done."""
         outcome = self._judge(turn, error, proof)
         renewed = self._accounts.renew(account, publisher.settings) if outcome.reconnect else Renewed.DONE
@@ -290,7 +280,7 @@ class Engine:
             self._deliveries.pause(f"limit:{account.id}", until=until, why=f"asked to wait: {error}")
         return self._settle_turn(turn, error, outcome, proof)
 
-    def _later(self, turn: Turn, error: PublishError, *, proof: Proof) -> str:
+    def _later(self, turn: Turn, error: PublishError, *, proof: Proof) -> End:
         return self._settle_turn(turn, error, self._judge(turn, error, proof), proof)
 
     def _judge(self, turn: Turn, error: PublishError, proof: Proof) -> lifecycle.Outcome:
@@ -306,7 +296,7 @@ class Engine:
             rng=self._rng,
         )
 
-    def _settle_turn(self, turn: Turn, error: PublishError, outcome: lifecycle.Outcome, proof: Proof) -> str:
+    def _settle_turn(self, turn: Turn, error: PublishError, outcome: lifecycle.Outcome, proof: Proof) -> End:
         fields: dict[str, object] = {"reason": str(error)}
         if outcome.status is Status.UNCONFIRMED:
             fields["uncertain"] = 1
@@ -317,24 +307,8 @@ class Engine:
         steps = None
         if isinstance(error, Unavailable) and error.stale and outcome.status is Status.SCHEDULED:
             steps = _with(turn.delivery, dataclasses.replace(turn.delivery.current, prepared=None, at=None))
-        self._deliveries.finish(
-            turn, outcome.status, note=note, wait=wait, steps=steps, costs=outcome.costs, fields=fields
-        )
         log.warning("not published", status=str(outcome.status), error=type(error).__name__, reason=str(error))
-        return outcome.status
-
-    def _park(self, turn: Turn, why: str) -> str:
-        step = turn.delivery.current
-        sent = f"sent at {step.at:%Y-%m-%d %H:%M:%S %Z}" if step.at else "sent"
-        size = len(step.post.text.encode())
-        note = f"{sent}, {size} bytes of text, no answer; {why}"
-        self._deliveries.finish(turn, Status.PARKED, note=note, fields={"reason": note})
-        return Status.PARKED
-
-    def _stop(self, turn: Turn, why: str) -> str:
-        to = Status.PARKED if turn.uncertain else Status.FAILED
-        self._deliveries.finish(turn, to, note=why, fields={"reason": why})
-        return to
+        return End(outcome.status, note, wait=wait, steps=steps, costs=outcome.costs, fields=fields)
 
     def _class_now(self, step: Step, proof: Proof) -> ProofClass:
         if step.kind in {StepKind.EDIT, StepKind.DELETE}:
@@ -345,6 +319,28 @@ class Engine:
 
     def _settle(self, proof: Proof) -> float:
         return self._settings.settle_seconds or proof.settle.total_seconds()
+
+
+def _published(turn: Turn, step: Step, receipt: Receipt, note: str) -> End:
+    steps = _with(turn.delivery, dataclasses.replace(step, receipt=receipt))
+    fields: dict[str, object] = {"uncertain": 0, "looks": 0, "reason": "", "step": turn.delivery.step + 1}
+    if turn.delivery.step + 1 < len(steps):
+        return End(Status.SCHEDULED, note, wait=0, steps=steps, fields=fields | {"attempts": 0})
+    log.info("published", url=receipt.url or receipt.id)
+    return End(DONE[step.kind], note, steps=steps, fields=fields)
+
+
+def _park(turn: Turn, why: str) -> End:
+    step = turn.delivery.current
+    sent = f"sent at {step.at:%Y-%m-%d %H:%M:%S %Z}" if step.at else "sent"
+    size = len(step.post.text.encode())
+    note = f"{sent}, {size} bytes of text, no answer; {why}"
+    return End(Status.PARKED, note, fields={"reason": note})
+
+
+def _stop(turn: Turn, why: str) -> End:
+    to = Status.PARKED if turn.uncertain else Status.FAILED
+    return End(to, why, fields={"reason": why})
 
 
 def _perform(delivery: Delivery, step: Step, publisher: Publisher) -> Receipt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from worker import lifecycle
 from worker.errors import NotFound, Refused
 from worker.model import Delivery, Event, Status, Step
 from worker.store import keys
-from worker.store.redis import Store
+from worker.store.redis import Call, Store
 
 STEPS = TypeAdapter(tuple[Step, ...])
 WAITING_MOST = 64
@@ -25,12 +25,27 @@ PAUSED_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The right to work on a delivery: what it looked like when the lease began, and the fence that proves it."""
+    """The right to work on a delivery: what it looked like ``at`` the beginning, and the fence that proves it."""
 
     delivery: Delivery
     fence: int
     uncertain: bool
     looks: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a turn ended: the status ``to``; ``wait`` seconds until the next look, None = never; ``steps`` as they are
+    now, None = unchanged; whether it ``costs`` an attempt; and other ``fields`` to store.
+    """
+
+    to: Status
+    note: str
+    wait: float | None = None
+    steps: tuple[Step, ...] | None = None
+    costs: bool = False
+    fields: Mapping[str, object] = field(default_factory=dict)
 
 
 class Deliveries:
@@ -305,13 +320,17 @@ class Deliveries:
 
     def take(self, *, lease: float, stale: float, shard: int) -> Turn | None:
         """Start working on whatever is due next, looking in ``shard`` first; None if nothing is. Seconds."""
-        for number in range(shard, shard + keys.SHARDS):
-            answer = self._store.run("take", number % keys.SHARDS, self._at(), *self._terms(lease, stale))
-            if answer:
-                turn = _turn(answer[0].decode(), answer[1])
-                assert isinstance(turn, Turn)
+        return self._take(range(shard, shard + keys.SHARDS), lease, stale)
+
+    def _take(self, shards: Iterable[int], lease: float, stale: float) -> Turn | None:
+        for number in shards:
+            script, place, told = self._taking(number, lease, stale)
+            if turn := _taken(self._store.run(script, place, *told)):
                 return turn
         return None
+
+    def _taking(self, shard: int, lease: float, stale: float) -> Call:
+        return "take", shard % keys.SHARDS, (self._at(), *self._terms(lease, stale))
 
     def keep(self, turn: Turn, steps: tuple[Step, ...]) -> bool:
         """Store what must not be lost before the next request; False if the lease is somebody else's now."""
@@ -333,31 +352,30 @@ class Deliveries:
         """Remember that a delivery is on its platform more than once."""
         self._store.client.sadd(f"{keys.root(keys.shard(delivery))}doubles", delivery)
 
-    def finish(
-        self,
-        turn: Turn,
-        to: Status,
-        *,
-        note: str,
-        wait: float | None = None,
-        steps: tuple[Step, ...] | None = None,
-        costs: bool = False,
-        fields: Mapping[str, object] | None = None,
-    ) -> bool:
-        """Say how a turn ended; ``wait`` seconds until the next look, None = never. False if it was not ours.
+    def finish(self, turn: Turn, end: End) -> bool:
+        """Say how a turn ended; False if it was not ours.
 
         Told to a server that is away until it is back, for nobody else knows what the platform answered.
         """
-        origins = ",".join(sorted(lifecycle.origins(to)))
-        look = "" if wait is None else int(wait * 1000)
-        text = "" if steps is None else STEPS.dump_json(steps).decode()
-        pairs = [x for pair in (fields or {}).items() for x in pair]
-        line = self._line(to, note, turn.delivery.attempts + 1)
-        shard = keys.shard(turn.delivery.id)
-        answer = self._store.run_stubbornly(
-            "finish", shard, turn.delivery.id, turn.fence, self._at(), origins, to, look, text, line, int(costs), *pairs
-        )
+        [answer] = self._store.run_stubbornly(self._ending(turn, end))
         return bool(answer == b"ok")
+
+    def finish_and_take(self, turn: Turn, end: End, *, lease: float, stale: float, shard: int) -> Turn | None:
+        """``finish`` and ``take`` in one trip, as two steps.
+
+        Whoever asks again after a lost answer has taken two: the first is given back when its lease ends.
+        """
+        _, answer = self._store.run_stubbornly(self._ending(turn, end), self._taking(shard, lease, stale))
+        return _taken(answer) or self._take(range(shard + 1, shard + keys.SHARDS), lease, stale)
+
+    def _ending(self, turn: Turn, end: End) -> Call:
+        origins = ",".join(sorted(lifecycle.origins(end.to)))
+        look = "" if end.wait is None else int(end.wait * 1000)
+        text = "" if end.steps is None else STEPS.dump_json(end.steps).decode()
+        pairs = [x for pair in end.fields.items() for x in pair]
+        line = self._line(end.to, end.note, turn.delivery.attempts + 1)
+        told = (turn.delivery.id, turn.fence, self._at(), origins, end.to, look, text, line, int(end.costs), *pairs)
+        return "finish", keys.shard(turn.delivery.id), told
 
     # What a person or a rule does
 
@@ -472,7 +490,17 @@ def _turn(delivery: str, answer: list[Any]) -> Turn | str:
     pairs = iter(answer[2])
     fields = dict(zip(pairs, pairs, strict=True))
     found = _delivery(delivery, fields, answer[3])
-    return Turn(found, int(answer[1]), fields.get(b"uncertain") == b"1", int(fields.get(b"looks", b"0")))
+    looks = int(fields.get(b"looks", b"0"))
+    return Turn(found, int(answer[1]), fields.get(b"uncertain") == b"1", looks, _moment(float(answer[4])))
+
+
+def _taken(answer: list[Any]) -> Turn | None:
+    """What the script ``take`` answered."""
+    if not answer:
+        return None
+    turn = _turn(answer[0].decode(), answer[1])
+    assert isinstance(turn, Turn)
+    return turn
 
 
 def _advice(status: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import itertools
@@ -243,15 +244,21 @@ class Records:
         return from_json(Account, found)
 
     def opened(self, account: str) -> tuple[Account, dict[str, str]]:
-        """An account and its secrets in clear, as they belong together; raises NotFound."""
+        """An account and its secrets in clear, as they belong together; raises NotFound.
+
+        Where it does not say itself whether its posts wait for approval, it says what its workspace does.
+        """
         home = keys.home(_workspace(account))
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.hget(f"{home}accounts", account)
             pipe.hget(f"{home}secrets", account)
-            found, locked = pipe.execute()
+            pipe.exists(f"{home}approval")
+            found, locked, asked = pipe.execute()
         if found is None:
             raise NotFound(f"There is no account {account}", do="See: handbill accounts list")
-        return _account(found), self._vault.unlock(account, locked) if locked else {}
+        known = _account(found)
+        known = dataclasses.replace(known, approval=approval.wanted(known, workspace=bool(asked)))
+        return known, self._vault.unlock(account, locked) if locked else {}
 
     def accounts(self, workspace: str) -> list[Account]:
         """Every account of a workspace, by id."""

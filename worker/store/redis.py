@@ -35,6 +35,10 @@ AGAIN, BETWEEN = 12, 1.0
 all, as long as a large store takes to be read back."""
 
 
+Call = tuple[str, int | str, tuple[object, ...]]
+"""A script, the shard it is for (or what its keys begin with), and what it is told."""
+
+
 @functools.cache
 def _source(name: str) -> str:
     parts = ["common", *(["item"] if name.startswith("item_") else []), name]
@@ -61,13 +65,15 @@ class Store:
         """Run a script several times in one round trip, each time as one step."""
         return self._pipe([(script, root, tuple(args)) for args in calls])
 
-    def run_stubbornly(self, script: str, shard: int, *args: object) -> Any:
-        """As ``run``, but a server that is away is asked again and again: what is told here is known nowhere else."""
+    def run_stubbornly(self, *calls: Call) -> list[Any]:
+        """Run scripts in one trip, each as one step, asking a server that is away again and again: what is told here is
+        known nowhere else.
+        """
         for _ in range(AGAIN):
             with contextlib.suppress(redis.ConnectionError, redis.TimeoutError):
-                return self.run(script, shard, *args)
+                return self._pipe(calls)
             self.sleep(BETWEEN)
-        return self.run(script, shard, *args)
+        return self._pipe(calls)
 
     def run_durably(self, script: str, shard: int | str, *args: object) -> tuple[Any, bool]:
         """Run a script, then wait until what it wrote is on the disk; False if that was not certain in time."""
@@ -81,7 +87,7 @@ class Store:
         """Run a script on every shard in one round trip."""
         return self._pipe([(script, shard, args) for shard in range(keys.SHARDS)])
 
-    def _pipe(self, calls: list[tuple[str, int | str, tuple[object, ...]]], *commands: tuple[object, ...]) -> list[Any]:
+    def _pipe(self, calls: Sequence[Call], *commands: tuple[object, ...]) -> list[Any]:
         for script, _, _ in calls:
             if script not in self._sha:
                 self._sha[script] = self.client.script_load(_source(script))
@@ -94,7 +100,8 @@ class Store:
             try:
                 return pipe.execute()
             except redis.exceptions.NoScriptError:
-                # A server that was restarted has forgotten every script, so none of the calls has run.
+                # A server that was restarted has forgotten every script; what another worker gave it again meanwhile
+                # has run, and may run again.
                 self._sha.clear()
         return self._pipe(calls, *commands)
 

@@ -71,7 +71,8 @@ local function stopped(account, workspace, now)
 end
 
 -- Give a worker the right to work on a delivery whose time has come: lease ms, ms after which a post is too late,
--- ms to wait while paused, line if held. Answers the fence, the record and the steps, or one word that says why not.
+-- ms to wait while paused, line if held. Answers the fence, the record, the steps and the time, or one word that says
+-- why not.
 local function begin(id, now, lease, stale, later, line)
   redis.call('ZREM', root .. 'waking', id)
   local h = redis.call('HMGET', record(id), 'status', 'due', 'account', 'workspace', 'step')
@@ -100,5 +101,5 @@ local function begin(id, now, lease, stale, later, line)
   redis.call('ZREM', root .. 'due', id)
   redis.call('ZADD', root .. 'leases', now + lease, id)
   if status == 'scheduled' then move(id, status, 'preparing', now) end
-  return {'ok', fence, redis.call('HGETALL', record(id)), redis.call('GET', root .. 'steps:' .. id)}
+  return {'ok', fence, redis.call('HGETALL', record(id)), redis.call('GET', root .. 'steps:' .. id), now}
 end
