@@ -19,6 +19,37 @@ MENTION = regex.compile(r"(?<![\p{L}\p{N}_@/])@([A-Za-z0-9_]+(?:@[A-Za-z0-9.-]+[
 CLUSTER = regex.compile(r"\X")
 
 
+ELEMENT = regex.compile(
+    r"(?P<url>https?://[^\s<>]+)|\\(?P<escaped>[^0-9A-Za-z\s])"
+    r"|\[(?P<said>(?:\\.|[^\]\\])+)\]\((?P<to>https?://[^\s)]+)\)"
+    r"|(?P<call>(?<![\w@])@(?:\*\*)?\w[\w.-]*)"
+    r"|(?P<markup>\*+|_+|~+|`+|(?<![^\n])(?:#{1,6}|>|[-+]|\d+[.)]) )"
+)
+
+
+def read_markdown(content: str) -> tuple[str, list[dict[str, Any]]]:
+    """What a reader of a chat sees: signs of markup without a backslash vanish, links and mentions come alive."""
+    said, found, done = "", [], 0
+    for match in ELEMENT.finditer(content):
+        if match.start() < done:
+            continue
+        said += content[done : match.start()]
+        done = match.end()
+        shown, kind, value = match["escaped"] or "", "", ""
+        if match["url"]:
+            end = links(match["url"])[0][1]
+            shown, kind, value = match["url"][:end], "link", match["url"][:end]
+            done = match.start() + end
+        elif match["said"]:
+            shown, kind, value = regex.sub(r"\\(.)", r"\1", match["said"]), "link", match["to"]
+        elif match["call"]:
+            shown, kind, value = match["call"], "mention", match["call"][1:]
+        if kind:
+            found.append(facet(kind, len(said), len(said) + len(shown), value))
+        said += shown
+    return said + content[done:], found
+
+
 def graphemes(text: str) -> int:
     """User-perceived characters."""
     return len(CLUSTER.findall(text))

@@ -238,6 +238,22 @@ def matrix(post):
     assert html.unescape(bare) == post.text
 
 
+def bare(markup, post):
+    """A chat's Markdown without its bold title and its own links, and without what stands behind a backslash."""
+    assert markup.count(LINK) == sum(k == LINK for k in allowed(post))
+    rest = re.sub(r"\A\*\*?(.*?)(?<!\\)\*\*?$", r"\1", markup, count=1, flags=re.MULTILINE).replace(LINK, "")
+    return re.sub(r"\\[!-/:-@\[-`{-~]", "·", rest)
+
+
+def mattermost(post):
+    body = sent("mattermost", post)
+    assert set(body) == {"channel_id", "message", "pending_post_id", "props"}
+    rest = bare(body["message"], post)
+    assert not re.search(r"[\\`*_{}\[\]|~]|@[^\s\u2060]|:[\w+-]+:|\$[^\s\u2060]|&#?\w+;", rest)
+    assert not re.search(r"^(?:[ \t]|[#>+=-]|\d+[.)])", rest, re.MULTILINE)
+    nothing_is_live(post.text, post)
+
+
 def ntfy(post):
     body = sent("ntfy", post)
     assert set(body) <= {"topic", "message", "sequence_id", "title", "click"}  # no "markdown", "actions" or "tags"
@@ -291,6 +307,7 @@ CHECKS = {
     "linkedin": linkedin,
     "discord": discord,
     "matrix": matrix,
+    "mattermost": mattermost,
     "ntfy": ntfy,
     "slack": slack,
     "reddit": reddit,

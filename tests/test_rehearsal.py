@@ -55,6 +55,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "linkedin": {"access_token": "token", "author": "urn:li:organization:77"},
     "mastodon": {"access_token": "token"},
     "matrix": {"access_token": "token", "room": "#news:rehearsal.example"},
+    "mattermost": {"access_token": "token", "channel": "paper/news"},
     "ntfy": {"topic": "news"},
     "reddit": {"access_token": "token", "subreddit": "ships", "kind": "self"},
     "slack": {"bot_token": "token", "channel": "C0123"},
@@ -68,15 +69,28 @@ TAGLESS = {
     "discord",
     "farcaster",
     "matrix",
+    "mattermost",
     "ntfy",
     "reddit",
     "slack",
     "wordpress",
 }  # where a hashtag is a word like others
-BOUNDLESS = {"matrix", "ntfy", "wordpress"}  # where no text is too long, or more than its length is taken of it
+BOUNDLESS = {
+    "matrix",
+    "mattermost",
+    "ntfy",
+    "wordpress",
+}  # where no text is too long, or more than its length is taken of it
 ALONE = {"ntfy"}  # where nothing answers a message
 UNREAD = {"webhook"}  # where any 2xx is success, whatever comes with it
-FLAT = {"facebook", "instagram", "linkedin", "reddit", "slack"}  # where every answer stands under the first post
+FLAT = {
+    "facebook",
+    "instagram",
+    "linkedin",
+    "mattermost",
+    "reddit",
+    "slack",
+}  # where every answer stands under the first post
 ILLUSTRATED = {"instagram"}  # where there is no post without a picture, and an address is a word like others
 HERE = sorted(set(GIVEN) & set(publishers.names()))
 
@@ -266,6 +280,7 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, 
             "instagram",
             "linkedin",
             "matrix",
+            "mattermost",
             "ntfy",
             "reddit",
             "slack",
@@ -368,7 +383,9 @@ def test_a_text_one_unit_too_long_is_refused_by_the_stand_in_too(platform, accou
 
 @pytest.mark.parametrize(
     "platform",
-    sorted({"facebook", "instagram", "linkedin", "mastodon", "matrix", "reddit", "threads", "x"} & set(HERE)),
+    sorted(
+        {"facebook", "instagram", "linkedin", "mastodon", "matrix", "mattermost", "reddit", "threads", "x"} & set(HERE)
+    ),
 )
 def test_an_expired_token_asks_for_a_person(platform, account, picture):
     adapter = account(platform)
@@ -508,7 +525,9 @@ def test_linkedin_shows_a_link_as_a_card_of_its_own(account, world):
     }
 
 
-@pytest.mark.parametrize("platform", ["discord", "facebook", "linkedin", "ntfy", "slack", "telegram", "webhook"])
+@pytest.mark.parametrize(
+    "platform", ["discord", "facebook", "linkedin", "mattermost", "ntfy", "slack", "telegram", "webhook"]
+)
 def test_a_post_can_be_corrected(platform, account, world, picture):
     adapter = account(platform)
     for number, media in enumerate([(), (picture,)], 1):
@@ -1380,3 +1399,25 @@ def test_ntfy_finds_one_notification_however_often_it_was_changed(account, world
     adapter.edit(receipt, article_post(text="It opens on Monday"), Commit(key=key(2), at=AT))
     assert adapter.find(post, commit) == (receipt,)
     assert [p["text"] for p in world.seen()] == ["It opens on Monday"]
+
+
+CALLS = "@all @here @channel *b* _i_ `c` ~town [x] # no\n# Head\n> quote\n- item\n1. one\n\tcode | a\\b {c} $x$ &lt;"
+
+
+@pytest.mark.parametrize("platform", ["mattermost"])
+def test_nothing_that_a_chat_reads_in_an_article_calls_anybody_or_is_markup(platform, account, world):
+    adapter, post = account(platform), Post(text=CALLS)
+    send(adapter, post, 1)
+    (got,) = world.seen()
+    assert got["text"].replace("\u2060", "") == CALLS.replace("\t", "")
+    assert got["facets"] == []
+
+
+def test_mattermost_knows_a_repeat_for_a_while_and_says_which_channel_it_is_not_in(account, world):
+    adapter, commit = account("mattermost"), Commit(key=key(1), at=AT)
+    assert adapter.create(article_post(), commit) == adapter.create(article_post(), commit)
+    assert len(world.seen()) == 1
+    with pytest.raises(Unauthorized, match=r"@me is not in the channel paper/closed"):
+        account("mattermost", channel="paper/closed")
+    with pytest.raises(Unauthorized, match="26 signs"):
+        account("mattermost", channel="news")

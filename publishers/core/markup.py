@@ -1,0 +1,57 @@
+"""How a post's words become a platform's markup: only its own links and its title are live, all else stays words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from publishers.core.post import Post
+
+JOINER = "\u2060"  # stands in a text so that nothing in it turns into a mention, tag or command; it shows nothing
+PERCENT = {c: f"%{ord(c):02X}" for c in ' ()<>\\[]|"`'}
+
+Words = Callable[[int, int], str]
+"""A stretch of the post's text, from its start to its end in code points, as markup that shows it as it stands."""
+
+
+def headline(post: Post) -> int:
+    """Where a first line that is the article's title, and has no link in it, ends; 0 if it is none."""
+    first = post.text.partition("\n")[0]
+    if not first or first.replace(JOINER, "") != post.title or any(f.start < len(first) for f in post.facets):
+        return 0
+    return len(first)
+
+
+def marked(post: Post, words: Words, link: Callable[[str, str], str], *, start: int = 0, end: int | None = None) -> str:
+    """The text from ``start`` to ``end`` as markup; ``link`` writes one of its words and its address.
+
+    Words that spell out their own address are given to ``link`` as they are.
+    """
+    end = len(post.text) if end is None else end
+    parts: list[str] = []
+    for facet in sorted(post.facets, key=lambda f: f.start):
+        if facet.type != "link" or facet.start < start or facet.end > end or not facet.value.startswith("http"):
+            continue
+        said = post.text[facet.start : facet.end]
+        shown = said if said == facet.value else words(facet.start, facet.end)
+        parts += [words(start, facet.start), link(shown, facet.value)]
+        start = facet.end
+    return "".join([*parts, words(start, end)])
+
+
+def escaped(text: str, signs: re.Pattern[str], instead: Callable[[re.Match[str]], str]) -> Words:
+    """The words of ``text`` with something in place of every sign; ``^`` stands for the beginning of a line alone."""
+
+    def words(start: int, end: int) -> str:
+        parts = []
+        for found in signs.finditer(text, start, end):
+            parts += [text[start : found.start()], instead(found)]
+            start = found.end()
+        return "".join([*parts, text[start:end]])
+
+    return words
+
+
+def closed(link: str) -> str:
+    """An address in which nothing ends the link that it stands in."""
+    return "".join(PERCENT.get(c, c) for c in link)
