@@ -308,6 +308,25 @@ def test_guesses_are_slowed_by_network_whoever_they_are_about(house):
     assert house.browser(client=("127.0.0.2", 1)).sign_in("ada@example.org", PASSWORD).status_code == 303
 
 
+def test_who_signs_in_rightly_wins_no_more_guesses_at_others(house):
+    house.person()
+    known = house.browser()
+    answers = []
+    for number in range(24):
+        known.sign_in("ada@example.org", PASSWORD)
+        known.get("/gallery")
+        known.send("/sign-out")
+        answers.append(house.browser().sign_in(f"grace{number}@example.org", "a wrong guess").status_code)
+
+    assert answers == [422] * 20 + [429] * 4
+
+
+def test_a_household_that_signs_in_rightly_is_never_slowed(house):
+    house.person()
+    for _ in range(25):
+        assert house.browser().sign_in("ada@example.org", PASSWORD).status_code == 303
+
+
 def test_a_network_is_an_address_or_the_64_bits_that_one_household_has():
     assert network_of("192.0.2.7") == network_of("::ffff:192.0.2.7") == "192.0.2.7"
     assert network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2::9") == "2001:db8:1:2::/64"

@@ -16,6 +16,9 @@ INVITED = timedelta(days=7)
 RESET = timedelta(hours=24)
 FIRST = timedelta(hours=24)
 
+NETWORK_EVERY = 30.0
+"""Seconds between two wrong guesses of a network, after the first 20."""
+
 NOBODY = HandbillError(
     "The mail address or the password is wrong", do="Try again, or ask an owner for: handbill users reset"
 )
@@ -96,7 +99,7 @@ def sign_in(parts: Runtime, *, email: str, password: str, device: str, network: 
     """Whose mail address and password these are; raises HandbillError, or TooMany.
 
     A try is counted before it is looked at, by network and by account. A ``device`` that has signed in before has a
-    count of its own, so nobody can lock somebody else out by guessing.
+    count of its own, so nobody can lock somebody else out by guessing, not even from the same network.
     """
     try:
         user = parts.people.by_email(email_of(email))
@@ -105,7 +108,8 @@ def sign_in(parts: Runtime, *, email: str, password: str, device: str, network: 
     known = bool(user) and parts.people.knows_device(user.id, device) if user else False
     whose = user.id if user else email.strip().casefold()[:254]
     bucket = f"device:{whose}:{device[:64]}" if known else f"account:{whose}"
-    count(parts, f"network:{network}", most=20, every=30)
+    if not known:
+        count(parts, f"network:{network}", most=20, every=NETWORK_EVERY)
     count(parts, bucket, most=10, every=60)
     kept = parts.people.password(user.id) if user else ""
     if not passwords.matches(kept, password) or user is None:
@@ -115,7 +119,8 @@ def sign_in(parts: Runtime, *, email: str, password: str, device: str, network: 
     if passwords.outdated(kept):
         parts.people.set_password(user.id, passwords.hashed(password))
     parts.people.forgive(bucket)
-    parts.people.forgive(f"network:{network}")
+    if not known:  # only this try: or whoever has an account here could guess at everybody else's for ever
+        parts.people.give_back(f"network:{network}", every=NETWORK_EVERY)
     return user
 
 

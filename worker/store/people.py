@@ -65,6 +65,12 @@ return 0
 """
 """The generic cell rate: ``most`` at once, then one ``every`` ms. Nobody is ever locked out, only slowed."""
 
+GIVE_BACK = """
+local next = tonumber(redis.call('GET', KEYS[1]) or '0')
+if next > 0 then redis.call('SET', KEYS[1], string.format('%d', next - tonumber(ARGV[1])), 'KEEPTTL') end
+return 0
+"""
+
 
 def digest(secret: str) -> str:
     """What is kept of a secret that is random enough to need no salt."""
@@ -380,6 +386,10 @@ class People:
         """Count one try: 0 if it may be made, else the seconds until the next one may; ``every`` in seconds."""
         wait = cast("int", self._redis.eval(TRY, 1, keys.people(f"tries:{bucket}"), int(every * 1000), most))
         return wait / 1000
+
+    def give_back(self, bucket: str, *, every: float) -> None:
+        """Take back the try that was counted last, and no other."""
+        self._redis.eval(GIVE_BACK, 1, keys.people(f"tries:{bucket}"), int(every * 1000))
 
     def forgive(self, bucket: str) -> None:
         """Forget the tries of a bucket."""
