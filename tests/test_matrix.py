@@ -45,7 +45,7 @@ LINK = "link"  # whoever has the secret that it names
 SELF = "self"  # whoever is signed in, whatever their role
 MACHINE = "machine"  # this machine, or any token
 READ, WRITE, ADMIN = "read token", "write token", "admin token"
-PICTURE = "picture"  # whoever is signed in or has a token, and knows the 256 bits of the content's hash
+PICTURE = "picture"  # whoever is signed in or has a token, and was given its address in that workspace
 
 EXPECT = {
     "GET /openapi.json": OPEN,

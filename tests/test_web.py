@@ -21,7 +21,7 @@ from publishers.core.post import Facet, Media, Post, Receipt
 from publishers.core.publisher import ProofClass
 from tests.newsroom import Newsroom, runtime, sign_in
 from tests.test_engine import House
-from web import gallery, listing, render, status, views
+from web import gallery, listing, pictures, render, status, views
 from web.app import create_app
 from web.live import MOVED, Live
 from worker import decisions
@@ -40,6 +40,7 @@ from worker.model import (
     step_key,
     to_json,
 )
+from worker.people import Role
 from worker.settings import Settings
 from worker.store import keys, open_store
 from worker.store.deliveries import End
@@ -234,7 +235,7 @@ def test_a_delivery_has_its_history_and_no_path_of_this_machine(desk):
     assert str(desk.folder) not in answer.text
     assert found["media"] == [
         {
-            "url": f"/media/{'ab' * 32}.jpg",
+            "url": pictures.src(desk.parts.vault, "main")(media),
             "mime": "image/jpeg",
             "width": 1200,
             "height": 630,
@@ -642,17 +643,38 @@ def test_a_picture_has_its_hash_for_a_name_and_nothing_else_has_a_name(desk):
     path.write_bytes(content)
     (desk.folder / "secret.key").write_text("secret")
 
-    answer = desk.get(f"/media/{name}", visit=desk.owner)
+    media = Media(path=str(path), sha256=name[:-4], mime="image/jpeg", width=1, height=1, size=9, alt="")
+    address = pictures.src(desk.parts.vault, "main")(media)
+    assert address.startswith(f"/media/{name}?s=")
+
+    answer = desk.get(address, visit=desk.owner)
 
     assert answer.content == content
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
-    assert desk.get(f"/media/{name}").status_code == 401
-    assert desk.get(f"/media/{name}", client=("192.0.2.7", 1)).status_code == 401
-    assert desk.get(f"/media/{name}", client=("192.0.2.7", 1), token=desk.token()).status_code == 200
+    assert desk.get(address).status_code == 401
+    assert desk.get(address, client=("192.0.2.7", 1)).status_code == 401
+    assert desk.get(address, client=("192.0.2.7", 1), token=desk.token()).status_code == 200
+    sign = address.partition("?")[2]
     for wrong in ("../secret.key", "..%2fsecret.key", "%2e%2e/secret.key", f"{name[:2]}/{name}", name[:-4], f"{name}.exe",
                   name.upper(), f"{'0' * 64}.jpg", "%00", f"{name[:-4]}.svg"):  # fmt: skip
-        assert desk.get(f"/media/{wrong}", visit=desk.owner).status_code == 404, wrong
+        assert desk.get(f"/media/{wrong}?{sign}", visit=desk.owner).status_code == 404, wrong
+
+
+def test_who_knows_the_hash_of_another_workspaces_picture_does_not_see_it(desk):
+    content = b"\xff\xd8 a picture of theirs"
+    name = f"{hashlib.sha256(content).hexdigest()}.jpg"
+    path = desk.folder / "media" / name[:2] / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    media = Media(path=str(path), sha256=name[:-4], mime="image/jpeg", width=1, height=1, size=9, alt="")
+    theirs = pictures.src(desk.parts.vault, "other")(media)
+    other = sign_in(desk.parts, Role.OWNER, "other")
+
+    assert desk.get(theirs, visit=other).content == content
+    for address in (theirs, f"/media/{name}", f"/media/{name}?s=", f"/media/{name}?s=" + "A" * 22):
+        assert desk.get(address, visit=desk.owner).status_code == 404
+        assert desk.get(address, token=desk.token()).status_code == 404
 
 
 def test_files_of_pages_may_be_kept_for_ever_because_their_address_changes(desk):
@@ -757,7 +779,7 @@ def test_the_gallery_shows_each_post_whole_with_its_alt_text_length_and_receipt(
         for piece in re.split(r"\s+", re.sub(r"https?://\S+", "", post.text)):
             assert piece in seen.text
         for media in post.media:
-            assert f"/media/{media.sha256}.jpg" in seen.links
+            assert pictures.src(newsroom.parts.vault, "main")(media) in seen.links
             assert f"Alt: {media.alt}" in seen.text or f"so no reader hears: {media.alt}" in seen.text
         for facet in post.facets:
             if facet.type == "link":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -341,7 +342,7 @@ def list_deliveries(
     """Deliveries, the latest move first; one that moves while you page is met again on a first page."""
     if article:
         mine = parts.deliveries.several(parts.records.deliveries_of(_article(parts, caller, article)))
-        return Deliveries(deliveries=[_delivery(d) for d in mine if status in {None, d.status}], next=None)
+        return Deliveries(deliveries=[_delivery(parts, d) for d in mine if status in {None, d.status}], next=None)
     found, following = listing.page(
         parts.deliveries,
         [status] if status else list(Status),
@@ -350,7 +351,7 @@ def list_deliveries(
         workspace=caller.workspace,
     )
     place = listing.write_cursor(following) if following else None
-    return Deliveries(deliveries=[_delivery(d) for d in found], next=place)
+    return Deliveries(deliveries=[_delivery(parts, d) for d in found], next=place)
 
 
 @router.get(
@@ -653,8 +654,8 @@ def _accounts(parts: Runtime, caller: Caller, names: list[str]) -> list[Account]
     return [there[n] for n in dict.fromkeys(full)]
 
 
-def _delivery(delivery: Delivery) -> DeliveryOut:
-    return DeliveryOut.model_validate(_shape(delivery))
+def _delivery(parts: Runtime, delivery: Delivery) -> DeliveryOut:
+    return DeliveryOut.model_validate(_shape(parts, delivery))
 
 
 def _in_full(parts: Runtime, delivery: Delivery, response: Response) -> DeliveryInFull:
@@ -662,22 +663,23 @@ def _in_full(parts: Runtime, delivery: Delivery, response: Response) -> Delivery
     look = parts.deliveries.next_look(delivery.id)
     return DeliveryInFull.model_validate(
         {
-            **_shape(delivery),
+            **_shape(parts, delivery),
             "history": [show.event_json(e) for e in parts.deliveries.history(delivery.id)],
             "next_look": look.isoformat().replace("+00:00", "Z") if look else None,
         }
     )
 
 
-def _shape(delivery: Delivery) -> dict[str, Any]:
+def _shape(parts: Runtime, delivery: Delivery) -> dict[str, Any]:
     """What the command line prints, but pictures by address: no path of this machine leaves it."""
-    pictures = delivery.steps[0].post.media if delivery.steps else ()
-    return {**show.delivery_json(delivery), "media": [_media(m) for m in pictures]}
+    shown = delivery.steps[0].post.media if delivery.steps else ()
+    src = pictures.src(parts.vault, delivery.workspace)
+    return {**show.delivery_json(delivery), "media": [_media(m, src) for m in shown]}
 
 
-def _media(media: Media) -> MediaOut:
+def _media(media: Media, src: Callable[[Media], str]) -> MediaOut:
     return MediaOut(
-        url=pictures.src(media),
+        url=src(media),
         mime=media.mime,
         width=media.width,
         height=media.height,

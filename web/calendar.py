@@ -288,7 +288,7 @@ def _opened(parts: Runtime, person: Person, delivery: str) -> dict[str, Any]:
     there = found.due.astimezone(person.zone)
     zones = list(dict.fromkeys([person.zone.key, found.zone, account.zone if account else found.zone]))
     return {
-        "post": views.shown(found, account, src=pictures.src, zone=person.zone),
+        "post": views.shown(found, account, src=pictures.src(parts.vault, person.workspace), zone=person.zone),
         "row": status.row(found, account, now=parts.now()),
         "delivery": found,
         "at": there,

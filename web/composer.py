@@ -306,7 +306,7 @@ def _page(request: Request, sheet: Sheet, open_: str, *, typed: Sent | None = No
 
 def _editor(sheet: Sheet, found: Delivery, account: Account, typed: Sent | None) -> dict[str, Any]:
     """Everything the form of one post shows."""
-    parts, person, article, content = sheet.parts, sheet.person, sheet.article, sheet.content
+    parts, person, article = sheet.parts, sheet.person, sheet.article
     limits = limits_of(account)
     shown = found
     if typed is not None:
@@ -329,21 +329,21 @@ def _editor(sheet: Sheet, found: Delivery, account: Account, typed: Sent | None)
         "changeable": open_ and person.may(May.WRITE),
         "designs": cards.DESIGNS if limits.media else (),
         "photo": bool(article.image),
-        "picture": pictures.src(first.media[0]) if first.media else "",
+        "picture": pictures.src(parts.vault, person.workspace)(first.media[0]) if first.media else "",
         "templates": _templates(),
         "slot": slot,
         "at": there,
         "zones": list(dict.fromkeys([person.zone.key, account.zone])),
         "needs": parts.records.needs_approval(account),
         "seal": approval.seal(found),
-        "checked": checked(article, content, shown, account),
+        "checked": checked(sheet, shown, account),
         "row": status.row(found, account, now=parts.now()),
     }
 
 
 def _fragment(request: Request, sheet: Sheet, found: Delivery, sent: Sent, *, said: str = "") -> HTMLResponse:
     """The part of the page that follows what is written."""
-    parts, person, article, content = sheet.parts, sheet.person, sheet.article, sheet.content
+    parts, person = sheet.parts, sheet.person
     account = parts.records.account(found.account)
     objections: list[str] = []
     note = ""
@@ -355,15 +355,16 @@ def _fragment(request: Request, sheet: Sheet, found: Delivery, sent: Sent, *, sa
         request,
         "compose_check.html",
         headers={"X-Seen": str(found.fence), "X-Said": said, "X-Status": str(found.status)},
-        checked=checked(article, content, found, account),
+        checked=checked(sheet, found, account),
         objections=objections,
         note=note,
         label=views.label_of(account.platform),
     )
 
 
-def checked(article: Article, content: Content, found: Delivery, account: Account) -> Checked:
+def checked(sheet: Sheet, found: Delivery, account: Account) -> Checked:
     """What is known of a post as it stands."""
+    article, content = sheet.article, sheet.content
     limits, label = limits_of(account), views.label_of(account.platform)
     counts = []
     for number, step in enumerate(found.steps):
@@ -388,7 +389,7 @@ def checked(article: Article, content: Content, found: Delivery, account: Accoun
         faults=tuple(edit.faults(found.steps, limits, label)),
         hints=tuple(hints),
         origins=origins(article, content, [s.post.text for s in found.steps]),
-        shown=views.shown(found, account, src=pictures.src),
+        shown=views.shown(found, account, src=pictures.src(sheet.parts.vault, sheet.person.workspace)),
     )
 
 

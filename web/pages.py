@@ -31,14 +31,15 @@ def home(person: Viewer) -> Response:
 @router.get("/gallery")
 def show_gallery(request: Request, parts: Parts, person: Viewer, article: str = "", cursor: str = "") -> Response:
     """Every post as its reader sees it, by article; one article alone if it is named."""
+    src = pictures.src(parts.vault, person.workspace)
     if article:
         _ours(person, article, f"There are no posts of an article {article}")
-        groups, following = [gallery.group(parts, article, src=pictures.src, zone=person.zone)], None
+        groups, following = [gallery.group(parts, article, src=src, zone=person.zone)], None
     else:
         groups, following = gallery.groups(
             parts,
             after=listing.read_cursor(cursor),
-            src=pictures.src,
+            src=src,
             zone=person.zone,
             workspace=person.workspace,
         )
@@ -154,11 +155,11 @@ async def live(request: Request, person: Viewer) -> Response:
     )
 
 
-@router.get("/media/{name}", dependencies=[Depends(seen_or_reads)])
-def media(parts: Parts, name: str) -> Response:
-    """A picture by its content's hash; nothing else has a name here."""
+@router.get("/media/{name}")
+def media(parts: Parts, workspace: Annotated[str, Depends(seen_or_reads)], name: str, s: str = "") -> Response:
+    """A picture by its content's hash, signed for the workspace; nothing else has a name here."""
     found = pictures.find(parts.settings.data_dir / "media", name)
-    if not found:
+    if not found or not pictures.theirs(parts.vault, workspace, name, s):
         raise NotFound("There is no such picture")
     return FileResponse(found[0], media_type=found[1], headers={"Cache-Control": FOR_EVER})
 

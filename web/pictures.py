@@ -1,19 +1,35 @@
-"""What a picture is called in an address: the hash of its content and its kind, and where it lies then."""
+"""What a picture is called in an address: the hash of its content, its kind and whose it is; and where it lies then.
+
+A file may be several workspaces'. Whoever is shown a post is given its pictures' addresses, which are signed for the
+workspace they look at: no other workspace can use them, nor make one of a hash that it knows.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from publishers.core.post import Media
+from worker.store.secrets import Vault
 
 SUFFIX = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/gif": "gif"}
 NAME = re.compile(r"([0-9a-f]{64})\.(jpg|png|webp|gif)")
 
 
-def src(media: Media) -> str:
-    """Where the web has a picture."""
-    return f"/media/{media.sha256}.{SUFFIX.get(media.mime, 'jpg')}"
+def src(vault: Vault, workspace: str) -> Callable[[Media], str]:
+    """Where people and programs of ``workspace`` find a picture."""
+
+    def address(media: Media) -> str:
+        name = f"{media.sha256}.{SUFFIX.get(media.mime, 'jpg')}"
+        return f"/media/{name}?s={vault.sign('picture', workspace, name)}"
+
+    return address
+
+
+def theirs(vault: Vault, workspace: str, name: str, sign: str) -> bool:
+    """Whether ``src`` gave this name to ``workspace``."""
+    return vault.signed(sign, "picture", workspace, name)
 
 
 def find(folder: Path, name: str) -> tuple[Path, str] | None:

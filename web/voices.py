@@ -141,7 +141,7 @@ def _tried(parts: Runtime, person: Person, account: Account) -> views.Shown:
         zone=account.zone,
         steps=(step,),
     )
-    return views.shown(shown, account, src=pictures.src)
+    return views.shown(shown, account, src=pictures.src(parts.vault, person.workspace))
 
 
 def _said(sent: Mapping[str, str]) -> dict[str, Any]:

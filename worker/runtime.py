@@ -46,6 +46,7 @@ class Runtime:
     def __init__(self, config: Settings, store: Store, vault: Vault) -> None:
         self.settings = config
         self.store = store
+        self.vault = vault
         self.deliveries = Deliveries(store)
         self.records = Records(store, vault)
         self.sources = Sources(store, vault)

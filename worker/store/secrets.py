@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 from collections.abc import Mapping
@@ -16,11 +19,20 @@ class Vault:
     """Encrypts and decrypts the secret settings of one row; Fernet has no associated data, so the row is inside."""
 
     def __init__(self, secret_keys: str) -> None:
+        self._keys = [k.strip() for k in secret_keys.split(",") if k.strip()]
         try:
-            self._fernet = MultiFernet([Fernet(k.strip()) for k in secret_keys.split(",") if k.strip()])
+            self._fernet = MultiFernet([Fernet(k) for k in self._keys])
         except ValueError:
             do = "It is 32 random bytes in URL-safe base64; leave it empty to have one made"
             raise HandbillError("HANDBILL_SECRET_KEY is not a Fernet key", do=do) from None
+
+    def sign(self, *words: str) -> str:
+        """What only we can say about these words, 22 characters that may stand in an address."""
+        return _signed(self._keys[0], words)
+
+    def signed(self, sign: str, *words: str) -> bool:
+        """Whether ``sign`` is what ``sign`` said about these words, with any of the keys."""
+        return any(hmac.compare_digest(_signed(key, words).encode(), sign.encode()) for key in self._keys)
 
     def lock(self, row: str, values: Mapping[str, str]) -> bytes:
         """The values, unreadable, for ``row`` alone."""
@@ -36,6 +48,11 @@ class Vault:
         if owner != row:
             raise HandbillError(f"The secrets of {row} belong to {owner}", do="Connect the account again")
         return {str(k): str(v) for k, v in values.items()}
+
+
+def _signed(key: str, words: tuple[str, ...]) -> str:
+    said = hmac.digest(key.encode(), json.dumps(["sign", *words]).encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(said[:16]).decode().rstrip("=")
 
 
 def key_of(data_dir: Path, given: str) -> str:
