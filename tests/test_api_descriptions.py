@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 import jsonschema
 import pytest
 
+from publishers.contract.scene import SCENES
+from tests.contract import subject
 from tests.lexicon import Lexicons
-from tests.test_publishers import SCENES, cases
 
 SPECS = Path(__file__).resolve().parents[2] / "shared" / "data" / "specs"
 
@@ -25,13 +26,11 @@ def description(name):
 
 def steps(platform):
     """Each request of a platform's fixture, with its name, as the fixture tells it, and its query."""
-    for param in cases(*SCENES):
-        case = param.values[0]
-        if case.name == platform:
-            for number, step in enumerate(case.exchange):
-                address = urlsplit(step["request"]["url"])
-                query = parse_qsl(address.query, keep_blank_values=True)
-                yield f"{param.id} {number}", step["request"], address.path, dict(query)
+    for name, case in subject(platform).cases(*SCENES):
+        for number, step in enumerate(case.exchange):
+            address = urlsplit(step["request"]["url"])
+            query = parse_qsl(address.query, keep_blank_values=True)
+            yield f"{platform}-{name} {number}", step["request"], address.path, dict(query)
 
 
 class OpenApi:

@@ -22,7 +22,7 @@ MAY_IMPORT = {  # which of our own packages each may know
 }
 
 OWNERS = {  # which files may import a library; benches measure libraries and tests use them, so neither is asked
-    "httpx": ("publishers/core/http.py",),
+    "httpx": ("publishers/core/http.py", "publishers/contract/"),
     "httpcore": ("publishers/core/guard.py", "publishers/core/http.py"),
     "redis": ("worker/store/",),
     "valkey": (),

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from publishers.contract.scene import reply
 from publishers.core.http import Http
 from publishers.core.post import Post
-from tests.test_publishers import reply
 from worker.embedded import Embedded
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
 from worker.pipeline.accounts import Accounts

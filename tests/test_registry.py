@@ -13,8 +13,7 @@ def registry(monkeypatch):
     monkeypatch.setattr(publishers, "_packages", list(publishers._packages))
     yield publishers
     monkeypatch.undo()
-    for cached in (publishers._homes, publishers.names, publishers.load):
-        cached.cache_clear()
+    publishers.forget()
 
 
 def test_the_modules_of_a_package_that_is_registered_are_platforms_too(registry):

@@ -58,6 +58,8 @@ def _findings(config: Settings) -> Iterator[Finding]:
     yield Finding(
         "pictures", not missing, missing or "text shaping and fonts are there", "" if not missing else "Reinstall"
     )
+    for name, why in publishers.left_out().items():
+        yield Finding("platforms", ok=False, found=f"{name} is left out: {why}", do="Correct or uninstall that package")
     url = config.redis_url
     if not url:
         server = embedded.running(config.data_dir)

@@ -153,6 +153,8 @@ def platforms(*, as_json: AsJson = False) -> None:
             wanted = ", ".join(f.name if f.required else f"[{f.name}]" for f in adapter.fields)
             by = " or --consent" + (f" --as {'|'.join(own.roles)}" if own.roles else "") if own else ""
             out.print(f"{name:<10} {adapter.label:<14} {wanted}{by}", markup=False)
+    for name, why in publishers.left_out().items():
+        err.print(f"{name} is left out: {why}", markup=False, soft_wrap=True)
     if as_json:
         print_json(rows)
 

@@ -108,6 +108,9 @@ class Accounts:
             raise HandbillError(f"There is no platform {platform}", do=do) from None
         if rehearsal and not kind.networked:
             raise HandbillError(f"{kind.label} needs no rehearsal", why="it sends nothing", do="Leave --rehearsal out")
+        if rehearsal and publishers.is_added(platform):
+            why = "the package that added it brings no stand-in"
+            raise HandbillError(f"{kind.label} has no rehearsal", why=why, do="Leave --rehearsal out")
         if kind.pulls and not rehearsal:
             pull.check(self._settings)
         slug = _slug(name) if name else ("rehearsal" if rehearsal else "")

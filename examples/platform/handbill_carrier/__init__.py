@@ -1,0 +1,1 @@
+"""Platforms that this package adds to Handbill."""
