@@ -179,6 +179,26 @@ class Desk:
         _keep(account, kept)
         return JSONResponse({"access_token": fresh, "token_type": "bearer", "expires_in": 5_183_944})
 
+    def kept(self, account: Account) -> dict[str, Any]:
+        """What was given in this account's name."""
+        return _kept(account)
+
+    def keep(self, account: Account, kept: Mapping[str, Any]) -> None:
+        """Store what was given."""
+        _keep(account, kept)
+
+    def draw(self) -> str:
+        """A new token."""
+        return self._token()
+
+    def consent(self, name: str, scopes: list[str]) -> str:
+        """The page that asks a person."""
+        return _consent(self.platform.name, name, scopes)
+
+    def sorry(self, why: str) -> str:
+        """The page for whoever gets no token."""
+        return _sorry(self.platform.name, why)
+
     def _worthless(self, code: Mapping[str, Any] | None, sent: Mapping[str, Any]) -> str:
         """Why a code is no good; empty if it is."""
         if code is None or self.platform.world.now() >= datetime.fromisoformat(code["ends"]):

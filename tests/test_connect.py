@@ -31,6 +31,7 @@ from worker.store.secrets import Vault
 KEY = "7Hn2y1Zq3mZ3p6Yp0bq2kqXx0W1m8dKQ3o0v8m0m0mE="
 BROWSER, OTHER = "the-session-of-a-browser", "the-session-of-another"
 NAMES = [n for n in publishers.names() if publishers.load(n).oauth]
+STAYS = {"misskey"}  # where whoever says no stays on the platform's page
 CHOOSE = {"facebook": 2, "linkedin": 2, "slack": 2, "discord": 2}
 
 
@@ -301,7 +302,7 @@ def test_a_code_of_somebody_else_s_consent_does_not_pass_the_verifier(house):
 # What is refused, lost or missing
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in STAYS])
 def test_who_says_no_is_told_so_in_one_line(house, name):
     begun = house.begin(name)
 
@@ -519,7 +520,9 @@ def test_nothing_secret_is_readable_in_the_store_at_any_moment(house, name):
     account = house.connecting.choose(found.pick, 0, browser=BROWSER) if isinstance(found, Choosing) else found
     seen.append(house.stored())
 
-    secret = {begun.state, query["code"], BROWSER, *house.secrets(account).values()} - {"rehearsal"}
+    secret = {begun.state, query[publishers.load(name).oauth.answer], BROWSER, *house.secrets(account).values()} - {
+        "rehearsal"
+    }
     forms = [dict(parse_qsl(r.content.decode("utf-8", "replace"))) for r in house.sent]
     secret |= {f["code_verifier"] for f in forms if "code_verifier" in f}
     assert not [s for s in secret for text in seen if s in text]
@@ -537,7 +540,7 @@ def test_no_failure_tells_a_secret(house, capsys):
                 house.faults = [fault]
                 with pytest.raises(Refused) as caught:
                     house.back(begun, query)
-                lines.append((str(caught.value), {query["code"], begun.state}))
+                lines.append((str(caught.value), {query[publishers.load(name).oauth.answer], begun.state}))
         account = house.connect("x")
         house.faults = ["lost"]
         house.accounts.renew_ahead(account.id)

@@ -101,6 +101,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "discord": 0,
                 "matrix": 0,
                 "reddit": 0,
+                "misskey": 0,
             },
         ),
         (
@@ -116,6 +117,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "discord": 3,
                 "matrix": 3,
                 "reddit": 3,
+                "misskey": 3,
             },
         ),
         (
@@ -131,6 +133,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "discord": 4,
                 "matrix": 8,
                 "reddit": 5,
+                "misskey": 4,
             },
         ),
         (
@@ -146,6 +149,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "discord": 7,
                 "matrix": 25,
                 "reddit": 7,
+                "misskey": 11,
             },
         ),
         (
@@ -161,6 +165,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "discord": 2,
                 "matrix": 8,
                 "reddit": 2,
+                "misskey": 4,
             },
         ),
         (
@@ -176,6 +181,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "discord": 2,
                 "matrix": 6,
                 "reddit": 2,
+                "misskey": 2,
             },
         ),
         (
@@ -191,6 +197,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "discord": 4,
                 "matrix": 12,
                 "reddit": 4,
+                "misskey": 4,
             },
         ),
         (
@@ -206,6 +213,7 @@ def test_a_text_that_is_one_link_or_hashtag_is_known_as_such(case):
                 "discord": 2,
                 "matrix": 3,
                 "reddit": 2,
+                "misskey": 2,
             },
         ),
     ],
@@ -347,3 +355,20 @@ def test_reddit_counts_the_markdown_that_is_sent(text, markdown):
 
 def test_reddit_counts_a_link_as_it_is_written_down():
     assert counting.reddit("at https://a.com/b_c *") == len(r"at [https://a.com/b\_c](https://a.com/b_c) \*")
+
+
+@pytest.mark.parametrize(
+    ("text", "markup"),
+    [
+        ("Plain words, 10:30, 5 > 4", "Plain words, 10:30, 5 > 4"),
+        ("They end their search", "<plain>They end their search</plain>"),
+        ("彼らは 検索", "<plain>彼らは 検索</plain>"),
+        ("one\n  > two *three*  \nfour", "one\n  <plain>> two *three*</plain>  \nfour"),
+        ("</plain>", "<plain><\u2060/plain></plain>"),
+        ("#Own https://a.com/b_c *", "#Own https://a.com/b_c <plain>*</plain>"),
+        ("https://a.com/b'c", "<https://a.com/b'c>"),
+    ],
+)
+def test_misskey_counts_the_markup_that_is_sent(text, markup):
+    assert counting.misskey_markup(text, [*counting.urls(text), *counting.hashtags(text)]) == markup
+    assert counting.misskey(text) == counting.utf16(markup)

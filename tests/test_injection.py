@@ -285,6 +285,19 @@ def _cut(title):
     return " ".join(title.split())
 
 
+def misskey(post):
+    markup = sent("misskey", post)["text"]
+    rest = re.sub(r"<plain>.+?</plain>", "·", markup.replace(LINK, "·"))
+    own = [k for k in allowed(post) if k != LINK]
+    for tag in own:
+        rest = rest.replace(tag, "·", 1)
+    assert not re.search(r"[*_~`<\\\[#]|:[\w+-]+:|https?://|^[ \t\u3000]*>", rest, re.MULTILINE)
+    assert not re.search(r"(?im)(?:^|\s)\[?(?:search|検索)\]?\s*$", rest)
+    seen = re.sub(r"<plain>(.+?)</plain>", r"\1", markup).replace("\u2060", "")
+    assert seen == post.text.replace("\u2060", "")
+    nothing_is_live(post.text, post)
+
+
 def webhook(post):
     data = sent("webhook", post)["data"]
     assert data["text"] == post.text
@@ -310,6 +323,7 @@ CHECKS = {
     "mattermost": mattermost,
     "ntfy": ntfy,
     "slack": slack,
+    "misskey": misskey,
     "reddit": reddit,
     "webhook": webhook,
     "wordpress": wordpress,

@@ -57,6 +57,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "matrix": {"access_token": "token", "room": "#news:rehearsal.example"},
     "mattermost": {"access_token": "token", "channel": "paper/news"},
     "ntfy": {"topic": "news"},
+    "misskey": {"access_token": "token"},
     "reddit": {"access_token": "token", "subreddit": "ships", "kind": "self"},
     "slack": {"bot_token": "token", "channel": "C0123"},
     "telegram": {"bot_token": "12:token", "chat_id": "@me"},
@@ -384,7 +385,8 @@ def test_a_text_one_unit_too_long_is_refused_by_the_stand_in_too(platform, accou
 @pytest.mark.parametrize(
     "platform",
     sorted(
-        {"facebook", "instagram", "linkedin", "mastodon", "matrix", "mattermost", "reddit", "threads", "x"} & set(HERE)
+        {"facebook", "instagram", "linkedin", "mastodon", "matrix", "mattermost", "misskey", "reddit", "threads", "x"}
+        & set(HERE)
     ),
 )
 def test_an_expired_token_asks_for_a_person(platform, account, picture):
@@ -1421,3 +1423,53 @@ def test_mattermost_knows_a_repeat_for_a_while_and_says_which_channel_it_is_not_
         account("mattermost", channel="paper/closed")
     with pytest.raises(Unauthorized, match="26 signs"):
         account("mattermost", channel="news")
+
+
+def test_misskey_shows_no_words_of_an_article_as_markup_and_no_search_box(account, world):
+    text = (
+        "A long search\n\n> **no** $[x2 no] :no: `no` #no </plain> https://intranet/no\n\n#Yes https://example.org/it's"
+    )
+    tag, link = text.index("#Yes"), text.index("https://example")
+    facets = (
+        Facet(type="tag", start=tag, end=tag + 4, value="Yes"),
+        Facet(type="link", start=link, end=len(text), value=text[link:]),
+    )
+    adapter = account("misskey")
+    send(adapter, Post(text=text, facets=facets), 1)
+    (got,) = world.seen()
+    assert got["text"].replace("\u2060", "") == text
+    assert [(f["type"], f["value"]) for f in got["facets"]] == [("tag", "Yes"), ("link", "https://example.org/it's")]
+
+
+def test_misskey_names_the_scope_that_a_token_lacks(account):
+    with pytest.raises(Unauthorized, match="the token lacks write:notes"):
+        account("misskey", access_token="reader")
+
+
+def test_misskey_gives_a_picture_its_own_alt_text_even_if_the_drive_has_it_already(account, world, picture):
+    adapter = account("misskey")
+    send(adapter, article_post(picture), 1)
+    send(adapter, article_post(dataclasses.replace(picture, alt="Another"), text="Two"), 2)
+    assert [p["pictures"][0]["alt"] for p in world.seen()] == ["A blue card", "Another"]
+
+
+def test_misskey_counts_and_shows_a_warning_and_changes_a_note_only_where_its_server_can(
+    account, world, server, picture
+):
+    adapter = account("misskey", visibility="home")
+    first = send(adapter, Post(text="Look", warning="Flood"), 1)
+    send(adapter, Post(text="More"), 2, reply_to=first, root=first)
+    assert adapter.metrics(first) == {"likes": 0, "shares": 0, "replies": 1}
+    kept = world.account("misskey", "me").posts[first.id].own
+    assert (kept["cw"], kept["visibility"]) == ("Flood", "home")
+    with pytest.raises(Unsupported, match="delete it"):
+        adapter.edit(first, Post(text="Better"), Commit(key=key(3), at=AT))
+    other = account("misskey", server=f"{server}/misskey/sharkey")
+    receipt = send(other, article_post(picture), 4)
+    assert other.edit(receipt, Post(text="Better", media=(picture,)), Commit(key=key(5), at=AT)) == receipt
+    (got,) = (p for p in world.seen() if p["account"] == "sharkey")
+    assert (got["text"], len(got["pictures"])) == ("Better", 1)
+    with pytest.raises(Rejected, match="INVALID_PARAM"):
+        send(adapter, Post(text="Long", warning="x" * 101), 6)
+    cat = publishers.load("misskey")({**GIVEN["misskey"], "server": f"{server}/misskey/cat"}, adapter.http).connect()
+    assert cat.proof.kind is ProofClass.B

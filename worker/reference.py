@@ -110,7 +110,9 @@ def _auth(adapter: type[Publisher]) -> str:
     """How an account is connected: by a person's consent, or with what they paste."""
     ways = [adapter.pasted] if adapter.pasted else []
     if own := adapter.oauth:
-        ways.insert(0, "OAuth 2" + (" with S256" if own.pkce else "") + (", registers itself" if own.register else ""))
+        ways.insert(
+            0, own.protocol + (" with S256" if own.pkce else "") + (", registers itself" if own.register else "")
+        )
     return ", or ".join(ways) or "–"
 
 

@@ -10,7 +10,7 @@ import functools
 import html
 import json
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import regex
@@ -132,6 +132,14 @@ REDDIT = regex.compile(
     r"|[\\`*_\[\]<>&^~|]|(?<=[uUrR])/|(?<=[wW]{3})\.|(?<=^[ \t]*)[#+-]|(?<=^[ \t]*\d{1,9})[.)]",
     regex.MULTILINE,
 )
+# What Misskey reads as markup (MFM) in one line, outside a post's own links and tags: emphasis, code, formulas, tags in
+# angle brackets, functions, links, emoji, quotes, a line that ends in "search" (which becomes a search box), any # or
+# address. https://github.com/misskey-dev/mfm.js/blob/develop/src/internal/parser.ts
+MFM = regex.compile(
+    r"[*_~`<\\\[#]|:[\w+-]+:|https?://|^[ \t\u3000]*>|(?:^|\s)\[?(?:search|検索)\]?\s*$", regex.IGNORECASE
+)
+MFM_ADDRESS = regex.compile(r"https?://[.,A-Za-z0-9_/:%#@$&?!~=+-]*[A-Za-z0-9_/:%#@$&?!~=+-]")
+JOINER = "\u2060"
 REDDIT_INSTEAD = {"end": "  \n", "indent": "", "rule": "&#61;"}
 
 
@@ -229,6 +237,38 @@ def reddit_markup(text: str, start: int, end: int) -> str:
     return "".join(parts) + text[start:end]
 
 
+def misskey(text: str) -> int:
+    """UTF-16 code units, of which servers count these or fewer, of the markup that is sent."""
+    return utf16(misskey_markup(text, [*urls(text), *hashtags(text)]))
+
+
+def misskey_markup(text: str, live: Iterable[Span]) -> str:
+    """``text`` in MFM that shows it as it stands: only the links and tags of ``live`` are more than words.
+
+    What looks like markup is put into ``<plain>``, line by line, as line breaks at its edges would be lost.
+    """
+    parts: list[str] = []
+    done = 0
+    for start, end in [*sorted(live), (len(text), len(text))]:
+        parts += ["\n".join(_mfm_plain(line) for line in text[done:start].split("\n")), _mfm_live(text[start:end])]
+        done = end
+    return "".join(parts)
+
+
+def _mfm_plain(line: str) -> str:
+    said = line.strip()
+    if not MFM.search(said):
+        return line
+    start = line.index(said)
+    inside = said.replace("</plain>", f"<{JOINER}/plain>")
+    return f"{line[:start]}<plain>{inside}</plain>{line[start + len(said) :]}"
+
+
+def _mfm_live(said: str) -> str:
+    whole = not said.startswith(("http://", "https://")) or MFM_ADDRESS.fullmatch(said)
+    return said if whole else f"<{said}>"
+
+
 COUNTERS: dict[str, Callable[[str], int]] = {
     "codepoints": codepoints,
     "graphemes": graphemes,
@@ -240,6 +280,7 @@ COUNTERS: dict[str, Callable[[str], int]] = {
     "discord": discord,
     "matrix": matrix,
     "reddit": reddit,
+    "misskey": misskey,
 }
 
 

@@ -74,7 +74,7 @@ class OAuth:
 
     ``endpoint`` gives the tokens; ``app`` are the credentials of a registered app; ``register`` is where the protocol
     registers one by itself; ``asks`` are the fields that must be known before; ``https``: people are sent back to https
-    addresses only.
+    addresses only. ``answer`` is what people are sent back with; ``protocol`` is its name, where it is not OAuth 2.
     """
 
     authorize: str
@@ -90,6 +90,8 @@ class OAuth:
     comma: bool = False
     https: bool = False
     more: Mapping[str, str] = field(default_factory=dict)
+    answer: str = "code"
+    protocol: str = "OAuth 2"
     access: str = "access_token"
     """The setting that the token becomes."""
 

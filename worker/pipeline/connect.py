@@ -266,7 +266,8 @@ class Connecting:
             told = _line(query.get("error_description") or query.get("error_message") or "")
             why = f"you or the platform said no ({_line(refusal)}{f': {told}' if told else ''})"
             raise Refused(f"{kind.label} was not connected", why=why, do=f"{again}, and allow what it asks for")
-        if not query.get("code"):
+        code = query.get(kind.oauth.answer, "") if kind.oauth else ""
+        if not code:
             raise Refused(f"{kind.label} sent no code", do=again)
         settings = {**under_way["given"], "client_id": under_way["client_id"]}
         adapter = self._accounts.adapter(account, settings)
@@ -275,7 +276,7 @@ class Connecting:
             raise Refused("The answer is from another server than was asked", why=_line(issuer), do=again)
         try:
             with adapter.http:
-                got = adapter.exchange(query["code"], redirect=under_way["redirect"], verifier=under_way["verifier"])
+                got = adapter.exchange(code, redirect=under_way["redirect"], verifier=under_way["verifier"])
         except PublishError as error:
             raise self._no_token(kind.label, account, error, again, adapter.settings.get("server", "")) from None
         role = {"role": under_way["role"]} if under_way["role"] else {}
