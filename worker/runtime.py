@@ -121,4 +121,10 @@ def open_runtime(config: Settings, url: str) -> Runtime:
     """Connect to Redis at ``url`` and wire everything; raises HandbillError with one clear line."""
     log.hide(config.secret_key.get_secret_value(), config.oidc_client_secret.get_secret_value())
     store = open_store(url, trial=config.trial)
-    return Runtime(config, store, Vault(key_of(config.data_dir, config.secret_key.get_secret_value())))
+    return Runtime(config, store, vault_of(config))
+
+
+def vault_of(config: Settings) -> Vault:
+    """What secrets are kept under; keys in a file may be renewed while this process runs."""
+    read = functools.partial(key_of, config.data_dir, config.secret_key.get_secret_value())
+    return Vault(read(), again=read)

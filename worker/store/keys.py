@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 
 SHARDS = 4
@@ -94,3 +95,29 @@ def people(what: str) -> str:
     because nobody may be half a member.
     """
     return f"{PREFIX}:{{{ALL}}}:{what}"
+
+
+MEANINGS = {
+    "deliveries": re.compile(r"handbill:\{\d+\}:delivery:"),
+    "articles": re.compile(r"handbill:\{[^}]*\}:article:[^:]*$"),
+    "items": re.compile(r"handbill:\{[^}]*\}:item:"),
+    "accounts": re.compile(r"handbill:\{[^}]*\}:accounts$"),
+    "sources": re.compile(r"handbill:\{[^}]*\}:sources$"),
+    "people": re.compile(r"handbill:\{\*\}:users$"),
+}
+ROWS_OF_A_HASH = frozenset({"accounts", "sources", "people"})
+
+
+def meaning(key: str) -> str:
+    """What a person would count a key as; "other" is part of something else."""
+    return next((what for what, pattern in MEANINGS.items() if pattern.match(key)), "other")
+
+
+def personal() -> tuple[str, ...]:
+    """The beginnings of keys that prove who somebody is and are not encrypted: hashes of passwords, sessions, links."""
+    return (people("passwords"), *fleeting())
+
+
+def fleeting() -> tuple[str, ...]:
+    """The beginnings of keys that mean nothing on another machine: who is signed in, links under way, counted tries."""
+    return tuple(people(what) for what in ("session:", "sessions:", "link:", "invitations:", "devices:", "tries:"))

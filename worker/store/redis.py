@@ -20,6 +20,9 @@ from worker.store import keys
 
 LUA = Path(__file__).parent / "lua"
 SCHEMA = "3"
+IMPORTING = "importing"
+"""Stands in the schema's place while an archive is read in: what is half there is used by nobody."""
+
 DURABLE_MS = 3000
 """How long a commit waits for its intent to reach the disk before it is put off."""
 
@@ -110,10 +113,11 @@ class Store:
         seconds, micros = self.client.time()
         return seconds * 1000 + micros // 1000
 
-    def check(self, *, trial: bool) -> list[str]:
+    def check(self, *, trial: bool, anew: bool = False) -> list[str]:
         """Refuse a server that could lose a post or evict one; returns what was overlooked because of ``trial``.
 
-        Raises StoreDown with the line that mends it.
+        ``anew`` throws away what an import left half done, which is refused otherwise. Raises StoreDown with the line
+        that mends it.
         """
         server = self.client.info("server")
         version = _version(str(server.get("valkey_version") or server.get("redis_version", "0")))
@@ -124,7 +128,7 @@ class Store:
         waitaof = version >= (7, 2)
         kept = config.get("appendonly") == "yes"
         self._waits_for_disk = waitaof and kept and config.get("appendfsync") != "always"
-        self._claim_schema()
+        self._claim_schema(anew=anew)
         faults = list(_faults(version, config))
         if faults and not trial:
             why, do = faults[0]
@@ -133,14 +137,21 @@ class Store:
             )
         return [f"{why}; mend: {do}" for why, do in faults]
 
-    def _claim_schema(self) -> None:
+    def _claim_schema(self, *, anew: bool) -> None:
         stored = cast("bytes | None", self.client.get(keys.schema()))
+        if anew and stored == IMPORTING.encode():
+            for key in self.client.scan_iter(match=f"{keys.PREFIX}:*", count=1000):
+                self.client.delete(key)
+            stored = None
         if stored in {b"1", b"2"}:  # each shard is one step, and a step that is made twice changes nothing
             self.each_shard("upgrade", *Status)
             self.client.set(keys.schema(), SCHEMA)
             return
         if stored is None:
             self.client.set(keys.schema(), SCHEMA, nx=True)
+        elif stored.decode() == IMPORTING:
+            do = "Run handbill import again, which begins anew"
+            raise StoreDown(f"{self.where} holds half an archive", why="an import did not end", do=do)
         elif stored.decode() != SCHEMA:
             do = "Use the version of Handbill that wrote it"
             raise StoreDown(f"{self.where} holds data of schema {stored.decode()}", why=f"this is {SCHEMA}", do=do)
@@ -188,8 +199,8 @@ def lost(error: Exception) -> str:
     return str(down("its address", error)) if isinstance(error, redis.RedisError) else ""
 
 
-def open_store(url: str, *, trial: bool = False) -> Store:
-    """Connect to ``url`` (redis://, rediss:// or unix://) and check that it may hold the truth."""
+def open_store(url: str, *, trial: bool = False, anew: bool = False) -> Store:
+    """Connect to ``url`` (redis://, rediss:// or unix://) and check that it may hold the truth; ``anew`` as there."""
     where = _without_password(url)
     try:
         client = redis.Redis.from_url(
@@ -205,7 +216,7 @@ def open_store(url: str, *, trial: bool = False) -> Store:
         raise StoreDown(f"{where} is no Redis address", why=str(error), do="Give redis://host:6379/0") from None
     store = Store(client, where=where)
     try:
-        store.check(trial=trial)
+        store.check(trial=trial, anew=anew)
     except redis.RedisError as error:
         raise down(where, error) from None
     return store

@@ -7,47 +7,109 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from worker.errors import HandbillError
 
+SEALED = re.compile(rb"gAAAAA[A-Za-z0-9_-]{90,}={0,2}")
+"""Nothing else that is stored looks like a Fernet token: a version, the high bytes of an instant, random ones."""
+
+
+def is_sealed(item: bytes) -> bool:
+    """Whether something that is stored was encrypted, with whatever key."""
+    return SEALED.fullmatch(item) is not None
+
 
 class Vault:
-    """Encrypts and decrypts the secret settings of one row; Fernet has no associated data, so the row is inside."""
+    """Encrypts and decrypts the secret settings of one row; Fernet has no associated data, so the row is inside.
 
-    def __init__(self, secret_keys: str) -> None:
+    ``again`` tells the keys once more where they may change while the process runs.
+    """
+
+    def __init__(self, secret_keys: str, *, again: Callable[[], str] | None = None) -> None:
+        self._again = again
+        self._take(secret_keys)
+
+    def _take(self, secret_keys: str) -> None:
+        self._given = secret_keys
         self._keys = [k.strip() for k in secret_keys.split(",") if k.strip()]
         try:
-            self._fernet = MultiFernet([Fernet(k) for k in self._keys])
-        except ValueError:
+            found = [Fernet(k) for k in self._keys]
+            self._fernet, self._newest = MultiFernet(found), found[0]
+        except (ValueError, IndexError):
             do = "It is 32 random bytes in URL-safe base64; leave it empty to have one made"
             raise HandbillError("HANDBILL_SECRET_KEY is not a Fernet key", do=do) from None
 
+    def _look_again(self) -> bool:
+        """Take the keys there are now; False if they are the ones we have."""
+        if self._again is None or (now := self._again()) == self._given:
+            return False
+        self._take(now)
+        return True
+
     def sign(self, *words: str) -> str:
         """What only we can say about these words, 22 characters that may stand in an address."""
+        self._look_again()
         return _signed(self._keys[0], words)
 
     def signed(self, sign: str, *words: str) -> bool:
         """Whether ``sign`` is what ``sign`` said about these words, with any of the keys."""
-        return any(hmac.compare_digest(_signed(key, words).encode(), sign.encode()) for key in self._keys)
+        fits = any(hmac.compare_digest(_signed(key, words).encode(), sign.encode()) for key in self._keys)
+        return fits or (self._look_again() and self.signed(sign, *words))
 
     def lock(self, row: str, values: Mapping[str, str]) -> bytes:
         """The values, unreadable, for ``row`` alone."""
-        return self._fernet.encrypt(json.dumps([row, dict(values)]).encode())
+        return self.seal(json.dumps([row, dict(values)]).encode())
 
     def unlock(self, row: str, locked: bytes) -> dict[str, str]:
         """The values of ``row``; raises HandbillError if no key fits or they belong to another row."""
         try:
-            owner, values = json.loads(self._fernet.decrypt(locked))
+            owner, values = json.loads(self.open(locked))
         except InvalidToken:
             do = "Give the key they were stored with in HANDBILL_SECRET_KEY, or connect the account again"
             raise HandbillError(f"The secrets of {row} cannot be read", why="no key fits", do=do) from None
         if owner != row:
             raise HandbillError(f"The secrets of {row} belong to {owner}", do="Connect the account again")
         return {str(k): str(v) for k, v in values.items()}
+
+    def seal(self, plain: bytes) -> bytes:
+        """Bytes, unreadable, under the newest key there is."""
+        self._look_again()
+        return self._fernet.encrypt(plain)
+
+    def open(self, locked: bytes) -> bytes:
+        """What ``seal`` was given; raises InvalidToken if no key fits."""
+        try:
+            return self._fernet.decrypt(locked)
+        except InvalidToken:
+            if not self._look_again():
+                raise
+            return self._fernet.decrypt(locked)
+
+    def can_open(self, locked: bytes) -> bool:
+        """Whether one of the keys fits."""
+        try:
+            self.open(locked)
+        except InvalidToken:
+            return False
+        return True
+
+    def renewed(self, locked: bytes) -> bytes | None:
+        """The same under the newest key, None if it is so already; raises InvalidToken if no key fits."""
+        plain = self.open(locked)
+        try:
+            self._newest.decrypt(locked)
+        except InvalidToken:
+            return self._newest.encrypt(plain)
+        return None
+
+    def refresh(self) -> None:
+        """Take the keys there are now."""
+        self._look_again()
 
 
 def _signed(key: str, words: tuple[str, ...]) -> str:

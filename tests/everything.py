@@ -1,0 +1,119 @@
+"""A store with one of everything that Handbill keeps, secrets among them, for tests of what is done with all of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from publishers.core.post import Media, Post, Receipt
+from worker.intake.model import Candidate, Fate, Item, Kind, Source, item_id
+from worker.model import (
+    Account,
+    Article,
+    Brand,
+    Content,
+    Delivery,
+    Status,
+    Step,
+    StepKind,
+    article_id,
+    delivery_id,
+    step_key,
+)
+from worker.people import Actor, Role, User
+from worker.store.hooks import Hook, Subscription
+from worker.store.listeners import Listener
+from worker.store.replies import Reply
+
+CANARY = "canary-7f3a"
+SECRETS = 9
+"""Encrypted values that ``fill`` leaves behind."""
+
+
+def fill(parts, *, posts=6, workspace="main"):
+    """One of everything in a workspace; returns the ids of the deliveries."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    picture = b"\x89PNG not really " + workspace.encode()
+    digest = hashlib.sha256(picture).hexdigest()
+    path = parts.settings.data_dir.resolve() / "media" / digest[:2] / f"{digest}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture)
+    media = Media(path=str(path), sha256=digest, mime="image/png", width=1, height=1, size=len(picture), alt="A dot")
+
+    account = Account(id=f"{workspace}.mastodon-ada", platform="mastodon", name="Ada ✓", workspace=workspace)
+    parts.records.save_account(account, {"access_token": f"{CANARY}-account"})
+    parts.records.save_brand(Brand(name="lantern", workspace=workspace, colour="#10304f", accent="#ffc15e"))
+    source = Source(
+        id=f"{workspace}.example", kind=Kind("feed"), address="https://example.org/feed", workspace=workspace
+    )
+    parts.sources.save(source, {"token": f"{CANARY}-source"})
+    parts.hooks.save(Hook(source=source.id, token=f"{CANARY}-hook", scheme="", secrets=(f"{CANARY}-signing",)))
+    parts.hooks.subscribe(
+        Subscription(source=source.id, token="t", secret=f"{CANARY}-hub", topic="https://example.org/feed", hub="https://hub.example")
+    )  # fmt: skip
+    listener = Listener(id=f"{workspace}-ear", workspace=workspace, url="https://ear.example", created_at=now)
+    parts.listeners.save(listener, f"whsec_{CANARY}")
+    parts.records.connections.save_app(workspace, "x", {"client_secret": f"{CANARY}-app"})
+    parts.records.connections.hold(f"{workspace}-under-way", {"verifier": f"{CANARY}-held"}, seconds=3600)
+    parts.replies.begin(workspace, "caller", "key", "asked")
+    parts.replies.keep(workspace, "caller", "key", Reply(201, {}, f"{CANARY}-reply"))
+    parts.records.create_token(scope="read", workspace=workspace)
+    user = User(id=f"u-{workspace}", email=f"{workspace}@example.org", name="Ada", created_at=now)
+    parts.people.add(user)
+    parts.people.set_role(user.id, workspace, Role.OWNER)
+    parts.people.set_password(user.id, f"$argon2id${CANARY}")
+    parts.people.set_factor(user.id, {"secret": f"{CANARY}-factor"})
+    parts.people.open_session(user.id, workspace, agent="Test", address="127.0.0.1")
+    parts.audit.record(
+        Actor(kind="command", id="ada", name="Ada", where="here"), "made", "all of it", workspace=workspace
+    )
+
+    made = []
+    for number in range(posts):
+        url = f"https://example.org/{workspace}/{number}"
+        article = Article(
+            id=article_id(workspace, url),
+            url=url,
+            title=f"Nachricht {number} ☂",
+            text="Es regnet.",
+            workspace=workspace,
+        )
+        content = Content(
+            short="Es regnet.", medium="Es regnet.", long="Es regnet.", sentences=(), hashtags=("Regen",), alt="Regen"
+        )
+        parts.records.save_article(article, content)
+        name = delivery_id(article.id, account.id, 0)
+        step = Step(
+            kind=StepKind.POST,
+            ordinal=0,
+            key=step_key(name, StepKind.POST, 0, 1),
+            post=Post(text=f"Es regnet {number}. ☂", media=(media,)),
+        )
+        due = now + timedelta(hours=number - 1)
+        parts.records.link_delivery(article.id, name)
+        parts.deliveries.create(
+            Delivery(
+                id=name, article=article.id, account=account.id, platform="mastodon", status=Status.SCHEDULED, due=due,
+                steps=(step,), workspace=workspace,
+            ),
+            note="planned",
+        )  # fmt: skip
+        parts.records.reserve(account, name, due, gap=0)
+        made.append(name)
+        item = Item(
+            id=item_id(workspace, source.id, url), workspace=workspace, candidate=Candidate(address=url),
+            fate=Fate.PLANNED, source=source.id, article=article.id, deliveries=(name,),
+        )  # fmt: skip
+        parts.sources.add_item(item, [f"u:{url}"], look=None)
+    publish(parts, made[0])
+    return made
+
+
+def publish(parts, name):
+    """Let a delivery be published by hand of the store alone."""
+    turn = parts.deliveries.begin(name, lease=60, stale=1e6)
+    step = turn.delivery.steps[0]
+    assert parts.deliveries.intend(turn, turn.delivery.steps, seconds=1) == "ok"
+    done = (replace(step, receipt=Receipt(id="1", url="https://social.example/1")),)
+    assert parts.deliveries.finish(turn, Status.PUBLISHED, note="published", steps=done)
