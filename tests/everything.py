@@ -22,6 +22,7 @@ from worker.model import (
     step_key,
 )
 from worker.people import Actor, Role, User
+from worker.store.deliveries import End
 from worker.store.hooks import Hook, Subscription
 from worker.store.listeners import Listener
 from worker.store.replies import Reply
@@ -116,4 +117,4 @@ def publish(parts, name):
     step = turn.delivery.steps[0]
     assert parts.deliveries.intend(turn, turn.delivery.steps, seconds=1) == "ok"
     done = (replace(step, receipt=Receipt(id="1", url="https://social.example/1")),)
-    assert parts.deliveries.finish(turn, Status.PUBLISHED, note="published", steps=done)
+    assert parts.deliveries.finish(turn, End(to=Status.PUBLISHED, note="published", steps=done))
