@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
-from publishers.core.post import Commit, Facet, Media, Post, Prepared, Receipt
+from publishers.core.post import Commit, Facet, Media, Post, Prepared, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting
 
 COLLECTION = "app.bsky.feed.post"
@@ -124,6 +124,30 @@ class Bluesky(Publisher):
                 return ()
             raise
         return (self._receipt(answer),)
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        path, place = self._at("com.atproto.repo.getRecord"), self._place(receipt.id)
+        try:
+            answer = self.call("GET", path, headers=self._auth(), params=place)
+        except Rejected as error:
+            if error.status == 400 and "RecordNotFound" in error.words:
+                return None
+            raise
+        text = answer.pick("value", "text")
+        try:
+            record = answer.json()["value"]
+            embed = record.get("embed") or {}
+            images = list(embed.get("images") or ())
+            alts = tuple(str(i["alt"]) for i in images)
+            links = {str(f["uri"]) for facet in record.get("facets") or () for f in facet["features"] if "uri" in f}
+            card = (embed.get("external") or {}).get("uri")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise answer.unreadable("the answer is not a post") from error
+        wanted = {f.value for f in post.facets if f.type == "link"}
+        same = text == post.text and wanted <= links
+        if self._card(post):
+            return Seen(text=text, same=same, card=card == post.link)
+        return Seen(text=text, same=same, pictures=len(images), alts=alts)
 
     def delete(self, receipt: Receipt) -> None:
         path = self._at("com.atproto.repo.deleteRecord")

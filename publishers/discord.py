@@ -13,7 +13,7 @@ from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthor
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.oauth import CLIENT_ID, CLIENT_SECRET, Choice, OAuth, place, refusal
-from publishers.core.post import Commit, Post, Prepared, Receipt
+from publishers.core.post import Commit, Post, Prepared, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
 API = "/api/v10"
@@ -178,6 +178,22 @@ class Discord(Publisher):
             if not rights & READ_HISTORY:
                 raise Unauthorized("the bot lacks Read Message History, so nobody can tell; give it this right")
         return tuple(found)
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        try:
+            answer = self.call("GET", API + self._message_path(receipt), headers=self._auth())
+        except Rejected as error:
+            if error.status == 404:
+                return None
+            raise
+        answer.pick("id")
+        told = answer.json()
+        try:
+            text, files = str(told["content"]), list(told.get("attachments") or ())
+            alts = tuple(str(f.get("description") or "") for f in files)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise answer.unreadable("the answer is not a message") from error
+        return Seen(text=text, same=text_hash(text) == text_hash(content(post)), pictures=len(files), alts=alts)
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit

@@ -11,7 +11,7 @@ from publishers.core.graph import CLOCKS, DUPLICATE, Graph, fault, letters, miss
 from publishers.core.http import Answer
 from publishers.core.limits import Limits
 from publishers.core.oauth import Choice, OAuth, granted
-from publishers.core.post import Commit, Media, Post, Prepared, Receipt
+from publishers.core.post import Commit, Media, Post, Prepared, Receipt, Seen
 from publishers.core.publisher import Profile, Proof, ProofClass, Setting
 
 VERSION = "v26.0"
@@ -164,6 +164,29 @@ class Facebook(Graph):
                 raise answer.unreadable("the answer is not a list of posts") from error
             found += [self._receipt(number, commit.reply_to) for number in ours]
         return tuple(found)
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        below = "on" in receipt.extra
+        try:
+            answer = self.read(receipt.id, fields="message" if below else "message,attachments{type,subattachments}")
+        except Rejected as error:
+            if missing(error):
+                return None
+            raise
+        answer.pick("id")
+        try:
+            told = answer.json()
+            text = str(told.get("message", ""))
+            shown = [] if below else list((told.get("attachments") or {}).get("data") or ())
+            albums = [len((a.get("subattachments") or {}).get("data") or ()) or 1 for a in shown]
+            kinds = {str(a.get("type")) for a in shown}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise answer.unreadable("the answer is not a post") from error
+        pictures = sum(albums) if kinds <= {"photo", "album"} else 0
+        card = "share" in kinds if post.link and not post.media and not below else None
+        return Seen(
+            text=text, same=letters(text) == letters(post.text), pictures=None if below else pictures, card=card
+        )
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unconfirmed, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
-from publishers.core.post import Commit, Post, Receipt
+from publishers.core.post import Commit, Post, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
 API = "/v2/farcaster"
@@ -97,6 +97,22 @@ class Farcaster(Publisher):
             if params.get("cursor") == cursor:
                 raise answer.unreadable("the answer is not a page of casts")
             params["cursor"] = cursor
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        params = {"identifier": receipt.id, "type": "hash"}
+        try:
+            answer = self.call("GET", f"{API}/cast", headers=self._auth(), params=params)
+        except Rejected as error:
+            if error.status == 404:
+                return None
+            raise
+        text = answer.pick("cast", "text")
+        try:
+            links = {e.get("url") for e in answer.json()["cast"].get("embeds") or ()}
+        except (TypeError, AttributeError) as error:
+            raise answer.unreadable("the answer is not a cast") from error
+        same = text_hash(text) == text_hash(post.text)
+        return Seen(text=text, same=same, card=post.link in links if post.link else None)
 
     def delete(self, receipt: Receipt) -> None:
         body = {"signer_uuid": self.settings.get("signer_uuid", ""), "target_hash": receipt.id}

@@ -12,7 +12,7 @@ from publishers.core.graph import CLOCKS, PATIENCE, Graph, fault, letters, missi
 from publishers.core.http import Answer
 from publishers.core.limits import Limits
 from publishers.core.oauth import OAuth, Renewal
-from publishers.core.post import Commit, Post, Prepared, Receipt
+from publishers.core.post import Commit, Post, Prepared, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Setting
 
 VERSION = "v26.0"
@@ -158,6 +158,9 @@ class Instagram(Graph):
             if commit.reply_to is None and len(recent) < len(page):
                 break
         return found
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        return self.seen(receipt.id, "text" if "on" in receipt.extra else "caption", post)
 
     def delete(self, receipt: Receipt) -> None:
         if "on" not in receipt.extra and not self.settings.get("server"):

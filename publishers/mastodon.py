@@ -15,7 +15,7 @@ from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthor
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.oauth import OAuth
-from publishers.core.post import Commit, Media, Post, Prepared, Receipt
+from publishers.core.post import Commit, Media, Post, Prepared, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting
 
 CLOCKS = timedelta(minutes=5)  # how far the server's clock and ours may be apart
@@ -47,6 +47,8 @@ LOCKED_OUT = (
     *("Invalid credentials", "Insufficient permissions"),  # Pleroma
     *("insufficient scope", "insufficient_scope", "out_of_scope_for_token"),  # GoToSocial, Hollo, Takahe
 )
+
+GONE = {404, 410}
 
 
 class Mastodon(Publisher):
@@ -193,6 +195,28 @@ class Mastodon(Publisher):
             pairs = zip(media, post.media, strict=False)
             body["media_attributes"] = [{"id": number, "description": picture.alt} for number, picture in pairs]
         return self._public(post, self.commit("PUT", self._status(receipt), headers=self._auth(), json=body))
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        try:
+            answer = self.call("GET", self._status(receipt), headers=self._auth())
+        except Rejected as error:
+            if error.status in GONE:
+                return None
+            raise
+        answer.pick("id")
+        status = answer.json()
+        try:
+            page, media = _read(status), list(status.get("media_attachments") or ())
+            return Seen(
+                text="".join(page.shown).strip(),
+                same=_says(page, post),
+                pictures=len(media),
+                alts=tuple(str(m.get("description") or "") for m in media),
+                # A picture stands in the card's place; and not every server says whether there is one.
+                card=bool(status["card"]) if post.link and not post.media and "card" in status else None,
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise answer.unreadable("the answer is not a status") from error
 
     def delete(self, receipt: Receipt) -> None:
         try:
@@ -356,9 +380,17 @@ def _is(status: Mapping[str, Any], post: Post, reply_to: Receipt | None) -> bool
     """Whether ``status`` says what ``post`` says, in answer to the same message."""
     if status.get("reblog") or status.get("in_reply_to_id") != (reply_to.id if reply_to else None):
         return False
+    return _says(_read(status), post)
+
+
+def _read(status: Mapping[str, Any]) -> _Page:
     page = _Page()
     page.feed(str(status["content"]))
     page.close()
+    return page
+
+
+def _says(page: _Page, post: Post) -> bool:
     return _letters(post.text) in {_letters("".join(page.shown)), _letters("".join(page.linked))}
 
 

@@ -14,7 +14,7 @@ from publishers.core.counting import matrix_html
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
-from publishers.core.post import Commit, Media, Post, Prepared, Receipt
+from publishers.core.post import Commit, Media, Post, Prepared, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting
 
 API = "/_matrix/client/v3"
@@ -143,6 +143,26 @@ class Matrix(Publisher):
             if params.get("from") == more:
                 raise answer.unreadable("the answer is the same page again")
             params["from"] = more
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        try:
+            answer = self._get(f"/rooms/{self._place()}/event/{quote(receipt.id, safe='')}")
+        except Rejected as error:
+            if error.status == 404:
+                return None
+            raise
+        answer.pick("event_id")
+        try:
+            event = answer.json()
+            content = event["content"]
+            if not content:  # redacted: the event stays, its words are gone
+                return None
+            told = ((event.get("unsigned") or {}).get("m.relations") or {}).get("m.replace") or {}
+            content = (told.get("content") or {}).get("m.new_content") or content
+            body = str(content["body"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise answer.unreadable("the answer is not a message") from error
+        return Seen(text=body, same=body == post.text, pictures=int(content.get("msgtype") == "m.image"))
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         said = _said(post, list(receipt.extra.get("media", ())))

@@ -22,7 +22,7 @@ import jinja2
 
 from publishers.core.errors import Unauthorized, Unavailable, Unconfirmed, Unsupported
 from publishers.core.limits import Limits
-from publishers.core.post import Commit, Post, Prepared, Receipt
+from publishers.core.post import Commit, Post, Prepared, Receipt, Seen
 from publishers.core.publisher import Profile, Proof, ProofClass, Publisher, Setting
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "pages"
@@ -86,6 +86,20 @@ class Outbox(Publisher):
         with _disk("the folder cannot be read"):
             os.scandir(self._folder()).close()
             return (self._receipt(commit.key),) if self._file(commit.key).exists() else ()
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        with _disk("the folder cannot be read"):
+            os.scandir(self._folder()).close()
+            if not self._file(receipt.id).exists():
+                return None
+            kept = self._read(receipt.id)
+            there = [m for m in kept["media"] if (self._folder() / str(m["file"])).exists()]
+        return Seen(
+            text=str(kept["text"]),
+            same=kept["text"] == post.text,
+            pictures=len(there),
+            alts=tuple(str(m["alt"]) for m in there),
+        )
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         with _disk("the post cannot be changed"), self._lock():

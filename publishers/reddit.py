@@ -21,7 +21,7 @@ from publishers.core.errors import (
 from publishers.core.http import DAY, SOONEST, Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.oauth import OAuth, Renewal, place
-from publishers.core.post import Commit, Post, Receipt
+from publishers.core.post import Commit, Post, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
 TITLE = 300  # VTitle in https://github.com/reddit-archive/reddit/blob/master/r2/r2/lib/validator/validator.py
@@ -31,7 +31,8 @@ CLOCKS = timedelta(minutes=5)  # how far Reddit's clock and ours may be apart
 PAGE = 100
 JOINER = "\u2060"  # stands in a text so that nothing in it turns into a mention or tag
 NAMED = re.compile(r"(?<=[uUrR]/)(?=\w)")
-REMOVED = {"", "[removed]"}  # what a moderator leaves of a text
+DELETED, REMOVED_BY_OTHERS = "[deleted]", "[removed]"
+REMOVED = {"", REMOVED_BY_OTHERS}  # what a moderator leaves of a text
 # https://github.com/praw-dev/praw/blob/main/praw/reddit.py reads the same words
 TOLD = re.compile(r"(\d+) (milliseconds?|seconds?|minutes?|hours?)")
 SECONDS = {"m": 60.0, "s": 1.0, "h": 3600.0}
@@ -162,6 +163,26 @@ class Reddit(Publisher):
             except (KeyError, TypeError, AttributeError) as error:
                 raise answer.unreadable("the answer is not a list of posts") from error
         return tuple(found)
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        answer = self.call("GET", "/api/info", headers=self._headers(), params={"id": receipt.id, **_raw()})
+        try:
+            found = answer.json()["data"]["children"]
+            if not found:
+                return None
+            one = found[0]["data"]
+            below = "body" in one
+            text = str(one["body"] if below else one["title"])
+            said = text if below else str(one.get("selftext") or "")
+            if str(one["author"]) == DELETED or said == REMOVED_BY_OTHERS:
+                return None
+            title, words = split(post)
+            linked = None if below or one.get("is_self") or not post.link else one["url"] == post.link
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise answer.unreadable("the answer is not a post") from error
+        if below:
+            return Seen(text=text, same=_same(text, markdown(post)))
+        return Seen(text=text, same=_same(text, title) and (not said or _same(said, words)), card=linked)
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
 
 from publishers.core.errors import (
     PublishError,
@@ -18,7 +19,7 @@ from publishers.core.errors import (
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.oauth import Choice, OAuth, Renewal
-from publishers.core.post import Commit, Media, Post, Receipt
+from publishers.core.post import Commit, Media, Post, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
 CLOCKS = timedelta(minutes=5)  # how far Slack's clock and ours may be apart
@@ -177,6 +178,24 @@ class Slack(Publisher):
             if not more:
                 return tuple(found)
             params["cursor"] = str(more)
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        thread = parse_qs(urlsplit(receipt.url or "").query).get("thread_ts", [receipt.id])[0]
+        span = {"latest": receipt.id, "oldest": receipt.id, "inclusive": "true"}
+        try:
+            answer = self._get("conversations.replies", {"channel": self._channel(), "ts": thread, **span})
+        except Rejected as error:
+            if "thread_not_found" in error.words or "message_not_found" in error.words:
+                return None
+            raise
+        try:
+            found = [m for m in answer.json()["messages"] if str(m["ts"]) == receipt.id]
+            if not found or found[0].get("subtype") == "tombstone":
+                return None
+            text = _shown(found[0])
+            return Seen(text=text, same=text_hash(text) == text_hash(post.text), pictures=len(_files(found[0])))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise answer.unreadable("the answer is not a list of messages") from error
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit

@@ -11,7 +11,7 @@ from publishers.core.graph import CLOCKS, Graph, fault, letters, missing, moment
 from publishers.core.http import Answer
 from publishers.core.limits import Limits
 from publishers.core.oauth import OAuth, Renewal
-from publishers.core.post import Commit, Post, Prepared, Receipt
+from publishers.core.post import Commit, Post, Prepared, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Setting
 
 # A container lives for a day: https://developers.facebook.com/documentation/threads/troubleshooting
@@ -130,6 +130,9 @@ class Threads(Graph):
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise answer.unreadable("the answer is not a list of posts") from error
         return tuple(found)
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        return self.seen(receipt.id, "text", post)
 
     def delete(self, receipt: Receipt) -> None:
         try:

@@ -14,7 +14,7 @@ from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthor
 from publishers.core.http import DAY, Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.oauth import CLIENT_ID, CLIENT_SECRET, OAuth, Renewal, place
-from publishers.core.post import Commit, Media, Post, Receipt
+from publishers.core.post import Commit, Media, Post, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
 NO_ACCESS = ("client-forbidden", "oauth1-permissions", "unsupported-authentication")
@@ -119,6 +119,26 @@ class X(Publisher):
                 return tuple(found)
             params["pagination_token"] = str(more)
 
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        params = {"tweet.fields": "attachments,entities,referenced_tweets"}
+        try:
+            answer = self.call("GET", f"/2/tweets/{receipt.id}", headers=self._auth(), params=params)
+        except Rejected as error:
+            if error.status == 404:
+                return None
+            raise
+        try:
+            told = answer.json()
+            if "data" not in told and any(e.get("title") == "Not Found Error" for e in told["errors"]):
+                return None  # what is not there is a 200 with this error: https://docs.x.com/x-api/fundamentals/response-codes-and-errors
+            tweet = told["data"]
+            text = _text(tweet)
+            media = (tweet.get("attachments") or {}).get("media_keys") or ()
+            same = text_hash(text) == text_hash(unicodedata.normalize("NFC", post.text))
+            return Seen(text=text.strip(), same=same, pictures=len(media))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise answer.unreadable("the answer is not a post") from error
+
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         """X gives the changed post a number of its own; it wants a Premium account, and no more than an hour gone."""
         del commit
@@ -204,9 +224,14 @@ def _is(tweet: Mapping[str, Any], post: Post, reply_to: Receipt | None) -> bool:
     answers = {str(r.get("id")) for r in references if r.get("type") == "replied_to"}
     if answers != ({reply_to.id} if reply_to else set()):
         return False
+    return text_hash(_text(tweet)) == text_hash(unicodedata.normalize("NFC", post.text))
+
+
+def _text(tweet: Mapping[str, Any]) -> str:
+    """The text as it was sent: with the links themselves, and without the one that stands for a picture."""
     text = html.unescape(str(tweet.get("text", "")))
     for link in (tweet.get("entities") or {}).get("urls", ()):
         picture = bool(link.get("media_key")) or "/photo/" in str(link.get("expanded_url", ""))
         # X puts a t.co address in place of every link, and appends one for a picture.
         text = text.replace(str(link.get("url")), "" if picture else str(link.get("expanded_url")))
-    return text_hash(unicodedata.normalize("NFC", text)) == text_hash(unicodedata.normalize("NFC", post.text))
+    return unicodedata.normalize("NFC", text)

@@ -180,7 +180,8 @@ class Instagram(GraphPlatform):
         if draft := self.containers.get(f"{account.name}/{number}"):
             return JSONResponse({"id": number, "status_code": draft["status"]})
         post = self._alive(account, number, "get")
-        return JSONResponse({"id": post.id, "permalink": post.permalink, "timestamp": stamp(post.at)})
+        said = {"text" if post.reply_to else "caption": post.text}
+        return JSONResponse({"id": post.id, **said, "permalink": post.permalink, "timestamp": stamp(post.at)})
 
     async def insights(self, request: Request) -> Response:
         self._alive(self.authorize(request), request.path_params["number"], "get")

@@ -222,7 +222,7 @@ def read_markdown(markdown: str) -> tuple[str, list[dict[str, Any]]]:
 
 def _thing(post: Received) -> dict[str, Any]:
     own, at = post.own, datetime.fromisoformat(post.at).timestamp()
-    data: dict[str, Any] = {"name": post.id, "id": post.id[3:], "created_utc": at, "score": 1}
+    data: dict[str, Any] = {"name": post.id, "id": post.id[3:], "created_utc": at, "score": 1, "author": post.account}
     data |= {"subreddit": own["sub"], "permalink": f"/posts/{post.id}"}
     if post.reply_to is not None:
         data |= {"parent_id": post.reply_to, "link_id": post.reply_to, "body": own["markdown"]}

@@ -243,7 +243,8 @@ def _section(text: str) -> dict[str, Any]:
 def _page(account: Account, fields: dict[str, Any], posts: list[Received]) -> Response:
     oldest, limit = float(fields.get("oldest") or 0), min(int(fields.get("limit") or 100), 999)
     start = int(fields.get("cursor") or 0)
-    young = [p for p in posts if float(p.id) > oldest]
+    latest, within = float(fields.get("latest") or "inf"), str(fields.get("inclusive", "")).lower() == "true"
+    young = [p for p in posts if oldest < float(p.id) < latest or (within and float(p.id) in {oldest, latest})]
     page, more = young[start : start + limit], len(young) > start + limit
     metadata = str(fields.get("include_all_metadata", "")).lower() == "true"
     messages = [_message(account, p, metadata=metadata) for p in page]

@@ -240,6 +240,7 @@ def _tweet(account: Account, post: Received) -> dict[str, Any]:
         "entities": {"urls": urls},
         "public_metrics": dict.fromkeys(counts, 0),
         **({"referenced_tweets": replied} if replied else {}),
+        **({"attachments": {"media_keys": [f"3_{p.id}" for p in post.pictures]}} if post.pictures else {}),
     }
 
 

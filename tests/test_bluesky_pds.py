@@ -1,6 +1,7 @@
 """The Bluesky adapter against Bluesky's own server on this machine: what it keeps, and what it does with a repeat."""
 
 import contextlib
+import dataclasses
 import hashlib
 import http.client
 import itertools
@@ -250,6 +251,22 @@ def test_a_look_up_knows_what_is_there_and_a_deletion_may_be_repeated(account):
     adapter.delete(receipt)
     assert adapter.find(POST, commit) == ()
     assert records(adapter) == []
+
+
+@pytest.mark.parametrize("embed", ["images", "card"])
+def test_a_post_is_read_back_as_it_was_sent_until_it_is_deleted(embed, account, picture):
+    adapter = account(embed=embed)
+    post = dataclasses.replace(POST, media=(picture,))
+    commit = Commit(key=key(f"read {embed}"), at=AT, prepared=adapter.prepare(post, key(1)))
+    receipt = adapter.create(post, commit)
+    seen = adapter.read_back(receipt, post)
+    assert (seen.text, seen.same) == (TEXT, True)
+    assert (seen.pictures, seen.alts, seen.card) == (
+        (None, None, True) if embed == "card" else (1, ("A blue card",), None)
+    )
+    assert not adapter.read_back(receipt, dataclasses.replace(post, text="Another text", facets=())).same
+    adapter.delete(receipt)
+    assert adapter.read_back(receipt, post) is None
 
 
 def test_the_servers_limit_is_the_one_we_declare(account):

@@ -414,6 +414,23 @@ def test_x_refuses_the_same_text_twice_and_the_look_up_settles_it(account, world
     assert len(world.seen()) == 1
 
 
+@pytest.mark.parametrize("platform", [p for p in HERE if publishers.load(p).can("read_back")])
+def test_a_post_is_read_back_as_it_was_sent_until_it_is_gone(platform, account, picture):
+    adapter = account(platform)
+    limits = adapter.limits
+    post = article_post(*([picture] if limits.media else []))
+    receipt = send(adapter, post, 1)
+    seen = adapter.read_back(receipt, post)
+    assert seen.same, seen
+    assert seen.pictures in {None, len(post.media)}
+    assert seen.alts in {None, ("A blue card",)}
+    assert seen.card in {None, True}
+    assert not adapter.read_back(receipt, dataclasses.replace(post, text="Something else", facets=(), title="")).same
+    if adapter.can("delete") and (platform, "delete") != ("instagram", "delete"):
+        adapter.delete(receipt)
+        assert adapter.read_back(receipt, post) is None
+
+
 def test_x_looks_further_than_one_page(account, world):
     adapter = account("x")
     receipt = send(adapter, article_post(), 1)

@@ -89,7 +89,7 @@ def platform_table() -> str:
                 _said(limits.thread),
                 _said(limits.comment),
                 (", ".join(limits.labels) or "yes") if limits.warning else "–",
-                *(_said(adapter.can(method)) for method in ("find", "edit", "delete", "metrics")),
+                *(_said(adapter.can(method)) for method in ("find", "read_back", "edit", "delete", "metrics")),
                 _proof(adapter),
                 _auth(adapter),
                 adapter.unverified or "–",
@@ -97,7 +97,7 @@ def platform_table() -> str:
         )
     head = (
         *("platform", "text", "pictures", "alt text", "thread", "first comment", "warning"),
-        *("look-up", "edit", "delete", "numbers", "class", "auth", "unverified"),
+        *("look-up", "read back", "edit", "delete", "numbers", "class", "auth", "unverified"),
     )
     return _table(head, rows)
 

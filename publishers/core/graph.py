@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed
 from publishers.core.http import DAY, SOONEST, WORDS, Answer, judge
 from publishers.core.oauth import refusal
-from publishers.core.post import Prepared
+from publishers.core.post import Post, Prepared, Seen
 from publishers.core.publisher import Publisher
 
 TRANSIENT = {1, 2}
@@ -96,6 +96,18 @@ class Graph(Publisher):
     def read(self, name: str, **params: str) -> Answer:
         """One object or list."""
         return self.call("GET", self.path(name), headers=self.auth(), params=params)
+
+    def seen(self, name: str, field: str, post: Post) -> Seen | None:
+        """A message read again, whose words are in ``field``; None if it is not there any more."""
+        try:
+            answer = self.read(name, fields=f"id,{field}")
+        except Rejected as error:
+            if missing(error):
+                return None
+            raise
+        answer.pick("id")
+        text = str(answer.json().get(field) or "")
+        return Seen(text=text, same=letters(text) == letters(post.text))
 
     def listed(self, name: str, **params: str) -> Iterator[tuple[Answer, list[Mapping[str, Any]]]]:
         """A list page by page, each with the answer it came in."""

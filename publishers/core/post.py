@@ -82,6 +82,21 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A message as its platform shows it when it is read again: ``text``, and whether it is the ``same`` as was sent.
+
+    ``pictures`` is how many it has, ``alts`` their alt texts, ``card`` whether the link's card is there where one
+    belongs: each None where the platform does not say.
+    """
+
+    text: str
+    same: bool
+    pictures: int | None = None
+    alts: tuple[str, ...] | None = None
+    card: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """What makes a repeated commit the same commit: all of it is derived and stored before the first send.
 

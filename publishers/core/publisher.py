@@ -15,7 +15,7 @@ from publishers.core.errors import PublishError, Rejected, Unauthorized, Unsuppo
 from publishers.core.http import Answer, Http, judge
 from publishers.core.limits import Limits
 from publishers.core.oauth import Choice, OAuth, Renewal
-from publishers.core.post import Commit, Media, Post, Prepared, Receipt
+from publishers.core.post import Commit, Media, Post, Prepared, Receipt, Seen
 from publishers.core.setting import Setting
 
 __all__ = (
@@ -150,6 +150,10 @@ class Publisher(ABC):
         Returns nothing only if the platform was really asked and does not have it; raises otherwise.
         """
         raise Unsupported(f"{self.label} gives no way to look a message up")
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        """What has become of a message that said ``post``; reads only. None: it is not there any more."""
+        raise Unsupported(f"{self.label} gives no way to read a message again")
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         """Change a public message; one commit."""
