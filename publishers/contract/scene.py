@@ -25,7 +25,7 @@ AT = datetime(2026, 11, 24, 10, 15, 30, 250_000, tzinfo=UTC)
 NOW = AT + timedelta(seconds=2)
 LATER = AT + timedelta(minutes=20)
 
-SCENES = ("connect", "create", "find", "edit", "delete", "metrics", "refresh")
+SCENES = ("connect", "create", "find", "read_back", "edit", "delete", "metrics", "refresh")
 COMMITS = ("create", "edit", "delete")
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 LOST = (httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.WriteTimeout, httpx.RemoteProtocolError)
@@ -228,6 +228,9 @@ class Stage:
                     return adapter.edit(self.target, self.post, self.commit({}))
                 case "find":
                     return adapter.find(self.post, self.commit(self.told.get("prepared", {})))
+                case "read_back":
+                    assert self.target is not None
+                    return adapter.read_back(self.target, self.post)
                 case "delete" | "metrics":
                     return getattr(adapter, self.scene)(self.target)
                 case _:

@@ -41,7 +41,7 @@ from publishers.contract.scene import (
 )
 from publishers.core import counting, errors
 from publishers.core.errors import PublishError, RateLimited, Unauthorized, Unavailable, Unconfirmed, Unsupported
-from publishers.core.post import Commit, Post, Receipt
+from publishers.core.post import Commit, Post, Receipt, Seen
 from publishers.core.publisher import ProofClass, Publisher
 
 REFUSALS = (  # what a status means unless the fixture knows better
@@ -288,7 +288,7 @@ def preparing_sends_only_what_may_be_repeated(case: Case, folder: Path) -> None:
     same(json.loads(json.dumps(prepared)), prepared, "what was prepared, as JSON keeps it")
 
 
-@cases("find", "metrics", "refresh", "edit", "delete")
+@cases("find", "read_back", "metrics", "refresh", "edit", "delete")
 def the_other_acts_send_what_is_written_and_give_back_what_they_should(case: Case, folder: Path) -> None:
     wire = Wire(case.exchange)
     got = Stage(case, folder).play(wire)
@@ -301,6 +301,12 @@ def the_other_acts_send_what_is_written_and_give_back_what_they_should(case: Cas
             ]
             must(all(reads), "a look-up only reads")
             same([plain(r) for r in got], [whole(r) for r in case.told["receipts"]], "what was found")
+        case "read_back":
+            must(all(request.method in {"GET", "HEAD"} for request in wire.sent), "reading a message again only reads")
+            told = case.told["seen"]
+            if told and "alts" in told:
+                told = {**told, "alts": tuple(told["alts"])}
+            same(got, told and Seen(**told), "what is there")
         case "metrics":
             same(dict(got), case.told["numbers"], "numbers")
             _only(tuple(got), NUMBERS, "the numbers")
@@ -482,7 +488,7 @@ def a_refusal_before_the_commit_is_certain(case: Case, status: int, folder: Path
     must(isinstance(error, known.get(status, PublishError)), f"{status} became {type(error).__name__}")
 
 
-@_unreadable("find", "metrics")
+@_unreadable("find", "read_back", "metrics")
 def a_look_up_that_cannot_be_read_proves_nothing(case: Case, body: bytes, folder: Path) -> None:
     error, _ = Stage(case, folder).outcome(reply(200, body))
     same(type(error), Unavailable, "the error")
