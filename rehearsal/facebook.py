@@ -161,7 +161,9 @@ class Facebook(GraphPlatform):
         post = self._alive(account, number, "get")
         comments = sum(p.reply_to == post.id for p in account.living)
         summary = {"reactions": {"summary": {"total_count": 0}}, "comments": {"summary": {"total_count": comments}}}
-        shown = [{"type": "photo"} for _ in post.pictures[:1]] or ([{"type": "share"}] if post.card else [])
+        shown: list[dict[str, Any]] = [{"type": "photo"} for _ in post.pictures[:1]] or (
+            [{"type": "share"}] if post.card else []
+        )
         if len(post.pictures) > 1:
             shown = [{"type": "album", "subattachments": {"data": [{"type": "photo"} for _ in post.pictures]}}]
         return JSONResponse({**_row(account, post), **summary, "attachments": {"data": shown}})
