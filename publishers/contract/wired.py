@@ -88,7 +88,8 @@ def a_fixture_is_in_words_that_the_suite_knows(subject: Subject, _: Path) -> Non
     for scene in SCENES:
         for case in subject.told.get(scene, []):
             words = {"name", "settings", "without", "post", "reply_to", "root", "target", "prepared", "exchange"}
-            _known(case, {*words, "profile", "receipt", "receipts", "numbers", "kept", "files"}, f"a case of {scene}")
+            words |= {"profile", "receipt", "receipts", "seen", "numbers", "kept", "files"}
+            _known(case, words, f"a case of {scene}")
             for step in case.get("exchange", []):
                 _known(step, {"request", "answer", "commit", "session"}, f"an exchange of {scene}")
                 body = {"json", "form", "multipart", "body"}
