@@ -9,12 +9,14 @@ import pytest
 from PIL import Image
 
 from tests.newsroom import sign_in
-from tests.test_web import BASE, Desk
-from worker import approval
+from tests.test_web import BASE, Desk, Words
+from worker import approval, decisions
 from worker.embedded import Embedded
 from worker.intake.identity import address_key
 from worker.intake.model import Candidate, Fate, Item, Kind, Rules, Source, item_id
 from worker.model import Account, Status, Voice
+from worker.pipeline import edit
+from worker.pipeline.edit import Edit
 from worker.settings import TEMPLATES
 
 
@@ -119,7 +121,10 @@ def came_by(room, **fields):
 def test_what_is_accepted_goes_where_its_source_says_and_speaks_as_its_source_says(room, what):
     rules = Rules(at="inbox", approve=True, voice=Voice(template="Read: {title} {link}", hashtags=0))
     came_by(room, accounts=("main.mastodon",), rules=rules)
-    assert "Its source names where it goes: Mastodon mastodon." in room.page("/inbox").text
+    seen = " ".join(Words(room.page("/inbox").text).text.split())
+    assert "Its source sends it to Mastodon mastodon" in seen
+    assert "LinkedIn" not in seen, "where it will not go is not promised"
+    assert "after approval" in seen
 
     room.send("/inbox", **{what: room.article.id})
 
@@ -129,10 +134,57 @@ def test_what_is_accepted_goes_where_its_source_says_and_speaks_as_its_source_sa
     assert post.steps[0].post.text == f"Read: {room.article.title} {room.article.url}"
 
 
+def test_a_post_that_is_added_by_hand_speaks_as_the_source_says_and_waits_as_it_says(room):
+    rules = Rules(at="inbox", approve=True, voice=Voice(template="Read: {title} {link}", hashtags=0))
+    came_by(room, accounts=("main.mastodon",), rules=rules)
+    page = f"/compose/{room.article.id}"
+    assert "not named by its source" in room.page(page).text
+
+    room.send(f"{page}/targets", account="main.linkedin")
+    draft = room.of()["linkedin"]
+    assert draft.steps[0].post.text == f"Read: {room.article.title} {room.article.url}"
+    again = room.page(f"{page}/{draft.id}/write").json()
+    assert again["text"] == f"Read: {room.article.title} {room.article.url}"
+
+    room.send(f"{page}/{draft.id}", text=draft.steps[0].post.text, do="plan", when="slot")
+    assert room.of()["linkedin"].status is Status.AWAITING_APPROVAL, "its source wants its posts approved"
+
+
+def test_what_was_approved_for_its_source_is_approved_anew_when_it_changes(room):
+    came_by(room, accounts=("main.mastodon",), rules=Rules(at="inbox", approve=True))
+    room.send("/inbox", accept=room.article.id)
+    post = room.of()["mastodon"]
+    decisions.approve(room.parts.deliveries, post.id, seal=approval.seal(post), by="Grace")
+
+    edit.change(room.parts, post.id, Edit(text="Something else"))
+
+    assert room.of()["mastodon"].status is Status.AWAITING_APPROVAL
+
+
+def test_the_api_accepts_as_the_source_says(room):
+    rules = Rules(at="inbox", approve=True, voice=Voice(template="Read: {title} {link}", hashtags=0))
+    came_by(room, accounts=("main.mastodon",), rules=rules)
+
+    answer = room.ask("POST", f"/api/v1/articles/{room.article.id}/accept", token=room.token("write"), json={})
+
+    assert answer.status_code == 200
+    assert set(room.of()) == {"mastodon"}
+    post = room.of()["mastodon"]
+    assert post.status is Status.AWAITING_APPROVAL
+    assert post.steps[0].post.text == f"Read: {room.article.title} {room.article.url}"
+
+    answer = room.ask(
+        "POST", f"/api/v1/articles/{room.article.id}/accept", token=room.token("write"),
+        json={"accounts": ["main.linkedin"]},
+    )  # fmt: skip
+    assert answer.status_code == 200
+    assert room.of()["linkedin"].steps[0].post.text == f"Read: {room.article.title} {room.article.url}"
+
+
 def test_a_source_that_was_removed_names_no_accounts_any_more(room):
     came_by(room, accounts=("main.mastodon",))
     room.parts.sources.remove(room.parts.sources.get("main.lantern"))
-    assert "Its source names" not in room.page("/inbox").text
+    assert "Its source sends" not in room.page("/inbox").text
 
     room.send("/inbox", accept=room.article.id)
 

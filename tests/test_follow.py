@@ -247,6 +247,11 @@ def test_an_editor_finds_a_feed_sees_what_would_be_taken_and_follows_it(room, pa
     found = browser.send("/sources/find", address=paper.base + "/feed")
     assert found.status_code == 200
     assert "Tide gates" in found.text
+    assert re.findall(r'name="at" value="(\w+)"( checked)?', found.text) == [
+        ("inbox", " checked"),
+        ("slot", ""),
+        ("now", ""),
+    ]
     assert room.parts.sources.all("main") == []
     added = browser.send("/sources", address=paper.base + "/feed", accounts="main.two", approve="on", backfill="2")
     assert added.headers["location"] == "/sources/the-lantern"

@@ -483,10 +483,17 @@ def list_articles(
 
 @router.post("/articles/{article}/accept", responses=NOT_THERE | NOT_NOW, openapi_extra=DESCRIBED)
 def accept(parts: Parts, caller: Writer, article: str, wanted: AcceptIn) -> Planned:
-    """Plan an article on accounts, each in its next free slot; what is planned already stays as it is."""
+    """Plan an article on accounts (none = those of its source), each in its next free slot and by its source's rules.
+
+    What is planned already stays as it is.
+    """
     name = _article(parts, caller, article)
-    accounts = _accounts(parts, caller, wanted.accounts)
-    planned = edit.accept(parts, name, accounts, draft=wanted.draft, thread=wanted.thread)
+    found, _ = parts.records.article(name)
+    if wanted.accounts:
+        accounts, waits = parts.reader.speaking(found, _accounts(parts, caller, wanted.accounts))
+    else:
+        accounts, waits = parts.reader.targets(found)
+    planned = edit.accept(parts, name, accounts, approve=waits, draft=wanted.draft, thread=wanted.thread)
     parts.audit.record(caller.actor, "accepted", name, workspace=caller.workspace)
     return Planned(article=name, deliveries={d.id: d.status for d in planned})
 

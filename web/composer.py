@@ -104,9 +104,16 @@ def target(parts: Parts, person: Editor, sent: Form, article: str) -> Response:
     def due(account: Account, delivery: str) -> schedule.When:
         return edit.next_slot(parts, account, delivery=delivery)
 
-    (made,) = parts.planner.plan(found.id, [account], due=due, draft=True, again=again)
+    speaking, _ = parts.reader.speaking(found, [account])
+    (made,) = parts.planner.plan(found.id, speaking, due=due, draft=True, again=again)
     parts.audit.record(person.actor, "drafted", made.id, workspace=person.workspace)
     return RedirectResponse(f"/compose/{found.id}?open={made.id}", 303)
+
+
+def _voiced(parts: Runtime, article: Article, delivery: Delivery) -> Account:
+    """The account of a delivery, as the source of its article wants it to speak."""
+    ((account,), _) = parts.reader.speaking(article, [parts.records.account(delivery.account)])
+    return account
 
 
 @router.get("/{article}/{delivery}/write")
@@ -121,7 +128,7 @@ def write(
 ) -> Response:
     """What the machine would write: another choice of sentences, or in another template's words."""
     found, content = _article(parts, person, article)
-    account = parts.records.account(_delivery(parts, person, found, delivery).account)
+    account = _voiced(parts, found, _delivery(parts, person, found, delivery))
     text = load_template(template, TEMPLATES / "posts") if template in publishers.names() else ""
     made = parts.planner.studio.post_for(found, content, account, variant=variant, template=text)
     return JSONResponse({"text": made.post.text, "warning": made.post.warning})
@@ -131,7 +138,7 @@ def write(
 def card(parts: Parts, person: Viewer, *, article: str, delivery: str, design: str = "", focus: str = "") -> Response:
     """A small picture of a design, for this very article and account."""
     found, content = _article(parts, person, article)
-    account = parts.records.account(_delivery(parts, person, found, delivery).account)
+    account = _voiced(parts, found, _delivery(parts, person, found, delivery))
     wide, high = limits_of(account).cards[0]
     size = (max(200, round(THUMB[0])), max(200, round(THUMB[0] * high / wide)))
     if design == PLAIN:
@@ -184,7 +191,7 @@ def save(request: Request, parts: Parts, person: Editor, sent: Form, *, article:
     """Keep what the form says, and schedule it if that was asked; a refusal loses nothing of what was written."""
     found, content = _article(parts, person, article)
     there = _delivery(parts, person, found, delivery)
-    account = parts.records.account(there.account)
+    account = _voiced(parts, found, there)
     sheet = Sheet(parts, person, found, content)
     seen = int(sent["seen"]) if sent.get("seen", "").isdigit() else None
     try:
@@ -288,6 +295,8 @@ def _page(request: Request, sheet: Sheet, open_: str, *, typed: Sent | None = No
         for d in there
     ]
     editor = _editor(sheet, chosen, account, typed) if chosen and account else None
+    active = [a for a in accounts.values() if a.active]
+    meant = _meant(parts, article, active)
     return render.page(
         request,
         "compose.html",
@@ -298,10 +307,19 @@ def _page(request: Request, sheet: Sheet, open_: str, *, typed: Sent | None = No
         targets=targets,
         chosen=chosen,
         editor=editor,
-        more=[(a, views.label_of(a.platform)) for a in accounts.values() if a.active],
+        more=[(a, views.label_of(a.platform)) for a in sorted(active, key=lambda a: a.id not in meant)],
+        meant=meant,
         used={d.account for d in there},
         refused=refused,
     )
+
+
+def _meant(parts: Runtime, article: Article, active: Sequence[Account]) -> set[str]:
+    """The accounts that the source of an article names; all of them if it names none."""
+    try:
+        return {a.id for a in parts.reader.targets(article)[0]}
+    except HandbillError:
+        return {a.id for a in active}
 
 
 def _editor(sheet: Sheet, found: Delivery, account: Account, typed: Sent | None) -> dict[str, Any]:

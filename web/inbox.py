@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -40,10 +40,22 @@ class Asked(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where and when an article would be posted if it were accepted now; ``at`` None: there is no free time."""
+
+    label: str
+    name: str
+    hue: int
+    at: datetime | None
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """One article: its kit, and the posts that were planned of it with the numbers of their accounts' colours.
 
-    ``only`` are the accounts that its source names, if it is not planned and would not go to all of them.
+    ``only`` is where it would go if it is not planned and its source names other accounts than all; ``waits`` whether
+    its source lets its posts wait for approval.
     """
 
     article: Article
@@ -52,17 +64,7 @@ class Letter:
     arrived: datetime
     age: timedelta
     posts: tuple[tuple[status.Row, int], ...]
-    only: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where and when an article would be posted if it were accepted now; ``at`` None: there is no free time."""
-
-    label: str
-    name: str
-    hue: int
-    at: datetime | None
+    only: tuple[Place, ...]
     waits: bool
 
 
@@ -75,13 +77,16 @@ def show(request: Request, parts: Parts, person: Viewer, asked: Annotated[Asked,
     rows = parts.records.arrived(person.workspace, asked.show, most=ARTICLES + 1, before=after)
     shown = rows[:ARTICLES]
     accounts = parts.records.accounts(person.workspace)
+    places = _places(parts, person, accounts) if asked.show in {"new", "all"} else {}
+    letters = _letters(parts, person, shown, accounts, places)
     return render.page(
         request,
         "inbox.html",
         show=asked.show,
         counts=parts.records.shelves(person.workspace),
-        letters=_letters(parts, person, shown, accounts),
-        places=_places(parts, person, accounts) if asked.show in {"new", "all"} else (),
+        letters=letters,
+        named=sum(bool(x.only) for x in letters),
+        places=tuple(places.values()) if any(not x.posts and not x.only for x in letters) else (),
         fates=parts.sources.count(person.workspace),
         items=_items(parts, person),
         cursor=asked.cursor,
@@ -146,7 +151,11 @@ def _do(parts: Runtime, person: Person, what: str, article: str) -> None:
 
 
 def _letters(
-    parts: Runtime, person: Person, rows: Sequence[tuple[datetime, str]], accounts: Sequence[Account]
+    parts: Runtime,
+    person: Person,
+    rows: Sequence[tuple[datetime, str]],
+    accounts: Sequence[Account],
+    places: Mapping[str, Place],
 ) -> list[Letter]:
     found = parts.records.articles(a for _, a in rows)
     ids = parts.records.deliveries_of_many(list(found))
@@ -160,6 +169,7 @@ def _letters(
         article, content = found[name]
         there = [posts[i] for i in ids[name] if i in posts and posts[i].status not in lifecycle.GONE]
         shown = sorted(there, key=lambda d: (d.due, d.id))
+        only, waits = ((), False) if shown or not places else _only(parts, article, places)
         letters.append(
             Letter(
                 article=article,
@@ -170,25 +180,26 @@ def _letters(
                 posts=tuple(
                     (status.row(d, known.get(d.account), now=now), calendar.hue(accounts, d.account)) for d in shown
                 ),
-                only=() if shown else _only(parts, article, accounts),
+                only=only,
+                waits=waits,
             )
         )
     return letters
 
 
-def _only(parts: Runtime, article: Article, accounts: Sequence[Account]) -> tuple[str, ...]:
+def _only(parts: Runtime, article: Article, places: Mapping[str, Place]) -> tuple[tuple[Place, ...], bool]:
+    """Where the source of an article sends it, if not everywhere, and whether its posts wait for approval."""
     try:
-        found, _ = parts.reader.targets(article)
+        found, waits = parts.reader.targets(article)
     except HandbillError:
-        return ()
-    if {a.id for a in found} == {a.id for a in accounts if a.active}:
-        return ()
-    return tuple(f"{views.label_of(a.platform)} {a.name}" for a in found)
+        return (), False
+    named = {a.id for a in found}
+    return () if named == set(places) else tuple(p for a, p in places.items() if a in named), waits
 
 
-def _places(parts: Runtime, person: Person, accounts: Sequence[Account]) -> tuple[Place, ...]:
-    """Where an article that is accepted now would go, and when."""
-    places = []
+def _places(parts: Runtime, person: Person, accounts: Sequence[Account]) -> dict[str, Place]:
+    """Where an article that is accepted now would go, and when, by account."""
+    places = {}
     for account in accounts:
         if not account.active:
             continue
@@ -196,16 +207,14 @@ def _places(parts: Runtime, person: Person, accounts: Sequence[Account]) -> tupl
             at = edit.next_slot(parts, account).instant.astimezone(person.zone)
         except HandbillError:
             at = None
-        places.append(
-            Place(
-                label=views.label_of(account.platform),
-                name=account.name,
-                hue=calendar.hue(accounts, account.id),
-                at=at,
-                waits=parts.records.needs_approval(account),
-            )
+        places[account.id] = Place(
+            label=views.label_of(account.platform),
+            name=account.name,
+            hue=calendar.hue(accounts, account.id),
+            at=at,
+            waits=parts.records.needs_approval(account),
         )
-    return tuple(places)
+    return places
 
 
 def _items(parts: Runtime, person: Person) -> Iterable[object]:

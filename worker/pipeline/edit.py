@@ -187,7 +187,8 @@ def finish(parts: Runtime, delivery: str, when: When | None, *, by: str = "", se
         when = next_slot(parts, account, delivery=found.id)
     elif when.wall:
         _allow(parts, account, found, when)
-    needs = parts.records.needs_approval(account)
+    _, wanted = parts.reader.speaking(parts.records.article(found.article)[0], ())
+    needs = wanted or parts.records.needs_approval(account)
     note = f"planned for {when.wall or 'now'} {when.zone}{_signed(by)}"
     _place(parts, account, found, when, to=S.AWAITING_APPROVAL if needs else S.SCHEDULED, note=note)
     return parts.deliveries.get(found.id)
@@ -309,7 +310,8 @@ def _open(parts: Runtime, delivery: str, seen: int | None) -> Delivery:
 
 def _after(parts: Runtime, delivery: Delivery, account: Account) -> Status:
     """The status of a delivery that a person has changed."""
-    if delivery.status is S.SCHEDULED and parts.records.needs_approval(account):
+    # What was approved is approved anew, also where its source asked for that and not the account.
+    if delivery.status is S.SCHEDULED and (delivery.approval or parts.records.needs_approval(account)):
         return S.AWAITING_APPROVAL
     return delivery.status
 

@@ -133,15 +133,25 @@ class Reader:
         Those are what planning it at once would have used: all active ones, unless it was asked for others. Raises
         HandbillError if there are none.
         """
+        item, source = self._brought(article)
+        return self.speaking(article, self._accounts(item, source))
+
+    def speaking(self, article: Article, accounts: Sequence[Account]) -> tuple[list[Account], bool]:
+        """These accounts as the source of a stored article wants them to speak of it, and whether posts wait then."""
+        _, source = self._brought(article)
+        asked = source.rules if source else Rules()
+        return [_speaking(a, article, asked) for a in accounts], asked.approve
+
+    def _brought(self, article: Article) -> tuple[Item, Source | None]:
+        """How a stored article came; its source is None, too, where that was removed, and its rules with it."""
         item = self._parts.owners.item_of(article)
         if item is None:
-            item = Item(id="", workspace=article.workspace, candidate=Candidate(address=article.url), fate=Fate.INBOX)
+            asked = Candidate(address=article.url)
+            return Item(id="", workspace=article.workspace, candidate=asked, fate=Fate.INBOX), None
         try:
-            source = self._source(item)
-        except Ended:  # its source was removed, and its rules with it
-            source = None
-        asked = source.rules if source else Rules()
-        return [_speaking(a, article, asked) for a in self._accounts(item, source)], asked.approve
+            return item, self._source(item)
+        except Ended:
+            return item, None
 
     def _source(self, item: Item) -> Source | None:
         if not item.source:
