@@ -20,7 +20,8 @@ from publishers.core.http import Http
 from publishers.core.limits import Limits
 from publishers.core.post import Commit, Post, Receipt
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher
-from worker import decisions, lifecycle
+from worker import decisions, lifecycle, tasks
+from worker.app import nudge
 from worker.embedded import Embedded
 from worker.errors import Refused
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
@@ -834,3 +835,22 @@ def test_a_tick_says_when_more_is_due(house):
     house.plan(due=datetime.now(UTC) + timedelta(seconds=30))
     house.engine.tick()
     assert 29 < house.engine.following <= 30
+
+
+def test_whoever_stops_while_more_is_due_lets_the_next_tick_come_at_once(monkeypatch):
+    """Else a free hand would wait for the tick that comes anyway, and with it a post that is due."""
+
+    class Busy:
+        def publish(self, delivery, more):
+            nudge.clear()
+            asked.append(more())
+
+    asked = []
+    monkeypatch.setattr(tasks, "engine", Busy)
+    monkeypatch.setattr(tasks, "AT_A_STRETCH", (60, 60))
+    tasks.look("main.x")
+    assert (asked, nudge.is_set()) == ([True], False)
+
+    monkeypatch.setattr(tasks, "AT_A_STRETCH", (0, 0))
+    tasks.look("main.x")
+    assert (asked, nudge.is_set()) == ([True, False], True)

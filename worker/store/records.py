@@ -248,12 +248,7 @@ class Records:
 
         Where it does not say itself whether its posts wait for approval, it says what its workspace does.
         """
-        home = keys.home(_workspace(account))
-        with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hget(f"{home}accounts", account)
-            pipe.hget(f"{home}secrets", account)
-            pipe.exists(f"{home}approval")
-            found, locked, asked = pipe.execute()
+        found, locked, asked = self._store.run("opened", keys.home(_workspace(account)), account)
         if found is None:
             raise NotFound(f"There is no account {account}", do="See: handbill accounts list")
         known = _account(found)
