@@ -6,14 +6,14 @@ import random
 import time
 
 from worker import app as application
-from worker.app import CONTENT, PUBLISH, app, engine, nudge, pulse, runtime, stopping
+from worker.app import app, engine, nudge, pulse, runtime, stopping
 
 AT_A_STRETCH = (5.0, 15.0)
 """Seconds that a thread goes on without a new message; longer, and messages that wait would wait too long. Drawn anew
 each time: threads that began together would otherwise all stop together, and wait together for their next message."""
 
 
-@app.task(name="handbill.look", queue=PUBLISH)  # type: ignore[untyped-decorator]  # Celery publishes no types
+@app.task(name="handbill.look")  # type: ignore[untyped-decorator]  # Celery publishes no types
 def look(delivery: str) -> None:
     """Look at a delivery and do what its status asks for; then at what else is due, which saves a message each."""
     nudge.set()
@@ -29,20 +29,20 @@ def look(delivery: str) -> None:
         nudge.set()  # there may be more, and this hand is free: the next tick need not be waited for
 
 
-@app.task(name="handbill.canary", queue=PUBLISH)  # type: ignore[untyped-decorator]  # Celery publishes no types
+@app.task(name="handbill.canary")  # type: ignore[untyped-decorator]  # Celery publishes no types
 def canary(worker: str) -> None:
     """Show that ``worker`` consumes."""
     with pulse:
         runtime().records.seen_alive(worker, seconds=application.DEAF_AFTER)
 
 
-@app.task(name="handbill.tend", queue=CONTENT)  # type: ignore[untyped-decorator]  # Celery publishes no types
+@app.task(name="handbill.tend")  # type: ignore[untyped-decorator]  # Celery publishes no types
 def tend(workspace: str) -> None:
     """Look after what was published before; nothing if that was done within the hour."""
     runtime().evergreens.sweep(workspace)
 
 
-@app.task(name="handbill.read", queue=CONTENT)  # type: ignore[untyped-decorator]  # Celery publishes no types
+@app.task(name="handbill.read")  # type: ignore[untyped-decorator]  # Celery publishes no types
 def read(item: str) -> None:
     """Read an article that came in, and plan its posts if it is its time; the item says what became of it."""
     runtime().reader.work(item)
