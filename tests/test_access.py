@@ -785,9 +785,9 @@ def test_people_and_workspaces_are_kept_on_the_command_line(house, server, tmp_p
     assert people[0]["roles"] == {"brand-x": "owner", "main": "owner"}
     rows = json.loads(command(server, tmp_path, "workspaces", "list", "--json").stdout)
     assert [(r["id"], r["people"]) for r in rows] == [("brand-x", 1), ("main", 1)]
-    careful = command(server, tmp_path, "workspaces", "remove", "brand-x")
+    careful = command(server, tmp_path, "workspaces", "delete", "brand-x")
     assert (careful.returncode, careful.stderr.count("\n")) == (1, 1)
-    assert command(server, tmp_path, "workspaces", "remove", "brand-x", "--yes").returncode == 0
+    assert command(server, tmp_path, "workspaces", "delete", "brand-x", "--yes").returncode == 0
     reset = json.loads(command(server, tmp_path, "users", "reset", "ada@example.org", "--json").stdout)["link"]
     assert house.browser().get(reset).status_code == 200
     assert command(server, tmp_path, "users", "reset", "eve@example.org").returncode == 1

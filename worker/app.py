@@ -22,6 +22,7 @@ from worker import gather
 from worker import log as logs
 from worker.app_urls import broker_of
 from worker.errors import HandbillError
+from worker.keeping.retention import tidy_once_an_hour
 from worker.pipeline.publish import Engine
 from worker.pipeline.renewal import SWEEP_SECONDS
 from worker.runtime import Runtime, open_runtime
@@ -34,6 +35,7 @@ CONTENT = "content"
 INTAKE = "intake"
 CANARY_EVERY = 5.0
 ANNOUNCE_EVERY = 1.0
+TIDY_EVERY = 60.0
 DEAF_AFTER = 30.0
 SHORTEST_PAUSE = 0.005
 CONTENT_PATIENCE = 150.0
@@ -171,6 +173,15 @@ def renew_loop() -> None:
             log.warning("tokens were not looked at", error=type(error).__name__)
 
 
+def tidy_loop() -> None:
+    """Let go of what is too old, apart from the tick."""
+    while not stopping.wait(TIDY_EVERY):
+        try:
+            tidy_once_an_hour(runtime())
+        except Exception as error:  # noqa: BLE001 - Redis is away; the next turn goes on
+            log.warning("nothing was tidied", error=type(error).__name__)
+
+
 def announce_loop() -> None:
     """Tell other systems what became of posts, apart from the tick: they may let us wait."""
     while not stopping.wait(ANNOUNCE_EVERY):
@@ -227,6 +238,7 @@ def _ready(sender: Any, **_: Any) -> None:
     queues = {queue.name for queue in sender.task_consumer.queues} if sender.task_consumer else set()
     if PUBLISH in queues:
         threading.Thread(target=renew_loop, daemon=True, name="renew").start()
+        threading.Thread(target=tidy_loop, daemon=True, name="tidy").start()
         threading.Thread(target=announce_loop, daemon=True, name="announce").start()
         threading.Thread(target=tick_loop, args=(settings().tick_seconds,), daemon=True, name="tick").start()
     deaf = _publishing_is_deaf if PUBLISH in queues else _ContentEar(sender.hostname)

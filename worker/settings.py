@@ -97,6 +97,21 @@ class Settings(BaseSettings):
     shortener_url: str = Field("", description="Your own server of it, if you have one.")
     shortener_key: SecretStr = Field(SecretStr(""), description="Its key (YOURLS: the signature).")
     shortener_domain: str = Field("", description="The short links' domain, if it has several (Short.io: always).")
+    keep_posts_days: float = Field(
+        730, ge=0, description="Posts that are over, their receipts and their articles are kept so long; 0 = for ever."
+    )
+    keep_items_days: float = Field(
+        180,
+        ge=0,
+        description="What sources brought is listed so long; afterwards only what is needed to know it again.",
+    )
+    keep_identity_days: float = Field(
+        1826, ge=0, description="An article that a source brings again is known so long; 0 = for ever."
+    )
+    keep_pictures_days: float = Field(
+        90, ge=0, description="Pictures of posts that are over are kept so long; 0 = for ever."
+    )
+    keep_audit_days: float = Field(1095, ge=0, description="The audit log goes back so far; 0 = to the beginning.")
     trial: bool = Field(False, description="Accept a Redis whose persistence or eviction settings can lose posts.")
     log: str = Field("info", pattern="^(debug|info|warning|error)$", description="Log level.")
 

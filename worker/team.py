@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from worker import passwords
 from worker.errors import HandbillError, NotFound, Refused
+from worker.keeping.erasure import erase
 from worker.people import Actor, Role, User, email_of, name_of, workspace_of
 from worker.runtime import Runtime
 from worker.store.people import new_user_id
@@ -300,14 +301,8 @@ def remove_workspace(parts: Runtime, actor: Actor, workspace: str, *, typed: str
         )
     if moving := parts.deliveries.unfinished(workspace):
         raise Refused(f"{workspace} cannot be removed", why=f"{moving} posts may still go out", do="Cancel them first")
-    members = parts.people.members(workspace)
-    parts.people.forget_workspace(workspace)
-    parts.deliveries.forget(workspace)
-    parts.records.forget(workspace)
+    erase(parts, workspace)
     parts.audit.record(actor, "workspace removed", workspace, workspace=parts.settings.workspace)
-    for user in members:
-        if not parts.people.memberships(user):
-            parts.people.forget(parts.people.user(user))
 
 
 def _tell(parts: Runtime, user: User, what: str, where: str, detail: str = "") -> None:

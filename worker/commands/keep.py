@@ -28,6 +28,7 @@ def attach(cli: typer.Typer) -> None:
     cli.command("export")(export)
     cli.command("import")(bring)
     cli.command("backup")(backup)
+    cli.command("tidy")(tidy)
     cli.add_typer(keys_cli, name="keys")
 
 
@@ -92,6 +93,18 @@ def bring(path: PathTo, *, passphrase_file: Passphrase = "", as_json: AsJson = F
             f"{restored.waiting} posts may still go out, and wait: some may have gone out since. "
             "Look at them, then: handbill resume --all (what became late is held for review)"
         )
+
+
+def tidy(*, as_json: AsJson = False) -> None:
+    """Let go of what is too old (HANDBILL_KEEP_*), as a worker does every hour."""
+    from worker.keeping.retention import tidy as run  # noqa: PLC0415
+
+    with parts() as found:
+        gone = run(found)
+    if as_json:
+        print_json(dict(gone))
+    else:
+        out.print(", ".join(f"{n} {what}" for what, n in gone.items()) or "Nothing is too old")
 
 
 @keys_cli.command("rotate")

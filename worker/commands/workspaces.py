@@ -66,17 +66,17 @@ def rename(workspace: Id, name: Annotated[str, typer.Argument(help="What it is c
     out.print(f"{workspace} is called {name}", markup=False)
 
 
-@cli.command("remove")
-def remove(
+@cli.command("delete")
+def delete(
     workspace: Id,
     *,
     sure: Annotated[bool, typer.Option("--yes", help="With everything that is in it.")] = False,
 ) -> None:
-    """Forget a workspace; refused while an account or a source is connected or a post may go out."""
-    from worker import team  # noqa: PLC0415
+    """Stop a workspace, disconnect its accounts and sources, and forget all of it; what is public stays public."""
+    from worker.keeping import erasure  # noqa: PLC0415
 
     if not sure:
-        raise HandbillError("Its articles, posts and history are forgotten", do="Say --yes if that is meant")
+        raise HandbillError("Its accounts, articles, posts and history are forgotten", do="Say --yes if that is meant")
     with parts() as found:
-        team.remove_workspace(found, actor(), workspace, typed=workspace)
-    out.print(f"{workspace} is removed")
+        posts = erasure.delete(found, actor(), workspace, typed=workspace)
+    out.print(f"{workspace} is deleted with {posts} posts; nothing of it is left", markup=False)

@@ -455,6 +455,10 @@ class Deliveries:
                 pipe.hdel(f"{keys.root(shard)}paused", scope)
             return any(pipe.execute())
 
+    def scopes(self) -> list[str]:
+        """Every scope that is or was stopped, those whose stop has ended too."""
+        return [s.decode() for s in cast("list[bytes]", self._store.client.hkeys(f"{keys.root(0)}paused"))]
+
     def paused(self) -> dict[str, tuple[datetime | None, str]]:
         """Every scope that may not send now: until when (None = until resumed), and why."""
         now = self._now_ms()

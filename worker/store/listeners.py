@@ -119,6 +119,10 @@ class Listeners:
                 pipe.zrem(f"{home}notices", *notices)
             pipe.execute()
 
+    def forget(self, workspace: str) -> None:
+        """Tell nobody of a workspace any more."""
+        self._redis.srem(keys.listening(), workspace)
+
     def workspaces(self) -> list[str]:
         """Every workspace that ever had a listener."""
         return sorted(w.decode() for w in cast("set[bytes]", self._redis.smembers(keys.listening())))

@@ -424,6 +424,10 @@ class Records:
             if got:
                 self._redis.eval(UNLOCK, 1, key, mine)
 
+    def due_again(self, what: str, *, seconds: float) -> bool:
+        """Whether nobody has said so of ``what`` within so many seconds; whoever hears True has said so."""
+        return bool(self._redis.set(f"{keys.home(keys.ALL)}lately:{what}", 1, nx=True, px=int(seconds * 1000)))
+
     def seen_alive(self, worker: str, *, seconds: float) -> None:
         """A canary task came back to ``worker``; the sign lasts ``seconds``."""
         self._redis.eval(ALIVE, 1, keys.alive(), worker, int(seconds * 1000))

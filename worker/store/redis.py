@@ -145,6 +145,8 @@ class Store:
             stored = None
         if stored in {b"1", b"2"}:  # each shard is one step, and a step that is made twice changes nothing
             self.each_shard("upgrade", *Status)
+            for workspace in cast("set[bytes]", self.client.smembers(keys.workspaces())):
+                self.run("upgrade_home", keys.home(workspace.decode()))
             self.client.set(keys.schema(), SCHEMA)
             return
         if stored is None:

@@ -1,0 +1,122 @@
+"""How long what is kept is kept, and the sweep that lets go of the rest in small steps while posts go out."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from worker.runtime import Runtime
+from worker.settings import Settings
+from worker.store.ageing import Ageing
+
+log = structlog.get_logger()
+
+EVERY_SECONDS = 3600.0
+LONGEST_SECONDS = 600.0
+"""What is not done by then is done in the next hour; another worker may take over from there."""
+
+STEP = 200
+PAUSE = 0.02
+"""Seconds between two steps, in which others come first."""
+
+PICTURES = ("media",)
+
+
+def tidy(
+    parts: Runtime,
+    *,
+    seconds: float = LONGEST_SECONDS,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Counter[str]:
+    """Let go of what the settings say is too old; returns how much of what went. Broken off, it goes on next time."""
+    gone: Counter[str] = Counter()
+    ends = clock() + seconds
+    for what, number in _steps(parts):
+        gone[what] += number
+        if clock() > ends:
+            break
+        sleep(PAUSE)
+    return Counter({what: n for what, n in gone.items() if n})
+
+
+def tidy_once_an_hour(parts: Runtime) -> None:
+    """Tidy, if no worker did within the hour."""
+    with parts.records.lock(parts.settings.workspace, "tidying", seconds=LONGEST_SECONDS + 60) as mine:
+        if mine and parts.records.due_again("tidied", seconds=EVERY_SECONDS):
+            gone = tidy(parts)
+            if gone:
+                log.info("tidied", **{what.replace(" ", "_"): n for what, n in gone.items()})
+
+
+def _steps(parts: Runtime) -> Iterator[tuple[str, int]]:
+    ageing = Ageing(parts.store)
+    for workspace in ageing.workspaces():
+        yield from _posts(parts.settings, ageing, workspace)
+        yield from _items(parts.settings, ageing, workspace)
+        if audited := _days(parts.settings.keep_audit_days):
+            yield "audit entries", ageing.audit(workspace, audited)
+    yield "pictures", _pictures(parts, ageing, parts.settings)
+
+
+def _posts(config: Settings, ageing: Ageing, workspace: str) -> Iterator[tuple[str, int]]:
+    age = _days(config.keep_posts_days)
+    if age is None:
+        return
+    while went := ageing.deliveries(workspace, age, most=STEP):
+        yield "posts", went
+    before: tuple[int, int] | None = None
+    at = (0, 0)
+    while at != before:
+        before, at = at, ageing.articles(workspace, age, most=STEP, after=at)
+        yield "articles", at[1] - before[1]
+
+
+def _items(config: Settings, ageing: Ageing, workspace: str) -> Iterator[tuple[str, int]]:
+    if listed := _days(config.keep_items_days):
+        while went := ageing.items(workspace, listed, most=STEP):
+            yield "items", went
+    if known := _days(config.keep_identity_days):
+        while went := ageing.past(workspace, known, most=STEP):
+            yield "past items", went
+        cursor, went = ageing.identity(workspace, 0, most=STEP)
+        yield "identity keys", went
+        while cursor:
+            cursor, went = ageing.identity(workspace, cursor, most=STEP)
+            yield "identity keys", went
+
+
+def _pictures(parts: Runtime, ageing: Ageing, config: Settings) -> int:
+    """Remove pictures that no post which is not over, or moved lately, still needs; returns how many."""
+    age = _days(config.keep_pictures_days)
+    folders = [config.data_dir / name for name in PICTURES if (config.data_dir / name).is_dir()]
+    if not age or not folders:
+        return 0
+    oldest = datetime.now(UTC) - age
+    old = [p for folder in folders for p in folder.rglob("*") if _older(p, oldest)]
+    if not old:
+        return 0
+    needed: set[str] = set()
+    for workspace in ageing.workspaces():
+        for delivery in parts.deliveries.several(ageing.recent(workspace, age)):
+            needed.update(Path(media.path).name for step in delivery.steps for media in step.post.media)
+    gone = [path for path in old if path.name not in needed]
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return len(gone)
+
+
+def _older(path: Path, moment: datetime) -> bool:
+    try:
+        return path.is_file() and datetime.fromtimestamp(path.stat().st_mtime, UTC) < moment
+    except OSError:  # somebody else removed it
+        return False
+
+
+def _days(number: float) -> timedelta | None:
+    return timedelta(days=number) if number else None

@@ -1,0 +1,145 @@
+"""What is old enough to be forgotten, in Redis: each step is small, may be repeated, and takes what nobody holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import cast
+
+from worker.intake.model import Candidate, Fate
+from worker.model import Status, from_json, to_json
+from worker.store import keys
+from worker.store.redis import Store
+
+OVER = (Status.PUBLISHED, Status.EDITED, Status.DELETED, Status.CANCELLED, Status.SKIPPED, Status.FAILED)
+"""Nothing more happens to these by itself; what waits for a person (held, parked) is never forgotten."""
+
+SETTLED = (Fate.PLANNED, Fate.INBOX, Fate.SKIPPED, Fate.DUPLICATE, Fate.FAILED)
+
+FORGET_ARTICLE = """
+local home, id, before = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local at = redis.call('HGET', KEYS[1], 'arrived')
+if redis.call('SCARD', KEYS[1] .. ':deliveries') > 0 or (at and tonumber(at) > before) then return 0 end
+redis.call('DEL', KEYS[1], KEYS[1] .. ':deliveries')
+for _, list in ipairs({'all', 'new', 'planned', 'skipped'}) do redis.call('ZREM', home .. 'articles:' .. list, id) end
+return 1
+"""
+
+
+class Ageing:
+    """Takes away, at most ``most`` a step; each method says how many went, and 0 when there is no more."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._redis = store.client
+
+    def workspaces(self) -> list[str]:
+        """Every workspace that holds something."""
+        return sorted(w.decode() for w in cast("set[bytes]", self._redis.smembers(keys.workspaces())))
+
+    def deliveries(self, workspace: str, age: timedelta, *, most: int) -> int:
+        """Forget posts whose last move is that long ago, with steps, receipts, history and places in calendars."""
+        before, gone = self._before(age), 0
+        for shard in range(keys.SHARDS):
+            for status in OVER:
+                shelf = keys.status(shard, workspace, status)
+                old = cast("list[bytes]", self._redis.zrangebyscore(shelf, "-inf", before, start=0, num=most - gone))
+                gone += sum(self._forget(shard, name.decode(), age) for name in old)
+                if gone >= most:
+                    return gone
+        return gone
+
+    def _forget(self, shard: int, delivery: str, age: timedelta) -> int:
+        found = self._store.run("forget", shard, delivery, "", _ms(age), ",".join(OVER))
+        if not found:
+            return 0
+        article, account = (cast("bytes", word).decode() for word in found)
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.srem(f"{keys.home(delivery.partition('.')[0])}article:{article}:deliveries", delivery)
+            pipe.zrem(keys.calendar(account), delivery)
+            pipe.execute()
+        return 1
+
+    def articles(
+        self, workspace: str, age: timedelta, *, most: int, after: tuple[int, int] = (0, 0)
+    ) -> tuple[int, int]:
+        """Forget articles that arrived that long ago and have no posts any more.
+
+        One that has some is passed over, so ``after`` (how many were passed over, how many went) goes on behind it; the
+        same again says that there is no more.
+        """
+        home, before = keys.home(workspace), self._before(age)
+        passed, gone = after
+        old = cast(
+            "list[bytes]", self._redis.zrangebyscore(f"{home}articles:all", "-inf", before, start=passed, num=most)
+        )
+        for article in (a.decode() for a in old):
+            went = self._redis.eval(FORGET_ARTICLE, 1, f"{home}article:{article}", home, article, before)
+            gone, passed = (gone + 1, passed) if went else (gone, passed + 1)
+            if went:
+                self._redis.hdel(keys.aftercare(workspace, "stopped"), article)
+        return passed, gone
+
+    def items(self, workspace: str, age: timedelta, *, most: int) -> int:
+        """Reduce items that were settled that long ago to what is needed to know their article again."""
+        home, before, done = keys.home(workspace), self._before(age), 0
+        for fate in SETTLED:
+            shelf = f"{home}items:fate:{fate}"
+            old = cast("list[bytes]", self._redis.zrangebyscore(shelf, "-inf", before, start=0, num=most - done))
+            for name in (n.decode() for n in old):
+                said = cast("bytes | None", self._redis.hget(f"{home}item:{name}", "candidate"))
+                kept = Candidate(address="")
+                if said is not None:
+                    whole = from_json(Candidate, said)
+                    kept = Candidate(address=whole.address, guid=whole.guid, published=whole.published)
+                done += self._store.run("item_past", home, name, "", _ms(age), ",".join(SETTLED), to_json(kept))
+            if done >= most:
+                return done
+        return done
+
+    def past(self, workspace: str, age: timedelta, *, most: int) -> int:
+        """Forget such items altogether; what they were known by follows by ``identity``."""
+        home = keys.home(workspace)
+        old = cast(
+            "list[bytes]", self._redis.zrangebyscore(f"{home}items:past", "-inf", self._before(age), start=0, num=most)
+        )
+        if old:
+            with self._redis.pipeline(transaction=True) as pipe:
+                pipe.delete(*(f"{home}item:{n.decode()}" for n in old))
+                pipe.zrem(f"{home}items:past", *old)
+                pipe.execute()
+        return len(old)
+
+    def identity(self, workspace: str, cursor: int, *, most: int) -> tuple[int, int]:
+        """Forget what led to items that are gone, from a cursor on: the next one (0 = the end), and how many went."""
+        home = keys.home(workspace)
+        following, found = self._redis.hscan(f"{home}identity", cursor, count=most)
+        rows = list(cast("dict[bytes, bytes]", found).items())
+        with self._redis.pipeline(transaction=False) as pipe:
+            for _, owner in rows:
+                pipe.exists(f"{home}item:{owner.decode()}")
+            there = pipe.execute()
+        gone = [key for (key, _), known in zip(rows, there, strict=True) if not known]
+        if gone:
+            self._redis.hdel(f"{home}identity", *gone)
+        return int(following), len(gone)
+
+    def audit(self, workspace: str, age: timedelta) -> int:
+        """Cut the audit log off behind that age, to the whole entries of a node."""
+        return int(self._redis.xtrim(f"{keys.home(workspace)}audit", minid=f"{self._before(age)}-0", approximate=True))
+
+    def recent(self, workspace: str, age: timedelta) -> Iterable[str]:
+        """Ids of posts that are not over, or moved within that age: their pictures are still needed."""
+        since = self._before(age)
+        for shard in range(keys.SHARDS):
+            for status in Status:
+                least: float | str = since if status in OVER else "-inf"
+                shelf = keys.status(shard, workspace, status)
+                yield from (n.decode() for n in cast("list[bytes]", self._redis.zrangebyscore(shelf, least, "+inf")))
+
+    def _before(self, age: timedelta) -> int:
+        return self._store.now_ms() - _ms(age)
+
+
+def _ms(age: timedelta) -> int:
+    return round(age.total_seconds() * 1000)
