@@ -241,7 +241,7 @@ def matrix(post):
 def bare(markup, post):
     """A chat's Markdown without its bold title and its own links, and without what stands behind a backslash."""
     assert markup.count(LINK) == sum(k == LINK for k in allowed(post))
-    rest = re.sub(r"\A\*\*?(.*?)(?<!\\)\*\*?$", r"\1", markup, count=1, flags=re.MULTILINE).replace(LINK, "")
+    rest = re.sub(r"\A\*\*?(.*?)(?<!\\)\*\*?$", r"·\1", markup, count=1, flags=re.MULTILINE).replace(LINK, "")
     return re.sub(r"\\[!-/:-@\[-`{-~]", "·", rest)
 
 
@@ -251,6 +251,28 @@ def mattermost(post):
     rest = bare(body["message"], post)
     assert not re.search(r"[\\`*_{}\[\]|~]|@[^\s\u2060]|:[\w+-]+:|\$[^\s\u2060]|&#?\w+;", rest)
     assert not re.search(r"^(?:[ \t]|[#>+=-]|\d+[.)])", rest, re.MULTILINE)
+    nothing_is_live(post.text, post)
+
+
+def rocketchat(post):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(publishers.load("rocketchat"), "find", lambda *_: ())  # it looks before it sends
+        message = sent("rocketchat", post)["message"]
+    assert set(message) == {"_id", "rid", "msg"}
+    rest = bare(message["msg"], post)
+    assert not re.search(r"[*_`~#]|\\[(\[#.*_`~]|[@<][^\s\u2060]|\|\||\]\(|:[\w+-]+:|(?<!\w):[)(DPp]", rest)
+    assert not re.search(r"^(?:[ \t]|[>-]|\d+[.)])", rest, re.MULTILINE)
+    nothing_is_live(post.text, post)
+
+
+def zulip(post):
+    form = sent("zulip", post, read=lambda content: dict(parse_qsl(content.decode(), keep_blank_values=True)))
+    assert set(form) == {"type", "to", "topic", "content"}
+    content = form["content"]
+    rest = re.sub(r"\A\*\*(.*?)\*\*$", r"\1", content, count=1, flags=re.MULTILINE).replace(LINK, "")
+    assert not re.search(r"[*`\[\]<@$~|]|#(?!\d+;)|:[\w+-]+:|&(?!#\d+;)#?\w+;", rest)
+    assert not re.search(r"^(?:[ \t]|[>+_/-]|\d+[.)])", rest, re.MULTILINE)
+    assert html.unescape(rest).split() == "\n".join(k.lstrip() for k in post.text.replace(LINK, "").split("\n")).split()
     nothing_is_live(post.text, post)
 
 
@@ -322,6 +344,8 @@ CHECKS = {
     "matrix": matrix,
     "mattermost": mattermost,
     "ntfy": ntfy,
+    "rocketchat": rocketchat,
+    "zulip": zulip,
     "slack": slack,
     "misskey": misskey,
     "reddit": reddit,

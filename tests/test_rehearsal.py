@@ -59,12 +59,14 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "ntfy": {"topic": "news"},
     "misskey": {"access_token": "token"},
     "reddit": {"access_token": "token", "subreddit": "ships", "kind": "self"},
+    "rocketchat": {"user_id": "u1", "auth_token": "token", "room": "news"},
     "slack": {"bot_token": "token", "channel": "C0123"},
     "telegram": {"bot_token": "12:token", "chat_id": "@me"},
     "threads": {"access_token": "token"},
     "webhook": {"url": "hook", "secret": "rehearsal"},
     "wordpress": {"username": "ines", "app_password": "word"},
     "x": {"access_token": "token"},
+    "zulip": {"bot_email": "bot@example.org", "api_key": "key", "channel": "news"},
 }
 TAGLESS = {
     "discord",
@@ -73,14 +75,18 @@ TAGLESS = {
     "mattermost",
     "ntfy",
     "reddit",
+    "rocketchat",
     "slack",
     "wordpress",
+    "zulip",
 }  # where a hashtag is a word like others
 BOUNDLESS = {
     "matrix",
     "mattermost",
     "ntfy",
+    "rocketchat",
     "wordpress",
+    "zulip",
 }  # where no text is too long, or more than its length is taken of it
 ALONE = {"ntfy"}  # where nothing answers a message
 UNREAD = {"webhook"}  # where any 2xx is success, whatever comes with it
@@ -90,7 +96,9 @@ FLAT = {
     "linkedin",
     "mattermost",
     "reddit",
+    "rocketchat",
     "slack",
+    "zulip",
 }  # where every answer stands under the first post
 ILLUSTRATED = {"instagram"}  # where there is no post without a picture, and an address is a word like others
 HERE = sorted(set(GIVEN) & set(publishers.names()))
@@ -284,11 +292,13 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, 
             "mattermost",
             "ntfy",
             "reddit",
+            "rocketchat",
             "slack",
             "telegram",
             "threads",
             "wordpress",
             "x",
+            "zulip",
         }
         & set(HERE)
     ),
@@ -545,7 +555,7 @@ def test_linkedin_shows_a_link_as_a_card_of_its_own(account, world):
 
 
 @pytest.mark.parametrize(
-    "platform", ["discord", "facebook", "linkedin", "mattermost", "ntfy", "slack", "telegram", "webhook"]
+    "platform", ["discord", "facebook", "linkedin", "mattermost", "ntfy", "slack", "telegram", "webhook", "zulip"]
 )
 def test_a_post_can_be_corrected(platform, account, world, picture):
     adapter = account(platform)
@@ -1423,7 +1433,7 @@ def test_ntfy_finds_one_notification_however_often_it_was_changed(account, world
 CALLS = "@all @here @channel *b* _i_ `c` ~town [x] # no\n# Head\n> quote\n- item\n1. one\n\tcode | a\\b {c} $x$ &lt;"
 
 
-@pytest.mark.parametrize("platform", ["mattermost"])
+@pytest.mark.parametrize("platform", ["mattermost", "rocketchat", "zulip"])
 def test_nothing_that_a_chat_reads_in_an_article_calls_anybody_or_is_markup(platform, account, world):
     adapter, post = account(platform), Post(text=CALLS)
     send(adapter, post, 1)
@@ -1490,3 +1500,37 @@ def test_misskey_counts_and_shows_a_warning_and_changes_a_note_only_where_its_se
         send(adapter, Post(text="Long", warning="x" * 101), 6)
     cat = publishers.load("misskey")({**GIVEN["misskey"], "server": f"{server}/misskey/cat"}, adapter.http).connect()
     assert cat.proof.kind is ProofClass.B
+
+
+def test_zulip_puts_each_article_into_a_topic_of_its_own_or_all_into_one(account, world):
+    adapter = account("zulip")
+    first = send(adapter, article_post(), 1)
+    send(adapter, dataclasses.replace(article_post(text="Bees"), title="Bees " * 20), 2)
+    send(adapter, Post(text="More soon"), 3, reply_to=first, root=first)
+    kept = world.account("zulip", "me").posts
+    assert [kept[n].own["topic"] for n in "123"] == ["Harbour", ("Bees " * 12).strip(), "Harbour"]
+    send(account("zulip", topic="Articles"), article_post(text="Wall"), 4)
+    assert kept["4"].own["topic"] == "Articles"
+    assert adapter.metrics(first) == {"likes": 0}
+    with pytest.raises(Unsupported, match="cut"):
+        send(adapter, Post(text="*" * 2001), 5)
+    for channel, why in (("closed", "does not follow"), ("nowhere", "has no channel")):
+        with pytest.raises(Unauthorized, match=why):
+            account("zulip", channel=channel)
+
+
+def test_rocketchat_keeps_one_message_however_often_it_is_sent(account, world):
+    adapter, commit = account("rocketchat"), Commit(key=key(1), at=AT)
+    receipt = adapter.create(article_post(), commit)
+    assert adapter.create(article_post(), commit) == receipt
+    blind = account("rocketchat")
+    blind.find = lambda *_: ()
+    with pytest.raises(Unconfirmed, match="has a message of this id"):
+        blind.create(article_post(), commit)
+    assert len(world.seen()) == 1
+    assert adapter.edit(receipt, Post(text="It opens on *Monday*"), commit) == receipt
+    assert world.seen()[0]["text"] == "It opens on *Monday*"
+    assert adapter.metrics(receipt) == {"likes": 0, "replies": 0}
+    for room, why in (("closed", "is not in the room"), ("nowhere", "has no room")):
+        with pytest.raises(Unauthorized, match=why):
+            account("rocketchat", room=room)
