@@ -18,7 +18,7 @@ from typing import Any
 import regex
 import snowballstemmer
 
-from worker.content import hashtags, summary, words
+from worker.content import keyphrases, summary, words
 from worker.model import Article
 
 Choose = Callable[[str, str, int], Sequence[str]]
@@ -189,7 +189,7 @@ def extractors() -> dict[str, Choose]:
 
 
 def _handbill_keyphrases(text: str, language: str, size: int) -> Sequence[str]:
-    return [p.text for p in hashtags.keyphrases(text, words.language(language), limit=size)]
+    return [p.text for p in keyphrases.keyphrases(text, words.language(language), limit=size)]
 
 
 def _first_ngrams(text: str, language: str, size: int) -> Sequence[str]:

@@ -66,9 +66,12 @@ SCRIPTS = {
 class Language:
     """One language: ``stop`` are words without content, ``weak`` ones too general for a hashtag; all are casefolded.
 
+    ``general`` are nouns that say nothing by themselves; ``roles`` are what people are called before their names.
+    ``head`` says which word of a longer name is the thing itself, "first" or "last" ("" = neither for sure).
     ``verbs`` and words with the ending of ``adverbs``, but for ``nouns``, are never inside the name of a thing.
     A word is a verb where it stands after one of ``acts_after`` or before one of ``acts_before``; one that ends in
-    ``acting`` is never the name of a thing by itself; ``oblique`` are endings of cases that a name in a list has not.
+    ``acting`` is never the name of a thing by itself, one that ends in ``doing`` only where it has an article;
+    ``oblique`` are endings of cases that a name in a list has not.
     ``linking`` words join two nouns to one name. ``opener`` matches the start of a sentence that leans on the one
     before; ``anaphors`` are its pronouns and ``links`` its "also" and "however", wherever they stand near the start;
     ``echoes`` are subjects that were named before ("the company"); ``persons`` are pronouns that stand for somebody,
@@ -80,6 +83,8 @@ class Language:
     code: str
     stop: frozenset[str]
     weak: frozenset[str]
+    general: frozenset[str]
+    roles: frozenset[str]
     verbs: frozenset[str]
     nouns: frozenset[str]
     adverbs: tuple[str, ...]
@@ -93,6 +98,8 @@ class Language:
     acts_after: frozenset[str]
     acts_before: frozenset[str]
     acting: tuple[str, ...]
+    doing: tuple[str, ...]
+    head: str
     oblique: tuple[str, ...]
     echoes: regex.Pattern[str] | None
     opener: regex.Pattern[str] | None
@@ -126,6 +133,8 @@ def language(tag: str) -> Language:
         for k in (
             "stop",
             "weak",
+            "general",
+            "roles",
             "verbs",
             "nouns",
             "anaphors",
@@ -141,6 +150,9 @@ def language(tag: str) -> Language:
         code=code,
         stop=words["stop"],
         weak=words["weak"],
+        general=words["general"],
+        roles=words["roles"],
+        head=data.get("head", ""),
         verbs=words["verbs"],
         nouns=words["nouns"],
         adverbs=tuple(data.get("adverbs", "").split()),
@@ -154,6 +166,7 @@ def language(tag: str) -> Language:
         acts_after=words["acts_after"],
         acts_before=words["acts_before"],
         acting=tuple(data.get("acting", "").split()),
+        doing=tuple(data.get("doing", "").split()),
         oblique=tuple(data.get("oblique", "").split()),
         echoes=_starts(data.get("echoes", "")),
         opener=_starts(data.get("openers", "")),
