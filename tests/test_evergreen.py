@@ -180,7 +180,8 @@ class Year:
         self.parts.store.client.flushdb()
         self.parts.deliveries = Deliveries(self.parts.store, clock=lambda: round(self.at.timestamp() * 1000))
         self.parts.now = lambda: self.at
-        self.engine = self.parts.engine(wake=lambda _: None, depth=lambda: 0)
+        self.woken = []
+        self.engine = self.parts.engine(wake=self.woken.append, depth=lambda: 0)
         week = tuple((d, (time(9), time(17))) for d in range(7))
         for name in ("one", "two"):
             account = Account(
@@ -209,8 +210,9 @@ class Year:
             planned += self.parts.evergreens.sweep("main")
             for hour in range(5, 23):
                 self.at = self.at.replace(hour=hour, minute=1)
-                while self.engine.publish_next():
-                    pass
+                self.engine.tick()
+                while self.woken:
+                    self.engine.publish(self.woken.pop())
         return planned
 
     def shares(self):

@@ -27,6 +27,7 @@ from web import (
     pages,
     problems,
     pull,
+    receipts,
     settings,
     signs,
     sources,
@@ -74,6 +75,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(api.router)
     app.include_router(listeners.router)
     app.include_router(evergreen.api)
+    app.include_router(receipts.api)
     app.include_router(entry.router)
     app.include_router(pages.router)
     app.include_router(accounts.router)
@@ -87,6 +89,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(brands.router)
     app.include_router(sources.router)
     app.include_router(evergreen.router)
+    app.include_router(receipts.router)
     app.include_router(stops.router)
     app.include_router(pull.router)
     app.include_router(hooks.router)

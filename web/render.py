@@ -62,6 +62,7 @@ def environment() -> jinja2.Environment:
     env.globals["look"] = lambda platform: f"looks/{platform if platform in LOOKS else 'default'}.html"
     env.filters["day"] = day
     env.filters["local"] = local
+    env.filters["moment"] = datetime.fromisoformat
     env.filters["elsewhere"] = elsewhere
     env.filters["browser"] = browser
     env.filters["lapse"] = lapse

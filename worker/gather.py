@@ -20,6 +20,7 @@ WAKE_AFTER = 60.0
 """Seconds until an article whose wake-up nobody took up is given out again."""
 
 TEND_EVERY = 600.0
+CARE_EVERY = 5.0
 ALIVE_SECONDS = 30.0
 
 
@@ -50,6 +51,7 @@ class Gatherer:
             (self.asked, "hubs"),
             (self.woken, "wake"),
             (self.tended, "tend"),
+            (self.cared, "receipts"),
             (lambda: self._alive(name), "alive"),
         ]
         threads = [threading.Thread(target=self._forever, args=loop, name=loop[1], daemon=True) for loop in loops]
@@ -76,6 +78,12 @@ class Gatherer:
         for item in ids:
             self._wake(item)
         return min(following, EVERY)
+
+    def cared(self) -> float:
+        """Enter what became public, and read it back."""
+        for workspace in self._parts.records.workspaces():
+            self._parts.receipts.round(workspace)
+        return CARE_EVERY
 
     def tended(self) -> float:
         """Wake content workers for older articles where there are rules for them."""

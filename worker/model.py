@@ -217,6 +217,7 @@ class Step:
     """One irreversible act of a delivery. ``at`` is frozen when it is first about to be sent.
 
     ``uncertain`` is set by the first lost answer and cleared only when an answer, a look-up or a person settles it.
+    ``of`` is which step made the message that an edit or a delete is about, counted from 0.
     """
 
     kind: StepKind
@@ -227,6 +228,16 @@ class Step:
     prepared: Prepared | None = None
     receipt: Receipt | None = None
     uncertain: bool = False
+    of: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message that is public now: the step that made it, what it says since its last edit, and that one's receipt."""
+
+    step: int
+    post: Post
+    receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +280,21 @@ class Delivery:
     def receipt(self) -> Receipt | None:
         """The receipt of the message itself (the first step's)."""
         return self.steps[0].receipt
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The messages of this delivery that readers can see now, as far as receipts tell."""
+        found: dict[int, Message] = {}
+        for number, step in enumerate(self.steps):
+            if step.receipt is None:
+                continue
+            if step.kind is StepKind.EDIT and step.of in found:
+                found[step.of] = Message(step=step.of, post=step.post, receipt=step.receipt)
+            elif step.kind is StepKind.DELETE:
+                found.pop(step.of, None)
+            else:
+                found[number] = Message(step=number, post=step.post, receipt=step.receipt)
+        return tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

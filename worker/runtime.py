@@ -16,6 +16,7 @@ from worker.pipeline.intake import Intake
 from worker.pipeline.owners import Owners
 from worker.pipeline.publish import Engine
 from worker.pipeline.push import Push
+from worker.pipeline.receipts import Receipts
 from worker.pipeline.receive import Receiver
 from worker.pipeline.renewal import Renewals
 from worker.settings import Settings
@@ -64,6 +65,7 @@ class Runtime:
         self.owners = Owners(self)
         self.receiver = Receiver(self.hooks, self.sources, self.intake)
         self.push = Push(self.hooks, self.sources, config)
+        self.receipts = Receipts(self)
 
     @functools.cached_property
     def planner(self) -> Planner:

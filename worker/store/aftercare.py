@@ -1,13 +1,15 @@
-"""What is kept of articles and posts after publication, in Redis: the rules of older articles and which are stopped."""
+"""What is kept of articles and posts after publication, in Redis: rules of older articles, receipts, what was seen."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
 from worker.errors import NotFound
 from worker.evergreen import Rule
 from worker.model import from_json, to_json
+from worker.receipts import FIRST, FLAGGED, Entry, Readback
 from worker.store import keys
 from worker.store.redis import Store
 
@@ -64,6 +66,94 @@ class Aftercare:
     def mark_swept(self, workspace: str) -> None:
         """The rules were applied just now."""
         self._redis.set(keys.aftercare(workspace, "swept"), self._store.now_ms())
+
+    # Receipts
+
+    def enter(self, workspace: str, act: str, make: Callable[[int, str], Entry]) -> bool:
+        """Add the entry that ``make`` gives for its number and the hash before it; False if ``act`` was entered before.
+
+        ``make`` is asked again if another entry came in between.
+        """
+        while True:
+            last = self.last_entry(workspace)
+            made = make(last.number + 1 if last else 1, last.hash if last else FIRST)
+            word = self._store.run("ledger_add", keys.home(workspace), last.hash if last else "", act, to_json(made))
+            if word != b"behind":
+                return bool(word == b"ok")
+
+    def last_entry(self, workspace: str) -> Entry | None:
+        """The newest entry of a workspace's ledger."""
+        found = cast("bytes | None", self._redis.lindex(keys.aftercare(workspace, "ledger"), -1))
+        return from_json(Entry, found) if found else None
+
+    def entries(self, workspace: str, *, before: int | None = None, most: int = 100) -> list[Entry]:
+        """Entries with a number below ``before``, the newest first."""
+        key = keys.aftercare(workspace, "ledger")
+        end = (self._redis.llen(key) if before is None else before - 1) - 1
+        if end < 0:
+            return []
+        rows = cast("list[bytes]", self._redis.lrange(key, max(0, end - most + 1), end))
+        return [from_json(Entry, row) for row in reversed(rows)]
+
+    def every_entry(self, workspace: str) -> Iterator[Entry]:
+        """The whole ledger, the oldest entry first."""
+        key, start = keys.aftercare(workspace, "ledger"), 0
+        while rows := cast("list[bytes]", self._redis.lrange(key, start, start + 499)):
+            yield from (from_json(Entry, row) for row in rows)
+            start += len(rows)
+
+    def noticed(self, workspace: str) -> datetime | None:
+        """Up to when what became public was entered."""
+        found = cast("bytes | None", self._redis.get(keys.aftercare(workspace, "noticed")))
+        return datetime.fromtimestamp(int(found) / 1000, UTC) if found else None
+
+    def mark_noticed(self, workspace: str, moment: datetime) -> None:
+        """Everything up to ``moment`` is entered."""
+        self._redis.set(keys.aftercare(workspace, "noticed"), _ms(moment))
+
+    def read_at(self, delivery: str, moment: datetime) -> None:
+        """Read a delivery back at ``moment``."""
+        self._redis.zadd(keys.aftercare(_workspace(delivery), "reading"), {delivery: _ms(moment)})
+
+    def to_read(self, workspace: str, now: datetime, *, most: int) -> list[str]:
+        """Deliveries whose time to be read back has come."""
+        key = keys.aftercare(workspace, "reading")
+        return [d.decode() for d in cast("list[bytes]", self._redis.zrangebyscore(key, 0, _ms(now), 0, most))]
+
+    def keep_readback(self, delivery: str, found: Readback, *, again: datetime | None) -> None:
+        """Store what reading a delivery back has shown; ``again`` is when it is read once more."""
+        home = _workspace(delivery)
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(keys.aftercare(home, "seen"), delivery, to_json(found))
+            if again is None:
+                pipe.zrem(keys.aftercare(home, "reading"), delivery)
+            else:
+                pipe.zadd(keys.aftercare(home, "reading"), {delivery: _ms(again)})
+            if found.sight in FLAGGED and again is None:
+                pipe.zadd(keys.aftercare(home, "flagged"), {delivery: _ms(found.at)})
+            else:
+                pipe.zrem(keys.aftercare(home, "flagged"), delivery)
+            pipe.execute()
+
+    def readbacks(self, workspace: str, deliveries: Sequence[str]) -> dict[str, Readback]:
+        """What reading these deliveries back has shown, where it was done."""
+        if not deliveries:
+            return {}
+        rows = cast("list[bytes | None]", self._redis.hmget(keys.aftercare(workspace, "seen"), list(deliveries)))
+        return {d: from_json(Readback, row) for d, row in zip(deliveries, rows, strict=True) if row}
+
+    def flagged(self, workspace: str, *, most: int = 200) -> list[str]:
+        """Deliveries that are not there as they were sent, the latest first."""
+        rows = self._redis.zrange(keys.aftercare(workspace, "flagged"), 0, most - 1, desc=True)
+        return [d.decode() for d in cast("list[bytes]", rows)]
+
+    def unflag(self, delivery: str) -> bool:
+        """Somebody has looked at it; False if it was not flagged."""
+        return bool(self._redis.zrem(keys.aftercare(_workspace(delivery), "flagged"), delivery))
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
 
 
 def _workspace(record: str) -> str:

@@ -47,7 +47,10 @@ def calendar(account: str) -> str:
 
 def aftercare(workspace: str, what: str) -> str:
     """What is kept of articles and posts after publication: ``rules`` hash of JSON · ``stopped`` hash from articles to
-    the reason · ``swept`` the instant at which the rules were last applied.
+    the reason · ``swept`` the instant at which the rules were last applied · ``ledger`` list of JSON, each with the
+    hash of the one before, and ``ledger:done`` set of what is in it · ``noticed`` the instant up to which deliveries
+    were entered · ``reading`` deliveries by when they are read back, ``seen`` hash of what that showed, ``flagged``
+    those that are not as they were sent by when that was seen.
     """
     return f"{home(workspace)}after:{what}"
 
