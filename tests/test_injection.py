@@ -307,6 +307,21 @@ def _cut(title):
     return " ".join(title.split())
 
 
+def lemmy(post):
+    body = sent("lemmy", post)
+    assert body["url"] == LINK
+    headline = post.text.partition("\n")[0]
+    assert body["name"].replace("\u2060", "") in {headline.replace("\u2060", "").strip(), _cut(post.title)}
+    link = f"<{LINK}>"
+    markdown = body.get("body", "")
+    rest = re.sub(r"\\[!-/:-@\[-`{-~]", "·", markdown.replace(link, ""))
+    assert not re.search(r"[\\*_`~|<>\[\]^&]|:[\w+-]+:", rest)
+    assert not re.search(r"^(?:[ \t]|[#+=:-]|\d{1,9}[.)])", rest, re.MULTILINE)
+    seen = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown.replace("  \n", "\n"))
+    assert " ".join(seen.split()) in " ".join(post.text.replace(LINK, link).split())
+    nothing_is_live(post.text, post)
+
+
 def misskey(post):
     markup = sent("misskey", post)["text"]
     rest = re.sub(r"<plain>.+?</plain>", "·", markup.replace(LINK, "·"))
@@ -347,6 +362,7 @@ CHECKS = {
     "rocketchat": rocketchat,
     "zulip": zulip,
     "slack": slack,
+    "lemmy": lemmy,
     "misskey": misskey,
     "reddit": reddit,
     "webhook": webhook,

@@ -52,6 +52,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "facebook": {"access_token": "token"},
     "farcaster": {"api_key": "key", "signer_uuid": "signer"},
     "instagram": {"access_token": "token"},
+    "lemmy": {"username": "ines", "password": "word", "community": "news"},
     "linkedin": {"access_token": "token", "author": "urn:li:organization:77"},
     "mastodon": {"access_token": "token"},
     "matrix": {"access_token": "token", "room": "#news:rehearsal.example"},
@@ -71,6 +72,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
 TAGLESS = {
     "discord",
     "farcaster",
+    "lemmy",
     "matrix",
     "mattermost",
     "ntfy",
@@ -81,6 +83,7 @@ TAGLESS = {
     "zulip",
 }  # where a hashtag is a word like others
 BOUNDLESS = {
+    "lemmy",
     "matrix",
     "mattermost",
     "ntfy",
@@ -479,6 +482,48 @@ def test_x_counts_what_readers_did(account):
 )
 def test_the_stand_in_weighs_a_text_as_x_documents_it(text, length):
     assert rehearsed_x.weight(text) == length
+
+
+def test_lemmy_shows_a_link_with_a_thumbnail_and_words_that_are_no_markup(account, world, picture):
+    text = "Harbour\n\n# *no* `no` [no](https://a.example) ~~no~~ :no:\n1. no\n  > no & more\n- no"
+    adapter = account("lemmy")
+    receipt = send(adapter, dataclasses.replace(article_post(picture, text=text), warning="nsfw", language="en"), 1)
+    (got,) = world.seen()
+    assert got["text"] == text.replace("\n  >", "\n>")
+    assert (got["card"]["url"], got["pictures"][0]["alt"]) == ("https://example.org/harbour?a=1&b=2", "A blue card")
+    kept = world.account("lemmy", "me").posts[own(receipt)].own
+    assert (kept["name"], kept["nsfw"], kept["language"]) == ("Harbour", True, 37)
+    better = article_post(picture, text="Harbours\n\nBetter")
+    assert adapter.edit(receipt, better, Commit(key=key(2), at=AT)) == receipt
+    assert [p["text"] for p in world.seen()] == ["Harbour\n\nHarbours  \n\nBetter".replace("  \n", "\n")]
+    assert len(world.seen()[0]["pictures"]) == 1
+    with pytest.raises(Unsupported):
+        send(adapter, Post(text="Look", warning="storm"), 3)
+
+
+def test_lemmy_finds_its_own_post_whatever_its_member_hides_and_counts_what_is_below(account):
+    adapter = account("lemmy")
+    post = dataclasses.replace(article_post(), warning="nsfw")
+    first = send(adapter, post, 1)
+    below = send(adapter, Post(text="More"), 2, reply_to=first, root=first)
+    assert adapter.find(post, Commit(key=key(1), at=AT)) == (first,)
+    assert adapter.metrics(first) == {"likes": 1, "replies": 1}
+    assert adapter.edit(below, Post(text="Better"), Commit(key=key(3), at=AT)) == below
+    assert adapter.metrics(below) == {"likes": 1, "replies": 0}
+
+
+def test_lemmy_says_why_a_member_may_not_post_and_opens_a_session_again(account):
+    with pytest.raises(Unauthorized, match="only its moderators may post in closed"):
+        account("lemmy", community="closed")
+    with pytest.raises(Unauthorized, match=r"knows no community missing@far\.example, or does not federate"):
+        account("lemmy", community="https://far.example/c/missing")
+    with pytest.raises(Unauthorized, match="incorrect_login"):
+        account("lemmy", password="wrong")
+    with pytest.raises(Unauthorized, match="does not know this session"):
+        account("lemmy", access_token="expired")
+    with pytest.raises(Unauthorized, match="give a name and a password"):
+        account("lemmy", password="")
+    assert account("lemmy").refresh() == {"access_token": "session-of-the-member"}
 
 
 def test_linkedin_names_the_post_that_a_second_one_repeats(account, world):
