@@ -24,7 +24,7 @@ from tests.test_engine import House
 from web import gallery, listing, pictures, render, status, views
 from web.app import create_app
 from web.live import MOVED, Live
-from worker import decisions
+from worker import approval, decisions
 from worker.embedded import Embedded
 from worker.intake.model import Fate
 from worker.model import (
@@ -261,6 +261,33 @@ def test_who_may_write_may_not_approve_what_was_written(desk):
 
     assert desk.post(f"/api/v1/deliveries/{waiting}/approve", token=desk.token("write")).status_code == 403
     assert desk.status(waiting) is Status.AWAITING_APPROVAL
+
+
+def test_a_program_approves_what_it_saw_and_a_change_voids_that(desk):
+    desk.account()
+    token = desk.token("admin")
+    waiting = desk.plan("As it was", to=Status.AWAITING_APPROVAL)
+    address = f"/api/v1/deliveries/{waiting}"
+    seen = desk.get(address, token=token).headers["etag"]
+    changed = desk.ask("PATCH", address, token=token, headers={"If-Match": seen}, json={"text": "Otherwise"})
+    assert (changed.status_code, changed.json()["status"]) == (200, "awaiting approval")
+
+    late = desk.post(f"{address}/approve", token=token, headers={"If-Match": seen})
+    assert late.status_code == 412, "it is not what was seen"
+    assert desk.status(waiting) is Status.AWAITING_APPROVAL
+
+    approved = desk.post(f"{address}/approve", token=token, headers={"If-Match": changed.headers["etag"]})
+    found = desk.parts.deliveries.get(waiting)
+    assert (approved.status_code, found.status) == (200, Status.SCHEDULED)
+    assert found.approval == approval.seal(found)
+    assert [e.detail for e in desk.parts.audit.every("main") if e.what == "approved"] == [found.approval]
+
+    again = desk.ask(
+        "PATCH", address, token=token, headers={"If-Match": approved.headers["etag"]}, json={"text": "Once more"}
+    )
+    found = desk.parts.deliveries.get(waiting)
+    assert again.json()["status"] == found.status == Status.AWAITING_APPROVAL
+    assert found.approval == ""
 
 
 def test_each_decision_does_what_it_says_or_is_refused_with_409(desk):
@@ -540,7 +567,30 @@ def test_without_a_public_address_pages_answer_nobody_but_a_browser_on_this_mach
 def test_pages_answer_on_this_machine_by_all_its_names(desk, client, host):
     owner = sign_in(desk.parts, base=f"http://{host}")
     assert desk.get("/queue", client=client, headers={"Host": host}, visit=owner).status_code == 200
-    assert desk.get("/", client=client, headers={"Host": host}, visit=owner).headers["location"] == "/gallery"
+    assert desk.get("/", client=client, headers={"Host": host}, visit=owner).headers["location"] == "/inbox"
+
+
+@pytest.mark.parametrize(
+    ("role", "first"),
+    [("owner", "/inbox"), ("editor", "/inbox"), ("approver", "/queue?show=decide"), ("viewer", "/calendar")],
+)
+def test_the_front_page_is_what_waits_for_whoever_it_is(desk, role, first):
+    assert desk.get("/", visit=sign_in(desk.parts, role)).headers["location"] == first
+
+
+def test_nobody_sees_a_button_that_their_role_may_not_use(desk):
+    desk.account()
+    failed, waiting = desk.plan("A", to=Status.FAILED), desk.plan("B", to=Status.AWAITING_APPROVAL)
+    for role, about, buttons in (
+        ("viewer", failed, []),
+        ("viewer", waiting, []),
+        ("editor", waiting, ["Never send it"]),
+        ("approver", waiting, ["Approve", "Send it back", "Never send it"]),
+        ("approver", failed, ["Send now", "Never send it"]),
+    ):
+        page = desk.page(f"/queue?open={about}", visit=sign_in(desk.parts, role)).text
+        decide = re.search(r'<section class="decide">(.*?)</section>', page, re.DOTALL)
+        assert re.findall(r"<button[^>]*>([^<]*)</button>", decide[1] if decide else "") == buttons, role
 
 
 def test_every_answer_is_sealed(desk):

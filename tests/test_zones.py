@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
@@ -16,6 +16,7 @@ from tests.test_connect import consent
 from tests.test_web import BASE, Desk, Words
 from web import gallery
 from web.app import create_app
+from worker import schedule
 from worker.embedded import Embedded
 
 NEW_YORK, KOLKATA = "America/New_York", "Asia/Kolkata"
@@ -121,3 +122,44 @@ def test_the_gallery_that_nobody_looks_at_is_in_each_accounts_zone(desk):
     gallery.write(desk.parts, page)
 
     assert "Due 12 Mar 2030, 05:00 Asia/Kolkata Length" in Words(page.read_text()).text
+
+
+@pytest.mark.parametrize(
+    ("said", "is_called"),
+    [
+        ("Asia/Calcutta", "Asia/Kolkata"),
+        ("Europe/Kiev", "Europe/Kyiv"),
+        ("America/Buenos_Aires", "America/Argentina/Buenos_Aires"),
+        ("Pacific/Truk", "Pacific/Chuuk"),
+        ("Europe/Amsterdam", "Europe/Amsterdam"),
+        ("Atlantic/Reykjavik", "Atlantic/Reykjavik"),
+        ("UTC", "UTC"),
+        ("Nowhere/Land", "Nowhere/Land"),
+    ],
+)
+def test_a_zone_goes_by_its_current_name(said, is_called):
+    assert schedule.current(said) == is_called
+
+
+def test_every_old_name_keeps_its_clock_and_no_picker_offers_it():
+    offered = schedule.zones()
+    assert {"Asia/Kolkata", "Europe/Vienna", "America/New_York"} <= set(offered)
+    for old in available_timezones():
+        new = schedule.current(old)
+        for month in (1, 7):
+            at = datetime(2027, month, 1, tzinfo=UTC)
+            assert at.astimezone(ZoneInfo(old)).utcoffset() == at.astimezone(ZoneInfo(new)).utcoffset(), (old, new)
+        assert old == new or old not in offered
+
+
+def test_a_browser_that_says_the_old_name_is_shown_the_current_one_and_asked_once(desk):
+    visit = sign_in(desk.parts, zone="Asia/Calcutta")
+    assert "Times are yours: Asia/Kolkata ." in Words(desk.page("/queue", visit=visit).text).text
+    answers = [
+        desk.post(
+            "/zone", visit=visit, headers={"X-Form-Token": visit.form_token, "X-Zone": "Asia/Calcutta", "Origin": BASE}
+        ).status_code
+        for _ in range(2)
+    ]
+    assert answers == [204, 409]
+    assert desk.parts.people.user(visit.user.id).zone == "Asia/Kolkata"

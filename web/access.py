@@ -16,6 +16,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from web import cookies
 from web.place import Place, here, place_of
+from worker import schedule
 from worker.people import RIGHTS, SCOPES, Actor, May, Role, User
 from worker.runtime import Runtime
 from worker.store.people import flash_line
@@ -161,7 +162,7 @@ def _signed_in(request: Request, parts: Runtime, where: Place) -> Person | None:
         session=session.id,
         form_token=cookies.form_token(cookie, workspace),
         address=where.address,
-        zone=ZoneInfo(user.zone or parts.settings.zone),
+        zone=schedule.zone_of(user.zone or parts.settings.zone),
         flash=tuple(json.loads(line)) if line else ("", ""),
     )
 

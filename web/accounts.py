@@ -127,7 +127,7 @@ def _row(parts: Runtime, account: Account, paused: Mapping[str, tuple[datetime |
         standing=standing,
         planned=len(coming),
         following=coming[0].astimezone(zone) if coming else None,
-        zone=account.zone,
+        zone=zone.key,
         calendar=schedule.write_calendar(account.calendar),
         proof=str(proof_of(account).kind),
     )

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from web import cookies, render
 from web.access import Anyone, Form, Parts, Viewer, Where, local
 from web.place import Place, network_of
-from worker import factors, oidc, passwords, team
+from worker import factors, oidc, passwords, schedule, team
 from worker.errors import HandbillError, NotFound
 from worker.people import User
 from worker.runtime import Runtime
@@ -92,8 +92,8 @@ def begin_session(
 
 
 def zone_of(text: str) -> str:
-    """A zone that a browser named, if there is one of that name."""
-    return text if text in available_timezones() else ""
+    """A zone that a browser named, by its current name, if there is one of that name."""
+    return schedule.current(text) if text in available_timezones() else ""
 
 
 def _learn_zone(parts: Runtime, user: User, zone: str) -> User:
@@ -467,7 +467,7 @@ def zone(request: Request, parts: Parts, person: Viewer, sent: Form) -> Response
     """The browser says which zone it is in; times are shown in it from now on, unless another one was chosen."""
     del sent
     known = zone_of(request.headers.get("x-zone", ""))
-    if not known or person.user.zone_fixed:
+    if not known or person.user.zone_fixed or known == person.user.zone:
         return Response(status_code=409)
     parts.people.with_zone(person.user, known)
     return Response(status_code=204)

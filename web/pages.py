@@ -23,9 +23,11 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 def home(person: Viewer) -> Response:
-    """The gallery is the front page."""
-    del person
-    return RedirectResponse("/gallery", 307)
+    """What waits for whoever it is: new articles, posts to approve, or, for who only looks, what goes out when."""
+    if person.user.visitor:  # the demo shows what became of its article
+        return RedirectResponse("/gallery", 307)
+    first = "/inbox" if person.may(May.WRITE) else "/queue?show=decide" if person.may(May.APPROVE) else "/calendar"
+    return RedirectResponse(first, 307)
 
 
 @router.get("/gallery")
@@ -93,6 +95,14 @@ def show_queue(request: Request, parts: Parts, person: Viewer, part: Annotated[P
         stops_all=stops.stops_all(parts, person),
         seal=approval.seal(chosen) if chosen else "",
         opened=status.opened(parts, chosen) if chosen else None,
+        post=views.shown(
+            chosen,
+            accounts.get(chosen.account),
+            src=pictures.src(parts.vault, person.workspace),
+            zone=person.zone,
+        )
+        if chosen
+        else None,
         open=chosen.id if chosen else "",
         show=part.show,
         cursor=part.cursor,

@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse
 
 from web import cookies
 from web.place import Place
+from worker import schedule
 from worker.settings import TEMPLATES
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def environment() -> jinja2.Environment:
     env.filters["local"] = local
     env.filters["moment"] = datetime.fromisoformat
     env.filters["elsewhere"] = elsewhere
+    env.filters["place"] = place
     env.filters["browser"] = browser
     env.filters["lapse"] = lapse
     env.filters["address"] = address
@@ -122,7 +124,12 @@ def elsewhere(context: jinja2.runtime.Context, moment: datetime, zone: str) -> s
     if here.utcoffset() == there.utcoffset():
         return ""
     another_day = f", {there.day} {there:%b}" if here.date() != there.date() else ""
-    return f"{there:%H:%M}{another_day} in {zone.replace('_', ' ')}"
+    return f"{there:%H:%M}{another_day} in {place(zone)}"
+
+
+def place(zone: str) -> str:
+    """A zone as people read it: by its current name, without underscores."""
+    return schedule.current(zone).replace("_", " ")
 
 
 def browser(agent: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+import importlib.resources
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
@@ -40,17 +41,45 @@ class Rate(Protocol):
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """The IANA zone ``name``; raises HandbillError."""
+    """The IANA zone ``name``, by its current name; raises HandbillError."""
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(current(name))
     except (KeyError, ValueError, OSError):
         raise HandbillError(f"{name!r} is no IANA time zone", do="Write one such as Europe/Vienna") from None
 
 
+MERGED = {
+    "Africa/Asmera": "Africa/Asmara",
+    "Africa/Timbuktu": "Africa/Bamako",
+    "America/Coral_Harbour": "America/Atikokan",
+    "Atlantic/Jan_Mayen": "Arctic/Longyearbyen",
+    "Pacific/Ponape": "Pacific/Pohnpei",
+    "Pacific/Truk": "Pacific/Chuuk",
+    "Pacific/Yap": "Pacific/Chuuk",
+}
+"""Where tzdata's link leads past the current name, to a place with the same clock (tz's file ``backward``)."""
+
+
 @functools.cache
 def zones() -> tuple[str, ...]:
-    """The IANA zones that people live in, by name."""
-    return tuple(z for z in sorted(available_timezones()) if "/" in z and not z.startswith(("Etc/", "SystemV/")))
+    """The IANA zones that people live in, by their current names."""
+    known = sorted(available_timezones())
+    return tuple(z for z in known if "/" in z and not z.startswith(("Etc/", "SystemV/")) and current(z) == z)
+
+
+def current(name: str) -> str:
+    """What IANA calls a zone today: Asia/Kolkata for the Asia/Calcutta of browsers; an unknown name as it is."""
+    return _renamed().get(name, name)
+
+
+@functools.cache
+def _renamed() -> Mapping[str, str]:
+    """Old names of zones by the current ones: links to a place that stands in the list by country (zone.tab)."""
+    folder = importlib.resources.files("tzdata") / "zoneinfo"
+    rows = (folder / "zone.tab").read_text().splitlines()
+    places = {row.split("\t")[2] for row in rows if not row.startswith("#")}
+    links = [row.split() for row in (folder / "tzdata.zi").read_text().splitlines() if row.startswith("L ")]
+    return {old: new for _, new, old in links if "/" in old and old not in places and new in places} | MERGED
 
 
 def at_wall(wall: datetime, zone: str) -> When:

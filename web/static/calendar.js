@@ -29,13 +29,16 @@
     }
   };
 
-  /* The list comes from the server; it is exchanged alone, so that what was said stays there to be read. */
-  const relist = async (id) => {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    const agenda = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".agenda");
-    if (agenda) document.querySelector(".agenda")?.replaceWith(agenda);
-    document.querySelector(`a[data-post="${id}"]`)?.focus();
+  /* The list comes from the server, as it does when anybody else moves something. */
+  let mover = "";
+  const relist = (id) => {
+    mover = id;
+    document.body.dispatchEvent(new Event("moved"));
   };
+  document.addEventListener("htmx:after:swap", () => {
+    if (mover && document.activeElement === document.body) document.querySelector(`a[data-post="${mover}"]`)?.focus();
+  });
+  for (const own of ["pointerdown", "keydown"]) document.addEventListener(own, () => { mover = ""; }, true);
   let calendar = null;
   let opener = null;
   const open = async (id, from) => {
@@ -69,7 +72,7 @@
     panel.close();
     say(done.line, "good");
     if (calendar) calendar.refetchEvents();
-    else await relist(id);
+    else relist(id);
   });
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-post]");

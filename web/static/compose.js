@@ -2,7 +2,7 @@
 (() => {
   document.documentElement.classList.add("scripted");
   const form = document.getElementById("editor");
-  if (!form || "closed" in form.dataset) return;
+  if (!form) return;
   const check = document.getElementById("check");
   const saved = document.getElementById("saved");
   const text = document.getElementById("text");

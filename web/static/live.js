@@ -1,4 +1,4 @@
-/* Says whether a page is live; htmx does the rest. */
+/* Says whether a page is live, and lets nothing be exchanged under a finger that presses; htmx does the rest. */
 (() => {
   const show = (on) => {
     const sign = document.getElementById("live");
@@ -16,5 +16,22 @@
   document.addEventListener("htmx:after:request", (event) => {
     const status = event.detail?.ctx?.response?.status ?? 0;
     if (status) show(status < 500);
+  });
+
+  /* A press begins on one element and must end on the same one, or it is no click: what comes meanwhile is asked for
+     again when the finger is lifted. */
+  let pressed = false;
+  let missed = false;
+  const release = () => setTimeout(() => {
+    pressed = false;
+    if (missed) document.body.dispatchEvent(new Event("moved"));
+    missed = false;
+  }, 50); // the click comes after the finger is lifted
+  addEventListener("pointerdown", () => { pressed = true; }, true);
+  for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, () => pressed && release(), true);
+  document.addEventListener("htmx:before:swap", (event) => {
+    if (!pressed || event.target.id !== "live") return;
+    event.preventDefault();
+    missed = true;
   });
 })();

@@ -258,13 +258,18 @@ def bring_back(parts: Runtime, article: str) -> None:
         raise Refused("This article was not skipped")
 
 
-def next_slot(parts: Runtime, account: Account, *, delivery: str = "", take: bool = False) -> When:
-    """The account's next free slot, which the platform's rates allow; with ``take`` it is taken for ``delivery``."""
+def next_slot(
+    parts: Runtime, account: Account, *, delivery: str = "", take: bool = False, after: datetime | None = None
+) -> When:
+    """The account's next free slot, which the platform's rates allow; with ``take`` it is taken for ``delivery``.
+
+    ``after`` None is now.
+    """
     now = parts.now()
     rates = publishers.load(account.platform).budgets
     gap = max(account.calendar.gap * 60, 1)
-    begin = now
-    while begin < now + timedelta(days=schedule.HORIZON_DAYS):  # a week at a time: who plans far ahead has many posts
+    begin = first = max(now, after or now)
+    while begin < first + timedelta(days=schedule.HORIZON_DAYS):  # a week at a time: who plans far ahead has many posts
         end = begin + timedelta(days=7)
         taken = _taken(parts, account, begin, end, delivery)
         for when in schedule.slots(account.calendar, zone=account.zone, after=begin, taken=taken):
@@ -275,7 +280,7 @@ def next_slot(parts: Runtime, account: Account, *, delivery: str = "", take: boo
             if not take or parts.records.reserve(account, delivery, when.instant, gap=gap):
                 return when
         begin = end
-    do = "Give it more times in its calendar"
+    do = f"Give it more times in its calendar: handbill accounts set {account.id} --calendar 'mon-fri 09:00 13:00'"
     raise HandbillError(f"{account.id} has no free slot within {schedule.HORIZON_DAYS} days", do=do)
 
 

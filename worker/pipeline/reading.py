@@ -19,7 +19,8 @@ from worker.intake.model import INBOX, Candidate, Fate, Item, Rules, Source
 from worker.intake.polite import Guest
 from worker.intake.rules import Facts
 from worker.model import Account, Article
-from worker.pipeline.share import SLOT, free_slot
+from worker.pipeline import edit
+from worker.pipeline.share import SLOT
 from worker.store.redis import lost
 from worker.store.sources import Hold
 
@@ -232,7 +233,7 @@ class Reader:
             published = min(item.candidate.published or now, now)
             begin = max(now, published + timedelta(minutes=asked.delay))
         if at == SLOT:
-            return free_slot(self._parts.records, account, delivery, begin)
+            return edit.next_slot(self._parts, account, delivery=delivery, take=True, after=begin)
         when = schedule.parse("now", zone=account.zone, now=now)
         if at != "now":
             # A time that has come while the article waited to be read is now.

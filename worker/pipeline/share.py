@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO
 
 from worker import schedule
 from worker.errors import HandbillError
 from worker.lifecycle import FINAL
 from worker.model import Account, Article, Delivery, Status
-from worker.store.records import Records
+from worker.pipeline import edit
 
 if TYPE_CHECKING:
     from worker.runtime import Runtime
@@ -63,7 +63,7 @@ def share(
     def due(account: Account, delivery: str) -> schedule.When:
         later = timedelta(minutes=stagger * order[account.id])
         if at == SLOT:
-            return free_slot(parts.records, account, delivery, now + later)
+            return edit.next_slot(parts, account, delivery=delivery, take=True, after=now + later)
         when = schedule.parse(at, zone=account.zone, now=now)
         if later:
             when = schedule.at_instant(when.instant + later, when.zone)
@@ -100,13 +100,3 @@ def _far(parts: Runtime, delivery: Delivery) -> bool:
     look = parts.deliveries.next_look(delivery.id) if delivery.status is Status.SCHEDULED else None
     stopped = {"all", f"workspace:{delivery.workspace}", f"account:{delivery.account}", f"connect:{delivery.account}"}
     return bool(look and (look - parts.now() > SOON or stopped & set(parts.deliveries.paused())))
-
-
-def free_slot(records: Records, account: Account, delivery: str, after: datetime) -> schedule.When:
-    """The first free slot of the account, taken in one step so that nobody else gets it."""
-    taken = [t for d, t in records.taken(account, since=after - timedelta(days=1)).items() if d != delivery]
-    for when in schedule.slots(account.calendar, zone=account.zone, after=after, taken=taken):
-        if records.reserve(account, delivery, when.instant, gap=max(account.calendar.gap * 60, 1)):
-            return when
-    do = f"Give it more slots: handbill accounts set {account.id} --calendar 'mon-fri 09:00 13:00'"
-    raise HandbillError(f"{account.id} has no free slot within {schedule.HORIZON_DAYS} days", do=do)
