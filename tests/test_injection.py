@@ -254,6 +254,38 @@ def mattermost(post):
     nothing_is_live(post.text, post)
 
 
+def drafted(platform, post):
+    """What the adapter gives a platform to keep as a draft, where it finds none of its own."""
+    bodies = []
+
+    def answer(request):
+        bodies.append(request.content)
+        return httpx.Response(500, stream=Body())
+
+    told = json.loads((FIXTURES / f"{platform}.json").read_text())["settings"]
+    adapter = publishers.load(platform)
+    found = type("Found", (), {"told": lambda *_: [], "json": lambda _: []})()
+    with Http(transport=httpx.MockTransport(answer)) as http, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(adapter, "_get", lambda *_: found)
+        with pytest.raises(PublishError):
+            adapter(told, http).draft(post, "5e1fc0de" * 5, None)
+    (body,) = bodies
+    return json.loads(body)
+
+
+def ghost(post):
+    (body,) = drafted("ghost", post)["posts"]
+    tags = re.findall(r"<[^<>]*>", body["html"])
+    assert set(tags) <= {"<p>", "</p>", "<br>", "</a>", f'<a href="{LINK}">'}
+    seen = re.sub(r"<[^<>]*>", "", body["html"].replace("<br>", "\n").replace("</p>", "\n\n"))
+    assert not re.search("[<>]|&(?!lt;|gt;|amp;)", seen)
+    shown = "\n".join([body["title"], html.unescape(seen), *(f"#{t['name']}" for t in body.get("tags", ()))])
+    text = post.text.replace("\u2060", "")
+    whole = text if text.startswith(body["title"]) else f"{body['title']}\n{text}"
+    assert shown.replace("\u2060", "").split() == whole.split()
+    nothing_is_live(post.text, post)
+
+
 def rocketchat(post):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(publishers.load("rocketchat"), "find", lambda *_: ())  # it looks before it sends
@@ -357,6 +389,7 @@ CHECKS = {
     "linkedin": linkedin,
     "discord": discord,
     "matrix": matrix,
+    "ghost": ghost,
     "mattermost": mattermost,
     "ntfy": ntfy,
     "rocketchat": rocketchat,

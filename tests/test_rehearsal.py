@@ -51,14 +51,15 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "discord": {"token": "token"},
     "facebook": {"access_token": "token"},
     "farcaster": {"api_key": "key", "signer_uuid": "signer"},
+    "ghost": {"admin_key": "6926f0c0a1b2c3d4e5f60718:60c58fe0d2c38f467717568adc7dd2af7ba9993675bede873247cd85fd769b04"},
     "instagram": {"access_token": "token"},
     "lemmy": {"username": "ines", "password": "word", "community": "news"},
     "linkedin": {"access_token": "token", "author": "urn:li:organization:77"},
     "mastodon": {"access_token": "token"},
     "matrix": {"access_token": "token", "room": "#news:rehearsal.example"},
     "mattermost": {"access_token": "token", "channel": "paper/news"},
-    "ntfy": {"topic": "news"},
     "misskey": {"access_token": "token"},
+    "ntfy": {"topic": "news"},
     "reddit": {"access_token": "token", "subreddit": "ships", "kind": "self"},
     "rocketchat": {"user_id": "u1", "auth_token": "token", "room": "news"},
     "slack": {"bot_token": "token", "channel": "C0123"},
@@ -73,6 +74,7 @@ TAGLESS = {
     "discord",
     "farcaster",
     "lemmy",
+    "ghost",
     "matrix",
     "mattermost",
     "ntfy",
@@ -84,6 +86,7 @@ TAGLESS = {
 }  # where a hashtag is a word like others
 BOUNDLESS = {
     "lemmy",
+    "ghost",
     "matrix",
     "mattermost",
     "ntfy",
@@ -91,7 +94,7 @@ BOUNDLESS = {
     "wordpress",
     "zulip",
 }  # where no text is too long, or more than its length is taken of it
-ALONE = {"ntfy"}  # where nothing answers a message
+ALONE = {"ghost", "ntfy"}  # where nothing answers a message
 UNREAD = {"webhook"}  # where any 2xx is success, whatever comes with it
 FLAT = {
     "facebook",
@@ -289,6 +292,7 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, 
             "discord",
             "facebook",
             "farcaster",
+            "ghost",
             "instagram",
             "linkedin",
             "matrix",
@@ -1579,3 +1583,30 @@ def test_rocketchat_keeps_one_message_however_often_it_is_sent(account, world):
     for room, why in (("closed", "is not in the room"), ("nowhere", "has no room")):
         with pytest.raises(Unauthorized, match=why):
             account("rocketchat", room=room)
+
+
+def test_ghost_publishes_a_draft_once_and_tells_who_changed_it_since(account, world, picture):
+    adapter = account("ghost")
+    text = "Harbour\n\nIt opens <b>again</b>.\n\n#Ships #Wall"
+    facets = tuple(Facet(**f) for f in reading.facets(text))
+    post = dataclasses.replace(article_post(picture), text=text, facets=facets)
+    prepared = adapter.draft(post, key(1), None)
+    assert adapter.draft(post, key(1), None) == prepared  # what an earlier try left is taken up again
+    commit = Commit(key=key(1), at=AT, prepared=prepared)
+    receipt = adapter.create(post, commit)
+    with pytest.raises(Unconfirmed, match="perhaps it is public"):
+        adapter.create(post, commit)
+    assert adapter.find(post, commit) == (receipt,)
+    (got,) = world.seen()
+    assert got["text"] == "Harbour\n\nIt opens <b>again</b>."
+    assert world.account("ghost", "me").posts[receipt.id].own["tags"] == ["Ships", "Wall"]
+    better = dataclasses.replace(post, text="Harbour\n\nIt opens on Monday.", facets=())
+    assert adapter.edit(receipt, better, commit) == receipt
+    assert adapter.read_back(receipt, better).same
+    adapter.delete(receipt)
+    with pytest.raises(Unavailable) as caught:
+        adapter.create(post, commit)
+    assert caught.value.stale
+    for wrong, why in (("dead" + "0" * 20 + ":" + "0" * 64, "Invalid token"), ("short", "copy it again")):
+        with pytest.raises(Unauthorized, match=why):
+            account("ghost", admin_key=wrong)

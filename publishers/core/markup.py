@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from publishers.core.post import Post
+from publishers.core.post import Facet, Post
 
 JOINER = "\u2060"  # stands in a text so that nothing in it turns into a mention, tag or command; it shows nothing
+PARAGRAPH = re.compile(r"\S(?:[^\n]|\n(?!\s*\n))*")
+SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 PERCENT = {c: f"%{ord(c):02X}" for c in ' ()<>\\[]|"`'}
 
 Words = Callable[[int, int], str]
@@ -55,3 +59,40 @@ def escaped(text: str, signs: re.Pattern[str], instead: Callable[[re.Match[str]]
 def closed(link: str) -> str:
     """An address in which nothing ends the link that it stands in."""
     return "".join(PERCENT.get(c, c) for c in link)
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """A text that becomes an article: where each paragraph of its body stands, and the tags below it."""
+
+    body: tuple[tuple[int, int], ...]
+    tags: tuple[str, ...]
+
+
+def sections(post: Post) -> Sections:
+    """A first line that is the title, and a last paragraph of nothing but hashtags, have places of their own."""
+    body = [(m.start(), m.start() + len(m[0].rstrip())) for m in PARAGRAPH.finditer(post.text, headline(post))]
+    tags: list[str] = []
+    if body:
+        start, end = body[-1]
+        inside = sorted((f for f in post.facets if f.type == "tag" and start <= f.start < f.end <= end), key=_place)
+        rest = post.text[start:end]
+        for facet in reversed(inside):
+            rest = rest[: facet.start - start] + rest[facet.end - start :]
+        tags = [] if rest.strip() else [f.value for f in inside]
+    return Sections(tuple(body[:-1] if tags else body), tuple(tags))
+
+
+def slug(post: Post) -> str:
+    """The last part of the article's own address, where it is made of words; else empty."""
+    last = urlsplit(post.link or "").path.rstrip("/").rpartition("/")[2].partition(".")[0].lower()
+    return last if SLUG.fullmatch(last) and len(last) <= 100 else ""
+
+
+def letters(text: str) -> str:
+    """What stays of a text, whatever a platform does to its spaces, quotes and dashes."""
+    return "".join(c for c in text if c.isalnum())
+
+
+def _place(facet: Facet) -> int:
+    return facet.start
