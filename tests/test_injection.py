@@ -264,9 +264,10 @@ def drafted(platform, post):
 
     told = json.loads((FIXTURES / f"{platform}.json").read_text())["settings"]
     adapter = publishers.load(platform)
-    found = type("Found", (), {"told": lambda *_: [], "json": lambda _: []})()
+    found = type("Found", (tuple,), {"told": lambda *_: [], "json": lambda _: []})()
     with Http(transport=httpx.MockTransport(answer)) as http, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(adapter, "_get", lambda *_: found)
+        for look in ("_get", "_articles"):
+            patched.setattr(adapter, look, lambda *_: found, raising=False)
         with pytest.raises(PublishError):
             adapter(told, http).draft(post, "5e1fc0de" * 5, None)
     (body,) = bodies
@@ -280,10 +281,54 @@ def ghost(post):
     seen = re.sub(r"<[^<>]*>", "", body["html"].replace("<br>", "\n").replace("</p>", "\n\n"))
     assert not re.search("[<>]|&(?!lt;|gt;|amp;)", seen)
     shown = "\n".join([body["title"], html.unescape(seen), *(f"#{t['name']}" for t in body.get("tags", ()))])
-    text = post.text.replace("\u2060", "")
-    whole = text if text.startswith(body["title"]) else f"{body['title']}\n{text}"
+    text, title = post.text.replace("\u2060", ""), body["title"].replace("\u2060", "")
+    whole = text if text.startswith(title) else f"{title}\n{text}"
     assert shown.replace("\u2060", "").split() == whole.split()
     nothing_is_live(post.text, post)
+
+
+def article(title, markdown, tags, post):
+    """An article in Markdown: its words are the post's, nothing in it is markup but the post's own link."""
+    rest = markdown.replace(f"<{LINK}>", "")
+    rest = re.sub(r"\\[!-/:-@\[-`{-~]", "·", rest)
+    assert not re.search(r"[\\`*_\[\]<>|~^$]|&#?\w+;|\{[{%]|@\w|:[\w+-]+:|%%", rest)
+    assert not re.search(r"^(?:[ \t]|[#>+=:-]|\d+[.)])", rest, re.MULTILINE)
+    seen = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown.replace(f"<{LINK}>", LINK))
+    shown = "\n".join([title, seen, *(f"#{t}" for t in tags)]).replace("\u2060", "")
+    text, title = post.text.replace("\u2060", ""), title.replace("\u2060", "")
+    assert shown.split() == (text if text.startswith(title) else f"{title}\n{text}").split()
+    nothing_is_live(post.text, post)
+
+
+def devto(post):
+    said = drafted("devto", post)["article"]
+    assert set(said) <= {"title", "body_markdown", "published", "tags"}
+    assert [t.lower() for t in _tagged(post)] == said.get("tags", [])
+    article(said["title"], said["body_markdown"], _tagged(post), post)
+
+
+def hashnode(post):
+    said = drafted("hashnode", post)["variables"]["input"]
+    assert said["originalArticleURL"] == LINK
+    article(said["title"], said["contentMarkdown"], [t["name"] for t in said.get("tags", ())], post)
+
+
+def _tagged(post):
+    """The tags of a last paragraph that has nothing else."""
+    last = post.text.rstrip().rpartition("\n\n")[2]
+    return re.findall(r"#(\w+)", last) if re.fullmatch(r"(?:#\w+\s*)+", last) else []
+
+
+def teams(post):
+    (attachment,) = sent("teams", post)["attachments"]
+    blocks = attachment["content"]["body"]
+    assert {b["type"] for b in blocks} == {"RichTextBlock"}  # which knows no Markdown
+    assert set(attachment["content"]) == {"$schema", "type", "version", "msteams", "body"}
+    assert attachment["content"]["msteams"] == {"width": "Full"}  # no entities, so nobody is mentioned
+    runs = [run for b in blocks for run in b["inlines"]]
+    assert {r["type"] for r in runs} == {"TextRun"}
+    assert [r["selectAction"]["url"] for r in runs if "selectAction" in r] == [k for k in allowed(post) if k == LINK]
+    assert "\n".join("".join(r["text"] for r in b["inlines"]) for b in blocks).split() == post.text.split()
 
 
 def rocketchat(post):
@@ -389,7 +434,10 @@ CHECKS = {
     "linkedin": linkedin,
     "discord": discord,
     "matrix": matrix,
+    "devto": devto,
     "ghost": ghost,
+    "hashnode": hashnode,
+    "teams": teams,
     "mattermost": mattermost,
     "ntfy": ntfy,
     "rocketchat": rocketchat,

@@ -48,10 +48,12 @@ from tests.live.journey import Journey
 AT = datetime.now(UTC)
 GIVEN = {  # what a person would type to connect an account, beside the server
     "bluesky": {"identifier": "me.test", "handle": "me.test", "password": "word", "app_password": "word"},
+    "devto": {"api_key": "key"},
     "discord": {"token": "token"},
     "facebook": {"access_token": "token"},
     "farcaster": {"api_key": "key", "signer_uuid": "signer"},
     "ghost": {"admin_key": "6926f0c0a1b2c3d4e5f60718:60c58fe0d2c38f467717568adc7dd2af7ba9993675bede873247cd85fd769b04"},
+    "hashnode": {"access_token": "token", "host": "blog.example.org"},
     "instagram": {"access_token": "token"},
     "lemmy": {"username": "ines", "password": "word", "community": "news"},
     "linkedin": {"access_token": "token", "author": "urn:li:organization:77"},
@@ -63,6 +65,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "reddit": {"access_token": "token", "subreddit": "ships", "kind": "self"},
     "rocketchat": {"user_id": "u1", "auth_token": "token", "room": "news"},
     "slack": {"bot_token": "token", "channel": "C0123"},
+    "teams": {"url": "hook", "channel": "News"},
     "telegram": {"bot_token": "12:token", "chat_id": "@me"},
     "threads": {"access_token": "token"},
     "webhook": {"url": "hook", "secret": "rehearsal"},
@@ -71,31 +74,37 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "zulip": {"bot_email": "bot@example.org", "api_key": "key", "channel": "news"},
 }
 TAGLESS = {
+    "devto",
     "discord",
     "farcaster",
     "lemmy",
     "ghost",
+    "hashnode",
     "matrix",
     "mattermost",
     "ntfy",
     "reddit",
     "rocketchat",
     "slack",
+    "teams",
     "wordpress",
     "zulip",
 }  # where a hashtag is a word like others
 BOUNDLESS = {
     "lemmy",
+    "devto",
     "ghost",
+    "hashnode",
     "matrix",
     "mattermost",
     "ntfy",
     "rocketchat",
+    "teams",
     "wordpress",
     "zulip",
 }  # where no text is too long, or more than its length is taken of it
-ALONE = {"ghost", "ntfy"}  # where nothing answers a message
-UNREAD = {"webhook"}  # where any 2xx is success, whatever comes with it
+ALONE = {"devto", "ghost", "hashnode", "ntfy", "teams"}  # where nothing answers a message
+UNREAD = {"teams", "webhook"}  # where any 2xx is success, whatever comes with it
 FLAT = {
     "facebook",
     "instagram",
@@ -289,10 +298,12 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, 
     "platform",
     sorted(
         {
+            "devto",
             "discord",
             "facebook",
             "farcaster",
             "ghost",
+            "hashnode",
             "instagram",
             "linkedin",
             "matrix",
@@ -301,6 +312,7 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, 
             "reddit",
             "rocketchat",
             "slack",
+            "teams",
             "telegram",
             "threads",
             "wordpress",
@@ -322,6 +334,7 @@ def test_what_the_platform_cannot_express_is_never_sent(platform, account, world
 def test_a_look_up_finds_what_was_sent_and_nothing_else(platform, account, picture):
     adapter = account(platform)
     post, other = shown_post(adapter, picture), story(platform, picture, text="Another article, https://example.org/b")
+    other = dataclasses.replace(other, link="https://example.org/b")  # some take an address only once
     commit = Commit(key=key(1), at=AT, prepared=adapter.draft(post, key(1), None))
     assert adapter.find(post, commit) == ()
     receipt = adapter.create(post, commit)
@@ -402,7 +415,19 @@ def test_a_text_one_unit_too_long_is_refused_by_the_stand_in_too(platform, accou
 @pytest.mark.parametrize(
     "platform",
     sorted(
-        {"facebook", "instagram", "linkedin", "mastodon", "matrix", "mattermost", "misskey", "reddit", "threads", "x"}
+        {
+            "facebook",
+            "hashnode",
+            "instagram",
+            "linkedin",
+            "mastodon",
+            "matrix",
+            "mattermost",
+            "misskey",
+            "reddit",
+            "threads",
+            "x",
+        }
         & set(HERE)
     ),
 )
@@ -1203,11 +1228,11 @@ def test_the_live_journey_goes_out_and_leaves_nothing_behind(platform, server, w
         platform, settings, tmp_path, picture_url=picture.url, allow=("127.0.0.1",), pause=lambda seconds: None
     )
     journey.run()
-    limits = publishers.load(platform).limits
-    assert world.seen() == []
-    assert len(world.seen(deleted=True)) >= 1 + (limits.thread or limits.comment)
+    kind = publishers.load(platform)
+    assert bool(world.seen()) != kind.can("delete")
+    assert len(world.seen(deleted=True)) >= 1 + (kind.limits.thread or kind.limits.comment)
     assert journey.told[0].startswith("connected as ")
-    assert any(line.startswith("deleted ") for line in journey.told)
+    assert any(line.startswith("deleted ") for line in journey.told) == kind.can("delete")
 
 
 # Servers with Mastodon's API
@@ -1610,3 +1635,52 @@ def test_ghost_publishes_a_draft_once_and_tells_who_changed_it_since(account, wo
     for wrong, why in (("dead" + "0" * 20 + ":" + "0" * 64, "Invalid token"), ("short", "copy it again")):
         with pytest.raises(Unauthorized, match=why):
             account("ghost", admin_key=wrong)
+
+
+def test_devto_publishes_a_draft_that_is_there_and_takes_an_address_once(account, world):
+    adapter = account("devto", organization="77")
+    text = "Harbour\n\n--- {% embed x %} {{ y }} opens.\n\n#Ships #Wall_1 #a #b #c"
+    post = dataclasses.replace(article_post(text=text), facets=tuple(Facet(**f) for f in reading.facets(text)))
+    prepared = adapter.draft(post, key(1), None)
+    assert adapter.draft(post, key(1), None) == prepared
+    commit = Commit(key=key(1), at=AT, prepared=prepared)
+    receipt = adapter.create(post, commit)
+    assert adapter.create(post, commit) == receipt
+    assert adapter.find(post, commit) == (receipt,)
+    (got,) = world.seen()
+    assert got["text"].replace("\u2060", "") == "Harbour\n\n--- {% embed x %} {{ y }} opens."
+    assert world.account("devto", "me").posts[receipt.id].own["tags"] == ["ships", "wall1", "a", "b"]
+    assert adapter.read_back(receipt, post).same
+    assert adapter.metrics(receipt) == {"likes": 0, "replies": 0}
+    with pytest.raises(Rejected, match="already been taken"):
+        send(adapter, article_post(text="Harbour\n\nOnce more."), 2)
+    adapter.delete(receipt)
+    assert world.seen() == []
+    assert adapter.read_back(receipt, post) is None
+
+
+def test_hashnode_says_that_a_publication_needs_its_plan_and_finds_a_post_by_its_own_address(account, world, picture):
+    for host, why in (("poor.example.org", "active Pro plan"), ("nowhere.example.org", "knows no publication")):
+        with pytest.raises(Unauthorized, match=why):
+            account("hashnode", host=host)
+    adapter = account("hashnode")
+    post = article_post(picture)
+    commit = Commit(key=key(1), at=AT, prepared=adapter.draft(post, key(1), None))
+    receipt = adapter.create(post, commit)
+    with pytest.raises(Unconfirmed, match="no more"):
+        adapter.create(post, commit)
+    assert adapter.find(post, commit) == (receipt,)
+    assert adapter.edit(receipt, article_post(text="Harbour\n\nOn Monday."), commit) == receipt
+    assert [p["text"] for p in world.seen()] == ["Harbour\n\nOn Monday."]
+    assert adapter.metrics(receipt) == {"likes": 0, "replies": 0, "views": 0}
+
+
+def test_teams_takes_only_a_workflows_address_and_no_card_that_is_too_large(account, world):
+    with pytest.raises(Unauthorized, match="no address of a workflow"):
+        account("teams", server="", url="https://teams.example.org/hook")
+    adapter = account("teams")
+    with pytest.raises(Unsupported, match="larger"):
+        send(adapter, Post(text="ü" * 15_000), 1)
+    with pytest.raises(Unauthorized, match="any more"):
+        send(account("teams", url="gone"), article_post(), 2)
+    assert world.seen() == []

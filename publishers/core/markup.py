@@ -14,6 +14,14 @@ PARAGRAPH = re.compile(r"\S(?:[^\n]|\n(?!\s*\n))*")
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 PERCENT = {c: f"%{ord(c):02X}" for c in ' ()<>\\[]|"`'}
 
+# What articles in Markdown may read as markup: every sign takes a backslash (https://spec.commonmark.org/0.31.2/
+# #backslash-escapes); Liquid's and mentions' signs are looked for in the words and broken by a joiner.
+COMMONMARK = re.compile(
+    r"(?P<begin>^[ \t]*(?:[#>+=:-]|\d{1,9}[.)]))|(?P<indent>^[ \t]+)"
+    r"|(?P<sign>[\\`*_\[\]<>|~^$]|&(?=#?\w+;))|(?P<broken>\{(?=[{%])|@(?=\w)|:(?=[\w+-]+:)|%(?=\[|%))",
+    re.MULTILINE,
+)
+
 Words = Callable[[int, int], str]
 """A stretch of the post's text, from its start to its end in code points, as markup that shows it as it stands."""
 
@@ -54,6 +62,22 @@ def escaped(text: str, signs: re.Pattern[str], instead: Callable[[re.Match[str]]
         return "".join([*parts, text[start:end]])
 
     return words
+
+
+def commonmark(text: str) -> Words:
+    """The words of ``text`` in the Markdown of articles, in which nothing is markup."""
+
+    def instead(found: re.Match[str]) -> str:
+        sign = found[0].lstrip()
+        match found.lastgroup:
+            case "indent":
+                return ""
+            case "broken":
+                return sign + JOINER
+            case _:
+                return f"{sign[:-1]}\\{sign[-1]}"
+
+    return escaped(text, COMMONMARK, instead)
 
 
 def closed(link: str) -> str:
