@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from publishers.core.errors import PublishError, Rejected, Unauthorized, Unavailable, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
-from publishers.core.markup import closed, commonmark, marked, sections
+from publishers.core.markup import closed, commonmark, marked, sections, titled
 from publishers.core.post import Commit, Post, Prepared, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
@@ -140,12 +140,9 @@ class DevTo(Publisher):
         return judge(answer)
 
     def _said(self, post: Post) -> dict[str, Any]:
-        parts = sections(post)
-        said: dict[str, Any] = {
-            "title": (post.title or post.text.strip().partition("\n")[0])[:TITLE],
-            "body_markdown": markdown(post),
-        }
-        if tags := _tags(parts.tags):
+        post = titled(post, TITLE)
+        said: dict[str, Any] = {"title": post.title, "body_markdown": markdown(post)}
+        if tags := _tags(sections(post).tags):
             said["tags"] = tags
         if number := self.settings.get("organization", "").strip():
             said["organization_id"] = int(number)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from publishers.core.errors import PublishError, Rejected, Unauthorized, Unavailable, Unconfirmed, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
-from publishers.core.markup import letters, marked, sections, slug
+from publishers.core.markup import letters, marked, sections, slug, titled
 from publishers.core.post import Commit, Media, Post, Prepared, Receipt, Seen
 from publishers.core.publisher import Profile, Proof, ProofClass, Publisher, Setting
 
@@ -23,6 +23,7 @@ VERSION = "v5.0"  # what we were written for; newer servers answer as it did
 MINUTES = 5  # how long a signature may be good: https://docs.ghost.org/admin-api/#token-authentication
 EXCERPT = 300  # custom_excerpt's length in core/server/data/schema/schema.js
 ALT = 191
+TITLE = 255
 SUFFIX = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
 KEY = re.compile(r"[0-9a-f]{24}:[0-9a-f]{64}")
 TAG = re.compile(r"<[^>]*>")
@@ -35,7 +36,7 @@ class Ghost(Publisher):
     label: ClassVar = "Ghost"
     limits: ClassVar = Limits(
         text=100_000,
-        title=255,
+        title=TITLE,
         hashtags=5,  # they become the post's tags
         media_bytes=5_000_000,
         media_types=tuple(SUFFIX),
@@ -112,7 +113,8 @@ class Ghost(Publisher):
             return None
         title, body = answer.pick("posts", 0, "title"), str(answer.told("posts", 0, "html") or "")
         shown = html.unescape(TAG.sub("", body.replace("</p>", "</p>\n\n").replace("<br>", "<br>\n"))).strip()
-        same = title == post.title and letters(shown) == letters(html.unescape(TAG.sub("", _body(post))))
+        said = _said(post)
+        same = title == said["title"] and letters(shown) == letters(html.unescape(TAG.sub("", said["html"])))
         picture = answer.told("posts", 0, "feature_image")
         alts = (str(answer.told("posts", 0, "feature_image_alt") or ""),) if picture else ()
         return Seen(text=f"{title}\n\n{shown}".strip(), same=same, pictures=len(alts), alts=alts)
@@ -197,7 +199,8 @@ def _drafted(answer: Answer) -> dict[str, str]:
 
 
 def _said(post: Post) -> dict[str, Any]:
-    said: dict[str, Any] = {"title": post.title or post.text.partition("\n")[0][:255], "html": _body(post)}
+    post = titled(post, TITLE)
+    said: dict[str, Any] = {"title": post.title, "html": _body(post)}
     if post.link:
         said["canonical_url"] = post.link  # search engines are sent to the article itself
     if post.description and len(post.description) <= EXCERPT:

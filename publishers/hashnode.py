@@ -18,7 +18,7 @@ from publishers.core.errors import (
 )
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
-from publishers.core.markup import closed, commonmark, marked, sections, slug
+from publishers.core.markup import closed, commonmark, marked, sections, slug, titled
 from publishers.core.post import Commit, Media, Post, Prepared, Receipt
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting
 
@@ -180,14 +180,11 @@ def _slug(post: Post, key: str) -> str:
 
 
 def _said(post: Post) -> dict[str, Any]:
-    parts = sections(post)
-    said: dict[str, Any] = {
-        "title": (post.title or post.text.strip().partition("\n")[0])[:TITLE],
-        "contentMarkdown": markdown(post),
-    }
+    post = titled(post, TITLE)
+    said: dict[str, Any] = {"title": post.title, "contentMarkdown": markdown(post)}
     if post.link:
         said["originalArticleURL"] = post.link
-    if tags := [{"slug": tag, "name": name} for name in parts.tags[:TAGS] if (tag := _tag(name))]:
+    if tags := [{"slug": tag, "name": name} for name in sections(post).tags[:TAGS] if (tag := _tag(name))]:
         said["tags"] = tags
     return said
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from publishers.core.post import Facet, Post
@@ -85,7 +85,7 @@ def closed(link: str) -> str:
     return "".join(PERCENT.get(c, c) for c in link)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Sections:
     """A text that becomes an article: where each paragraph of its body stands, and the tags below it."""
 
@@ -93,9 +93,18 @@ class Sections:
     tags: tuple[str, ...]
 
 
+def titled(post: Post, most: int) -> Post:
+    """The post with a title of ``most`` code points: its own, else its first line."""
+    title = post.title or post.text.strip().partition("\n")[0].replace(JOINER, "")
+    return dataclasses.replace(post, title=title if len(title) <= most else f"{title[: most - 1].rstrip()}…")
+
+
 def sections(post: Post) -> Sections:
     """A first line that is the title, and a last paragraph of nothing but hashtags, have places of their own."""
-    body = [(m.start(), m.start() + len(m[0].rstrip())) for m in PARAGRAPH.finditer(post.text, headline(post))]
+    done = headline(post)
+    if not post.text[done:].strip():
+        done = 0  # there is nothing else, and an article must have a body
+    body = [(m.start(), m.start() + len(m[0].rstrip())) for m in PARAGRAPH.finditer(post.text, done)]
     tags: list[str] = []
     if body:
         start, end = body[-1]
