@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
 from publishers import load
 from publishers.core.post import Post
 from tests.newsroom import sign_in
-from tests.test_web import BASE, Desk
+from tests.test_web import BASE, Desk, Words
 from web import calendar
 from worker.embedded import Embedded
 from worker.model import Account, Calendar, Delivery, Status, Step, StepKind
@@ -213,9 +213,26 @@ def test_the_forecast_sums_what_the_days_cost_and_use_up(desk):
     desk.plan("Free", due=utc(2030, 3, 10, 14))
     found = calendar.foreseen(desk.parts, "main", [account, paid], [utc(2030, 3, d) for d in (9, 10, 11)])
 
-    assert (found.posts, found.mean) == (4, False)
+    assert (found.posts, found.mean, found.evergreen) == (4, False, 0)
     assert found.cost == pytest.approx(3 * load("x").price(step.post))
     assert found.cost > 0
+
+
+def test_evergreen_posts_are_marked_and_counted(desk):
+    desk.account()
+    now = desk.parts.now()
+    desk.plan("New", due=now + timedelta(days=2))
+    again = desk.plan("Older", due=now + timedelta(days=2, hours=1), evergreen="harbour classics")
+    days = f"start={now.date()}&end={now.date() + timedelta(days=5)}"
+    visit = sign_in(desk.parts, zone="UTC")
+
+    found = desk.get(f"/calendar/events?{days}", visit=visit).json()["events"]
+    assert {e["title"]: e["extendedProps"]["evergreen"] for e in found} == {"New": "", "Older": "harbour classics"}
+    assert Words(desk.page(f"/calendar/forecast?{days}", visit=visit).text).text.startswith(
+        "Posts 2 1 to come is evergreen"
+    )
+    assert Words(desk.page("/calendar?view=list", visit=visit).text).text.count("evergreen") == 1
+    assert "evergreen: harbour classics" in desk.page(f"/calendar/post/{again}", visit=visit).text
 
 
 # The emergency stop

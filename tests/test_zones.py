@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
+from publishers.core.oauth import instant
 from tests.newsroom import runtime, sign_in
 from tests.test_connect import consent
 from tests.test_web import BASE, Desk, Words
@@ -18,6 +20,8 @@ from web import gallery
 from web.app import create_app
 from worker import schedule
 from worker.embedded import Embedded
+from worker.pipeline.accounts import Renewed
+from worker.store.connections import Renewal
 
 NEW_YORK, KOLKATA = "America/New_York", "Asia/Kolkata"
 DUE = datetime(2030, 3, 11, 23, 30, tzinfo=UTC)
@@ -163,3 +167,41 @@ def test_a_browser_that_says_the_old_name_is_shown_the_current_one_and_asked_onc
     ]
     assert answers == [204, 409]
     assert desk.parts.people.user(visit.user.id).zone == "Asia/Kolkata"
+
+
+def test_the_forecast_says_until_when_a_token_lasts_as_connecting_stored_it(desk, server, rehearsal):
+    desk.parts = runtime(server, desk.folder, rehearsal_url=rehearsal)
+    desk.app = create_app(desk.parts)
+    visit = sign_in(desk.parts, zone=NEW_YORK)
+    for platform in ("x", "linkedin"):
+        page = send(desk, f"/accounts/add/{platform}/consent", visit, rehearsal="1", name="tokens").text
+        answer = consent(html.unescape(re.search(r'href="(http[^"]+/authoriz[^"]+)"', page)[1]))
+        assert desk.get(f"/connect/{platform}", params=answer, visit=visit).status_code == 303
+    records, now = desk.parts.records, desk.parts.now()
+    x, linkedin = records.account("main.x-tokens"), records.account("main.linkedin-tokens")
+    until = datetime.fromisoformat(x.settings["expires_at"])
+    assert now < until < now + timedelta(hours=3), "X's access token lasts two hours and is renewed by itself"
+
+    def forecast():
+        span = f"start={now.date() - timedelta(days=1)}&end={now.date() + timedelta(days=2)}"
+        return Words(desk.page(f"/calendar/forecast?{span}", visit=visit).text).text
+
+    assert "must be connected again" not in forecast()
+    assert desk.parts.accounts.renew_ahead(x.id) is Renewed.DONE
+    assert datetime.fromisoformat(records.account(x.id).settings["expires_at"]) >= until
+    assert "must be connected again" not in forecast()
+
+    # What renewal stores when the platform says no, and an end that nothing can put off: both stand in the forecast.
+    records.connections.note(x.id, Renewal(at=now, refused=True, why="invalid_grant"))
+    ends = now + timedelta(hours=5)
+    records.change_account(
+        linkedin.id, lambda a, _: (dataclasses.replace(a, settings={**a.settings, "expires_at": instant(ends)}), None)
+    )
+    records.reserve(linkedin, "main.later", ends + timedelta(hours=1), gap=0)
+    there = ends.astimezone(ZoneInfo(NEW_YORK))
+    seen = forecast()
+    assert f"X {x.name} must be connected again by" in seen
+    assert (
+        f"LinkedIn {linkedin.name} must be connected again by {there.day} {there:%b, %H:%M} 1 post comes after that"
+        in seen
+    )

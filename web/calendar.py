@@ -22,6 +22,7 @@ from worker.errors import HandbillError, NotFound
 from worker.model import Account, Delivery, Status
 from worker.people import May
 from worker.pipeline import edit
+from worker.pipeline.evergreen import AHEAD
 from worker.runtime import Runtime
 
 SPANS = {"month": 42, "week": 7, "day": 1, "list": 14}
@@ -35,6 +36,8 @@ HUES = 12
 SLOTS_MOST = 12
 MORNING = 7
 """Accounts whose free times are drawn at once; more would cover the whole day."""
+
+AHEAD_MOST = 500
 
 PRICED_MOST = 60
 """Posts whose price is asked one by one; beyond that their mean is taken."""
@@ -67,6 +70,7 @@ class Entry:
     status: Status
     tone: str
     movable: bool
+    evergreen: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +96,18 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What the shown days will cost and use up; ``cost`` in US dollars, None if no platform takes money."""
+    """What the shown days will cost and use up; ``cost`` in US dollars, None if no platform takes money.
+
+    ``evergreen`` of the posts to come are shared again by a rule. ``expiring`` are accounts that a person must connect
+    again within these days: when, and how many posts come after that.
+    """
 
     posts: int
+    evergreen: int
     cost: float | None
     mean: bool
     quotas: tuple[Quota, ...]
-    expiring: tuple[tuple[str, datetime], ...]
+    expiring: tuple[tuple[str, datetime, int], ...]
 
 
 @router.get("")
@@ -259,25 +268,26 @@ def foreseen(parts: Runtime, workspace: str, accounts: Sequence[Account], days: 
         found = [sum(publishers.load(d.platform).price(s.post) for s in d.steps) for d in parts.deliveries.several(ids)]
         cost = sum(found) * (count / len(found)) if found else 0.0
         mean = count > len(found)
+    soon = [min(max(parts.now(), days[0]), days[-1]), min(parts.now() + AHEAD, days[-1])]
+    ahead: list[str] = []
+    if soon[0] < soon[1]:
+        ((_, ahead),) = parts.deliveries.planned(workspace, soon, most=AHEAD_MOST, accounts=[a.id for a in accounts])
     return Forecast(
         posts=total,
+        evergreen=parts.deliveries.evergreen(ahead),
         cost=cost,
         mean=mean,
         quotas=tuple(sorted(quotas, key=lambda q: q.used / q.most, reverse=True)),
-        expiring=tuple(_expiring(accounts, days[-1])),
+        expiring=tuple(_expiring(parts, accounts, days[-1])),
     )
 
 
-def _expiring(accounts: Sequence[Account], until: datetime) -> Iterator[tuple[str, datetime]]:
-    """The accounts whose token ends before the shown days do, where the platform said when."""
+def _expiring(parts: Runtime, accounts: Sequence[Account], until: datetime) -> Iterator[tuple[str, datetime, int]]:
+    """The accounts whose token nobody but a person can renew any more before the shown days end."""
     for account in accounts:
-        try:
-            at = datetime.fromisoformat(account.settings.get("expires_at", ""))
-        except ValueError:
-            continue
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        if at < until:
-            yield f"{views.label_of(account.platform)} {account.name}", at
+        standing = parts.renewals.standing(account)
+        if standing.ends is not None and standing.ends < until:
+            yield f"{views.label_of(account.platform)} {account.name}", standing.ends, standing.outlived
 
 
 def _opened(parts: Runtime, person: Person, delivery: str) -> dict[str, Any]:
@@ -323,6 +333,7 @@ def _event(delivery: Delivery, accounts: Sequence[Account], person: Person) -> d
             "label": label,
             "name": name,
             "status": f"{delivery.status}, evergreen" if delivery.evergreen else str(delivery.status),
+            "evergreen": delivery.evergreen,
             "seen": delivery.fence,
         },
     }
@@ -361,6 +372,7 @@ def _entry(delivery: Delivery, accounts: Sequence[Account], person: Person) -> E
         status=delivery.status,
         tone=views.TONES[delivery.status],
         movable=event["editable"],
+        evergreen=delivery.evergreen,
     )
 
 

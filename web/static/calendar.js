@@ -158,11 +158,16 @@
     eventTimeFormat: (start) => `${pad(start.getHours())}:${pad(start.getMinutes())}`,
     eventContent: ({ event }) => {
       if (event.display === "background") return "";
-      const { at, label, name, status } = event.extendedProps;
+      const { at, label, name, status, evergreen } = event.extendedProps;
       const line = element("span", "line");
       const state = element("span", "state");
       state.title = status;
       line.append(element("b", "", event.display === "auto" ? at : wallOf(event.start).slice(11)), element("span", "what", event.title), state);
+      if (evergreen) {
+        const again = element("span", "again", "↻");
+        again.title = `Evergreen: ${evergreen}`;
+        line.firstElementChild.after(again);
+      }
       const nodes = [line];
       if (view === "day") line.insertBefore(element("span", "who", `${label} · ${name} · ${status}`), state);
       return { domNodes: nodes };

@@ -70,12 +70,12 @@ class Renewals:
         renews = renewable(account, self._records.secrets(account))
         refused = last.why if last and last.refused else ""
         ends = longest if renews and not refused else expires
-        outlived = len(self._records.taken(account, since=ends)) if ends else 0
+        outlived = self._records.coming(account, since=ends) if ends else 0
         return Standing(expires=expires, ends=ends, renews=renews and not refused, refused=refused, outlived=outlived)
 
     def planned(self, account: Account) -> int:
         """How many posts are planned on the account from now on."""
-        return len(self._records.taken(account, since=self._now()))
+        return self._records.coming(account, since=self._now())
 
     def sweep(self) -> int:
         """Renew every token whose time has come; an account whose token has ended for good is paused. Returns how many

@@ -231,6 +231,13 @@ class Deliveries:
                 if answers[2 * index]:
                     yield _delivery(delivery, answers[2 * index], answers[2 * index + 1])
 
+    def evergreen(self, ids: Iterable[str]) -> int:
+        """How many of these a rule shares again."""
+        with self._store.client.pipeline(transaction=False) as pipe:
+            for delivery in ids:
+                pipe.hexists(f"{keys.root(keys.shard(delivery))}delivery:{delivery}", "evergreen")
+            return sum(pipe.execute())
+
     def overdue_seconds(self) -> float:
         """How late the latest due look is; 0 when nothing is late."""
         now = self._now_ms()

@@ -350,6 +350,10 @@ class Records:
         )
         return {d.decode(): datetime.fromtimestamp(ms / 1000, UTC) for d, ms in found}
 
+    def coming(self, account: Account, *, since: datetime) -> int:
+        """How many of the account's deliveries stand in its calendar from ``since`` on."""
+        return self._redis.zcount(keys.calendar(account.id), since.timestamp() * 1000, "+inf")
+
     def booked(self, accounts: Sequence[str], days: Sequence[datetime]) -> dict[str, list[int]]:
         """How many places of each account's calendar are taken, day by day; ``days`` are as for a plan's days."""
         bounds = [round(d.timestamp() * 1000) for d in days]
