@@ -32,7 +32,7 @@ KEY = "7Hn2y1Zq3mZ3p6Yp0bq2kqXx0W1m8dKQ3o0v8m0m0mE="
 BROWSER, OTHER = "the-session-of-a-browser", "the-session-of-another"
 NAMES = [n for n in publishers.names() if publishers.load(n).oauth]
 STAYS = {"misskey"}  # where whoever says no stays on the platform's page
-CHOOSE = {"facebook": 2, "linkedin": 2, "slack": 2, "discord": 2}
+CHOOSE = {"facebook": 2, "googlebusiness": 2, "linkedin": 2, "slack": 2, "discord": 2}
 
 
 @pytest.fixture(scope="module")

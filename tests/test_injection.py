@@ -435,6 +435,7 @@ CHECKS = {
     "matrix": matrix,
     "devto": devto,
     "ghost": ghost,
+    "googlebusiness": plain("googlebusiness", "summary"),
     "hashnode": hashnode,
     "teams": teams,
     "mattermost": mattermost,

@@ -53,6 +53,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "facebook": {"access_token": "token"},
     "farcaster": {"api_key": "key", "signer_uuid": "signer"},
     "ghost": {"admin_key": "6926f0c0a1b2c3d4e5f60718:60c58fe0d2c38f467717568adc7dd2af7ba9993675bede873247cd85fd769b04"},
+    "googlebusiness": {"access_token": "token", "location": "accounts/1/locations/11"},
     "hashnode": {"access_token": "token", "host": "blog.example.org"},
     "instagram": {"access_token": "token"},
     "lemmy": {"username": "ines", "password": "word", "community": "news"},
@@ -77,9 +78,10 @@ TAGLESS = {
     "devto",
     "discord",
     "farcaster",
-    "lemmy",
     "ghost",
+    "googlebusiness",
     "hashnode",
+    "lemmy",
     "matrix",
     "mattermost",
     "ntfy",
@@ -103,7 +105,7 @@ BOUNDLESS = {
     "wordpress",
     "zulip",
 }  # where no text is too long, or more than its length is taken of it
-ALONE = {"devto", "ghost", "hashnode", "ntfy", "teams"}  # where nothing answers a message
+ALONE = {"devto", "ghost", "googlebusiness", "hashnode", "ntfy", "teams"}  # where nothing answers a message
 UNREAD = {"teams", "webhook"}  # where any 2xx is success, whatever comes with it
 FLAT = {
     "facebook",
@@ -115,7 +117,8 @@ FLAT = {
     "slack",
     "zulip",
 }  # where every answer stands under the first post
-ILLUSTRATED = {"instagram"}  # where there is no post without a picture, and an address is a word like others
+ILLUSTRATED = {"instagram"}  # where there is no post without a picture
+LINKLESS = ILLUSTRATED | {"googlebusiness"}  # where an address is a word like others
 HERE = sorted(set(GIVEN) & set(publishers.names()))
 
 
@@ -252,7 +255,7 @@ def test_a_post_arrives_as_its_reader_should_see_it(platform, account, world, pi
     (got,) = world.seen()
     assert (got["platform"], got["account"], got["text"]) == (platform, "me", post.text)
     live = {(f["type"], f["start"], f["end"], f["value"]) for f in got["facets"]}
-    dead = {"tag": TAGLESS, "link": ILLUSTRATED}
+    dead = {"tag": TAGLESS, "link": LINKLESS}
     told = [f for f in post.facets if platform not in dead.get(f.type, ())]
     assert live == {(f.type, f.start, f.end, f.value) for f in told}
     assert len(got["pictures"]) == len(post.media)
@@ -303,6 +306,7 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, 
             "facebook",
             "farcaster",
             "ghost",
+            "googlebusiness",
             "hashnode",
             "instagram",
             "linkedin",
@@ -417,6 +421,7 @@ def test_a_text_one_unit_too_long_is_refused_by_the_stand_in_too(platform, accou
     sorted(
         {
             "facebook",
+            "googlebusiness",
             "hashnode",
             "instagram",
             "linkedin",
@@ -629,7 +634,19 @@ def test_linkedin_shows_a_link_as_a_card_of_its_own(account, world):
 
 
 @pytest.mark.parametrize(
-    "platform", ["discord", "facebook", "linkedin", "mattermost", "ntfy", "slack", "telegram", "webhook", "zulip"]
+    "platform",
+    [
+        "discord",
+        "facebook",
+        "googlebusiness",
+        "linkedin",
+        "mattermost",
+        "ntfy",
+        "slack",
+        "telegram",
+        "webhook",
+        "zulip",
+    ],
 )
 def test_a_post_can_be_corrected(platform, account, world, picture):
     adapter = account(platform)
@@ -1684,3 +1701,19 @@ def test_teams_takes_only_a_workflows_address_and_no_card_that_is_too_large(acco
     with pytest.raises(Unauthorized, match="any more"):
         send(account("teams", url="gone"), article_post(), 2)
     assert world.seen() == []
+
+
+def test_a_business_profile_leads_to_the_article_by_a_button_and_says_where_it_takes_no_posts(account, world, picture):
+    adapter = account("googlebusiness")
+    post, commit = article_post(picture), Commit(key=key(1), at=AT)
+    receipt = adapter.create(post, commit)
+    (got,) = world.seen()
+    assert got["card"]["url"] == post.link
+    assert adapter.find(dataclasses.replace(post, link="https://example.org/b"), commit) == ()
+    assert adapter.read_back(receipt, post).same
+    with pytest.raises(Unauthorized, match="takes no posts"):
+        account("googlebusiness", location="accounts/1/locations/closed1")
+    with pytest.raises(Unauthorized, match="is written accounts"):
+        account("googlebusiness", location="Larkhaven")
+    with pytest.raises(Rejected, match="call_to_action"):
+        account("googlebusiness", button="DANCE").create(article_post(text="Two"), Commit(key=key(2), at=AT))
