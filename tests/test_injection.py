@@ -330,6 +330,14 @@ def teams(post):
     assert "\n".join("".join(r["text"] for r in b["inlines"]) for b in blocks).split() == post.text.split()
 
 
+def vk(post):
+    form = sent("vk", post, read=lambda content: dict(parse_qsl(content.decode(), keep_blank_values=True)))
+    assert form["attachments"] == LINK
+    assert form["message"].replace("\u2060", "") == post.text.replace("\u2060", "")
+    assert not re.search(r"\[[^\[\]|\s\u2060]+\||@[^\s\u2060]|\*\w", form["message"])
+    nothing_is_live(form["message"], post)
+
+
 def rocketchat(post):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(publishers.load("rocketchat"), "find", lambda *_: ())  # it looks before it sends
@@ -441,6 +449,7 @@ CHECKS = {
     "mattermost": mattermost,
     "ntfy": ntfy,
     "rocketchat": rocketchat,
+    "vk": vk,
     "zulip": zulip,
     "slack": slack,
     "lemmy": lemmy,

@@ -69,6 +69,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "teams": {"url": "hook", "channel": "News"},
     "telegram": {"bot_token": "12:token", "chat_id": "@me"},
     "threads": {"access_token": "token"},
+    "vk": {"access_token": "token", "group": "thepaper"},
     "webhook": {"url": "hook", "secret": "rehearsal"},
     "wordpress": {"username": "ines", "app_password": "word"},
     "x": {"access_token": "token"},
@@ -115,6 +116,7 @@ FLAT = {
     "reddit",
     "rocketchat",
     "slack",
+    "vk",
     "zulip",
 }  # where every answer stands under the first post
 ILLUSTRATED = {"instagram"}  # where there is no post without a picture
@@ -319,6 +321,7 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, 
             "teams",
             "telegram",
             "threads",
+            "vk",
             "wordpress",
             "x",
             "zulip",
@@ -431,6 +434,7 @@ def test_a_text_one_unit_too_long_is_refused_by_the_stand_in_too(platform, accou
             "misskey",
             "reddit",
             "threads",
+            "vk",
             "x",
         }
         & set(HERE)
@@ -644,6 +648,7 @@ def test_linkedin_shows_a_link_as_a_card_of_its_own(account, world):
         "ntfy",
         "slack",
         "telegram",
+        "vk",
         "webhook",
         "zulip",
     ],
@@ -1717,3 +1722,24 @@ def test_a_business_profile_leads_to_the_article_by_a_button_and_says_where_it_t
         account("googlebusiness", location="Larkhaven")
     with pytest.raises(Rejected, match="call_to_action"):
         account("googlebusiness", button="DANCE").create(article_post(text="Two"), Commit(key=key(2), at=AT))
+
+
+def test_vk_names_the_right_that_a_token_lacks_and_mentions_nobody(account, world, picture):
+    with pytest.raises(Unauthorized, match="the token lacks wall, groups"):
+        account("vk", access_token="poor")
+    with pytest.raises(Unauthorized, match="is no editor"):
+        account("vk", group="closed")
+    adapter = account("vk", group="https://vk.com/club22")
+    text = "Ask [id1|Ada] or *id2"
+    receipt = send(adapter, Post(text=text, link="https://example.org/a"), 1)
+    (got,) = world.seen()
+    assert got["text"].replace("\u2060", "") == text
+    assert (got["facets"], got["card"]["url"]) == ([], "https://example.org/a")
+    assert adapter.metrics(receipt) == {"likes": 0, "shares": 0, "replies": 0, "views": 0}
+    below = send(adapter, Post(text="More"), 2, reply_to=receipt, root=receipt)
+    assert adapter.edit(below, Post(text="Better"), Commit(key=key(3), at=AT)) == below
+    assert [p["text"] for p in world.seen()][1] == "Better"
+    for act in (lambda: adapter.metrics(below), lambda: adapter.read_back(below, Post(text="Better"))):
+        with pytest.raises(Unsupported):
+            act()
+    assert account("vk", group="").settings["owner"] == "7"
