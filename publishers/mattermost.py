@@ -11,7 +11,7 @@ from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthor
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.markup import JOINER, closed, escaped, headline, marked
-from publishers.core.post import Commit, Media, Post, Receipt
+from publishers.core.post import Commit, Media, Post, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
 API = "/api/v4"
@@ -136,6 +136,20 @@ class Mattermost(Publisher):
             if len(listed) < PAGE or min(ages) < since:
                 return tuple(found)
         raise answer.unreadable("the channel has too many posts to look through")
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        try:
+            answer = self._get(f"/posts/{receipt.id}")
+        except Rejected as error:
+            if error.status == 404:
+                return None
+            raise
+        answer.pick("id")
+        if answer.told("delete_at"):
+            return None
+        text, files = str(answer.told("message") or ""), answer.told("file_ids") or []
+        same = text_hash(text) == text_hash(markdown(post))
+        return Seen(text=text, same=same, pictures=len(files) if isinstance(files, list) else None)
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit

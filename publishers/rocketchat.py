@@ -10,8 +10,8 @@ from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthor
 from publishers.core.http import DAY, Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.markup import JOINER, closed, escaped, headline, marked
-from publishers.core.post import Commit, Post, Receipt
-from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting
+from publishers.core.post import Commit, Post, Receipt, Seen
+from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
 API = "/api/v1"
 SIZE = "Message_MaxAllowedSize"
@@ -104,6 +104,12 @@ class RocketChat(Publisher):
         del post  # the message's number is the step's own key
         answer = self._message(commit.key)
         return (self._receipt(answer.pick("message", "_id")),) if answer else ()
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        if (answer := self._message(receipt.id)) is None:
+            return None
+        text = str(answer.told("message", "msg") or "")
+        return Seen(text=text, same=text_hash(text) == text_hash(markdown(post)))
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit

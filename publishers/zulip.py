@@ -15,7 +15,7 @@ from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthor
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.markup import JOINER, closed, escaped, headline, marked
-from publishers.core.post import Commit, Media, Post, Receipt
+from publishers.core.post import Commit, Media, Post, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
 API = "/api/v1"
@@ -131,6 +131,19 @@ class Zulip(Publisher):
             if params["anchor"] == anchor:
                 raise answer.unreadable("the answer is the same page again")
             params |= {"anchor": anchor, "include_anchor": "false"}
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        try:
+            answer = self._get(f"/messages/{receipt.id}", {"apply_markdown": "false"})
+        except Rejected as error:
+            if "Invalid message" in error.words:
+                return None
+            raise
+        content = answer.pick("message", "content")
+        media = [str(m) for m in receipt.extra.get("media", ())]
+        there = [m for m in media if m in content]
+        same = text_hash(content) == text_hash(_content(post, media))
+        return Seen(text=html.unescape(content), same=same, pictures=len(there))
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit

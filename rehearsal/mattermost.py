@@ -168,6 +168,7 @@ def _told(account: Account, post: Received) -> dict[str, Any]:
         "message": post.own["message"],
         "props": post.own["props"],
         "reply_count": sum(p.reply_to == post.id for p in account.living),
+        "file_ids": [p.id for p in post.pictures],
         "metadata": {"reactions": []},
     }
 

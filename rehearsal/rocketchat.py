@@ -103,7 +103,9 @@ class RocketChat(Platform):
     def _update(self, request: Request, body: dict[str, Any]) -> Response:
         account, post, said = self.account(request), self._found(request, body), str(body.get("text", ""))
         text, facets = reading.read_markdown(said)
-        return _ok(message=_told(account, account.keep(dataclasses.replace(post, text=text, facets=facets))))
+        return _ok(
+            message=_told(account, account.keep(dataclasses.replace(post, text=text, facets=facets, own={"msg": said})))
+        )
 
     def _delete(self, request: Request, body: dict[str, Any]) -> Response:
         post = self._found(request, body)
