@@ -33,7 +33,7 @@ CLOSED = (  # what is wrong with the channel and not with the post, in server/ch
 # /end-user-guide/collaborate/format-messages.html and https://github.com/mattermost/marked
 MARKUP = re.compile(
     rf"(?P<begin>^[ \t]*(?:[#>+=-]|\d{{1,9}}[.)]))|(?P<indent>^[ \t]+)"
-    rf"|(?P<sign>[\\`*_{{}}\[\]|])|(?P<wave>~)|(?P<call>[@$](?=[^\s{JOINER}])|:(?=[\w+-]+:)|&(?=#?\w+;))",
+    rf"|(?P<sign>[\\`*_{{}}\[\]|])|(?P<wave>~)|(?P<call>[@$<](?=[^\s{JOINER}])|:(?=[\w+-]+:)|&(?=#?\w+;))",
     re.MULTILINE,
 )
 

@@ -249,7 +249,7 @@ def mattermost(post):
     body = sent("mattermost", post)
     assert set(body) == {"channel_id", "message", "pending_post_id", "props"}
     rest = bare(body["message"], post)
-    assert not re.search(r"[\\`*_{}\[\]|~]|@[^\s\u2060]|:[\w+-]+:|\$[^\s\u2060]|&#?\w+;", rest)
+    assert not re.search(r"[\\`*_{}\[\]|~]|[@<][^\s\u2060]|:[\w+-]+:|\$[^\s\u2060]|&#?\w+;", rest)
     assert not re.search(r"^(?:[ \t]|[#>+=-]|\d+[.)])", rest, re.MULTILINE)
     nothing_is_live(post.text, post)
 
