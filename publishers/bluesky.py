@@ -50,6 +50,7 @@ class Bluesky(Publisher):
     )
     pasted: ClassVar = "app password"
     proof: ClassVar = Proof(kind=ProofClass.A, settle=timedelta(seconds=5))
+    addressed: ClassVar = r"(?:^|/post/|/app\.bsky\.feed\.post/)([2-7a-z]{13})(?=[/?#]|$)"
     unverified: ClassVar = "run against Bluesky's own server on one machine, never against bsky.social"
     # A record costs 3 of 5,000 points an hour and 35,000 a day: https://docs.bsky.app/docs/advanced-guides/rate-limits
     budgets: ClassVar = (Budget(posts=1666, seconds=3600), Budget(posts=11_666, seconds=86_400))
@@ -124,6 +125,17 @@ class Bluesky(Publisher):
                 return ()
             raise
         return (self._receipt(answer),)
+
+    def locate(self, address: str) -> Receipt:
+        place = self._place(self.named(address))
+        try:
+            return self._receipt(
+                self.call("GET", self._at("com.atproto.repo.getRecord"), headers=self._auth(), params=place)
+            )
+        except Rejected as error:
+            if error.status == 400 and "RecordNotFound" in error.words:
+                raise Rejected("the account has no such post", status=400, words=error.words) from None
+            raise
 
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         path, place = self._at("com.atproto.repo.getRecord"), self._place(receipt.id)

@@ -81,6 +81,7 @@ class Discord(Publisher):
     # All of one bot's requests: https://discord.com/developers/docs/topics/rate-limits#global-rate-limit; each
     # channel's own rate is not published, it comes with every answer.
     budgets: ClassVar = (Budget(posts=5, seconds=5), Budget(posts=50, seconds=1, app=True))
+    addressed: ClassVar = r"(?:^|/channels/[^/]+/\d+/)(\d+)(?=[/?#]|$)"
     unverified: ClassVar = "never run against the real platform; how long exactly a nonce is kept"
 
     def connect(self) -> Profile:

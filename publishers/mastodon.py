@@ -83,6 +83,8 @@ class Mastodon(Publisher):
         scopes=("read:accounts", "read:statuses", "write:media", "write:statuses"),
     )
     proof: ClassVar = REPEATABLE
+    # What ``@user@server`` stands in is another server's page of it, with a number of its own there.
+    addressed: ClassVar = r"(?:^|/@[^/@]+/(?:statuses/)?|/statuses/|/notice/|/p/[^/]+/|/s/)(\w+)(?=[/?#]|$)"
     unverified: ClassVar = (
         "never run against a real server of any kind; which other releases of Mastodon answer a repeat with 500; "
         "Pleroma, Akkoma, Pixelfed, GoToSocial, Takahe and Hollo as their source has them"
@@ -195,6 +197,11 @@ class Mastodon(Publisher):
             pairs = zip(media, post.media, strict=False)
             body["media_attributes"] = [{"id": number, "description": picture.alt} for number, picture in pairs]
         return self._public(post, self.commit("PUT", self._status(receipt), headers=self._auth(), json=body))
+
+    def locate(self, address: str) -> Receipt:
+        if "://" in address and urlsplit(address).netloc.lower() != urlsplit(self.base).netloc.lower():
+            raise Rejected("it is on another server than the account")
+        return super().locate(address)
 
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         try:

@@ -63,6 +63,7 @@ class Matrix(Publisher):
     # Synapse's rc_message: 10 at once, then one in five seconds
     # (https://element-hq.github.io/synapse/latest/usage/configuration/config_documentation.html#rc_message).
     budgets: ClassVar = (Budget(posts=10, seconds=50),)
+    addressed: ClassVar = r"(?:^|/)(\$[^/?#]+)"
     unverified: ClassVar = (
         "run against Synapse 1.163 on loopback alone; tokens that end are not renewed; "
         "other servers are looked through instead of repeated; "

@@ -63,6 +63,7 @@ class Mattermost(Publisher):
     proof: ClassVar = Proof(kind=ProofClass.B)
     # Off unless the server's owner turns it on, and then: RateLimitSettings in server/public/model/config.go
     budgets: ClassVar = (Budget(posts=10, seconds=1),)
+    addressed: ClassVar = r"(?:^|/pl/)([a-z0-9]{26})(?=[/?#]|$)"
     unverified: ClassVar = (
         "never run against a real server; whether every client leaves out the preview of a link where the post asks so"
     )

@@ -49,6 +49,7 @@ class Outbox(Publisher):
     fields: ClassVar = (Setting(name="folder", label="Folder on this machine", default="{data_dir}/outbox"),)
     networked: ClassVar = False
     pasted: ClassVar = ""
+    addressed: ClassVar = r"(?:^|#p-)([0-9a-f]{40})$"
     proof: ClassVar = Proof(kind=ProofClass.A)
 
     def connect(self) -> Profile:

@@ -80,6 +80,7 @@ class Slack(Publisher):
     pasted: ClassVar = "bot token"
     proof: ClassVar = Proof(kind=ProofClass.B)
     budgets: ClassVar = (Budget(posts=1, seconds=1),)  # https://docs.slack.dev/apis/web-api/rate-limits
+    addressed: ClassVar = r"(?:^|/archives/\w+/p)(\d{10}\.?\d{6})(?=[/?#]|$)"
     unverified: ClassVar = (
         "never run against the real platform; how long Slack works on a picture before it can be shown"
     )
@@ -178,6 +179,10 @@ class Slack(Publisher):
             if not more:
                 return tuple(found)
             params["cursor"] = str(more)
+
+    def locate(self, address: str) -> Receipt:
+        ts = self.named(address).replace(".", "")
+        return Receipt(id=f"{ts[:10]}.{ts[10:]}", url=address if "://" in address else None)
 
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         thread = parse_qs(urlsplit(receipt.url or "").query).get("thread_ts", [receipt.id])[0]

@@ -35,6 +35,7 @@ class Telegram(Publisher):
     budgets: ClassVar = (
         Budget(posts=20, seconds=60),
     )  # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+    addressed: ClassVar = r"(?:^|/)(\d+)(?=[?#]|$)"
     unverified: ClassVar = "never run against the real platform"
 
     def connect(self) -> Profile:

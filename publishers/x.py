@@ -63,6 +63,7 @@ class X(Publisher):
     reshares: ClassVar = timedelta(days=365)
     # https://docs.x.com/x-api/fundamentals/rate-limits
     budgets: ClassVar = (Budget(posts=100, seconds=900), Budget(posts=10_000, seconds=86_400, app=True))
+    addressed: ClassVar = r"(?:^|/status/)(\d+)(?=[/?#]|$)"
     unverified: ClassVar = (
         "never run against the real platform; whether an app that pays as it goes may answer its own posts, as a "
         "thread does; whether a changed post keeps its picture; whether tweet.fields will be renamed post.fields"

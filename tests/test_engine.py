@@ -18,7 +18,7 @@ from publishers.core.errors import RateLimited, Rejected, Unauthorized, Unavaila
 from publishers.core.guard import Deadline, _Stream
 from publishers.core.http import Http
 from publishers.core.limits import Limits
-from publishers.core.post import Commit, Post, Receipt
+from publishers.core.post import Commit, Post, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher
 from worker import decisions, lifecycle, tasks
 from worker.app import nudge
@@ -27,6 +27,7 @@ from worker.errors import Refused
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
 from worker.pipeline.accounts import Renewed
 from worker.pipeline.publish import Engine
+from worker.pipeline.witness import witness
 from worker.settings import Settings
 from worker.store import Deliveries, Records, keys, open_store
 from worker.store.deliveries import End, Turn
@@ -46,6 +47,14 @@ class World:
         self.idempotent = True
         self.sees = False
         """Whether even an adapter of class C has a look-up, which proves nothing unless it finds something."""
+
+    def locate(self, address: str) -> Receipt:
+        """``https://example.org/`` and an id is an address here."""
+        if address.startswith("down"):
+            raise Unavailable("no connection")
+        if not address.startswith("https://example.org/"):
+            raise Rejected("it shows no message's id")
+        return Receipt(id=address.removeprefix("https://example.org/"), url=address)
 
     def commit(self, post: Post, commit: Commit) -> Receipt:
         self.sent.append(commit)
@@ -73,6 +82,13 @@ def adapter(world: World, proof: Proof) -> Publisher:
 
         def create(self, post, commit):
             return world.commit(post, commit)
+
+        def locate(self, address):
+            return world.locate(address)
+
+        def read_back(self, receipt, post):
+            text = world.posts.get(receipt.id)
+            return None if text is None else Seen(text=text, same=text == post.text)
 
         def find(self, post, commit):
             answer = world.looks.pop(0) if world.looks else "look"
@@ -328,10 +344,78 @@ def test_what_should_have_followed_a_post_that_a_person_found_is_said_to_be_unse
 
     decisions.resolve(house.deliveries, delivery, there="https://t.example/1", by="Mira")
     found = house.deliveries.get(delivery)
-    assert (found.status, found.reason) == (Status.PUBLISHED, "what comes after it was not sent (2 more)")
-    assert house.deliveries.history(delivery)[-1].note == (
-        "Mira looked and it is there: https://t.example/1; what comes after it was not sent (2 more)"
+    unsent = "what comes after it was not sent (2 more): nobody looked what is there"
+    assert (found.status, found.reason) == (Status.PUBLISHED, unsent)
+    assert house.deliveries.history(delivery)[-1].note == f"Mira looked and it is there: https://t.example/1; {unsent}"
+
+
+@pytest.fixture
+def cut(house):
+    """A thread of four whose second part was public when its answer was lost, and nobody but a person can tell."""
+    house = House(house.store, house.settings, ProofClass.C)
+    house.cut = house.plan(steps=4)
+    house.world.script = ["ok", Unconfirmed("no answer")]
+    for _ in range(3):
+        house.soon(house.cut)
+        house.engine.publish(house.cut)
+    assert house.status(house.cut) == Status.PARKED
+    house.second = f"https://example.org/{house.world.sent[1].key}"
+    return house
+
+
+def test_a_thread_goes_on_below_the_part_whose_address_a_person_gives(cut):
+    due = cut.deliveries.get(cut.cut).due
+    decisions.resolve(cut.deliveries, cut.cut, there=cut.second, by="Mira", witness=witness(cut.accounts))
+    found = cut.deliveries.get(cut.cut)
+    assert (found.status, found.step, found.reason, found.due) == (Status.SCHEDULED, 2, "", due)
+    assert cut.deliveries.history(cut.cut)[-1].note == (
+        f"Mira looked and it is there: {cut.second}; what comes after it follows"
     )
+
+    cut.engine.publish(cut.cut, lambda: True)
+    assert cut.status(cut.cut) == Status.PUBLISHED
+    first, second, third, fourth = cut.world.sent
+    assert (third.reply_to.id, third.root.id) == (second.key, first.key)
+    assert fourth.reply_to.id == third.key
+    assert sorted(cut.world.posts.values()) == [f"Hello {n}" for n in range(4)]
+
+
+def test_nothing_is_hung_on_a_message_that_says_something_else(cut):
+    cut.world.posts[cut.world.sent[1].key] = "What somebody else said"
+
+    decisions.resolve(cut.deliveries, cut.cut, there=cut.second, witness=witness(cut.accounts))
+    found = cut.deliveries.get(cut.cut)
+    unsent = "what comes after it was not sent (2 more): what is there says something else"
+    assert (found.status, found.reason) == (Status.PUBLISHED, unsent)
+    assert len(cut.world.sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ("https://example.org/nothing", "no message of this account on Fake: nothing is there"),
+        ("https://elsewhere.example/1", "no message of this account on Fake: it shows no message's id"),
+        ("down", "Fake cannot be asked what is there: no connection"),
+    ],
+)
+def test_an_address_at_which_the_part_is_not_seen_settles_nothing(cut, there, said):
+    with pytest.raises(Refused) as refused:
+        decisions.resolve(cut.deliveries, cut.cut, there=there, witness=witness(cut.accounts))
+    assert said in str(refused.value)
+    assert cut.status(cut.cut) == Status.PARKED
+
+
+def test_the_last_part_is_there_on_a_persons_word_even_if_nobody_can_look(cut):
+    decisions.resolve(cut.deliveries, cut.cut, there=cut.second, witness=witness(cut.accounts))
+    cut.world.script = ["ok", Unconfirmed("no answer")]
+    cut.engine.publish(cut.cut, lambda: True)
+    cut.soon(cut.cut)
+    cut.engine.publish(cut.cut)
+    assert cut.status(cut.cut) == Status.PARKED
+
+    decisions.resolve(cut.deliveries, cut.cut, there="down", witness=witness(cut.accounts))
+    found = cut.deliveries.get(cut.cut)
+    assert (found.status, found.reason, found.steps[-1].receipt) == (Status.PUBLISHED, "", Receipt(id="down"))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 import redis
 
 import publishers
-from publishers.core.post import Facet, Media, Post, Receipt
+from publishers.core.post import Commit, Facet, Media, Post, Receipt
 from publishers.core.publisher import ProofClass
 from tests.newsroom import Newsroom, runtime, sign_in
 from tests.test_engine import House
@@ -648,6 +648,38 @@ def test_a_form_of_our_own_decides_and_shows_the_queue_again(desk):
     assert desk.status(held) is Status.SCHEDULED
     assert there.status_code == 303
     assert desk.parts.deliveries.get(parked).receipt == Receipt(id="https://example.org/1", url="https://example.org/1")
+
+
+@pytest.mark.parametrize("by", ["page", "API"])
+def test_a_thread_goes_on_below_the_part_that_a_person_found(desk, tmp_path, by):
+    account = desk.account(settings={"folder": str(tmp_path)})
+    delivery, deliveries = desk.plan("First", due=datetime.now(UTC)), desk.parts.deliveries
+    first = deliveries.get(delivery).steps[0]
+    rest = [
+        dataclasses.replace(first, kind=StepKind.REPLY, ordinal=n, key=f"{n}" * 40, post=Post(text=f"Part {n}"))
+        for n in (2, 3)
+    ]
+    deliveries.change(delivery, Status.SCHEDULED, origins=[Status.SCHEDULED], note="", steps=(first, *rest))
+    engine = desk.parts.engine(wake=lambda _: None, depth=lambda: 0)
+    assert engine.publish(delivery) == Status.SCHEDULED
+    turn = deliveries.begin(delivery, lease=60, stale=1e9)
+    assert deliveries.intend(turn, turn.delivery.steps, seconds=1) == "ok"
+    deliveries.finish(turn, End(Status.UNCONFIRMED, "no answer", wait=0, fields={"uncertain": 1}))
+    deliveries.finish(deliveries.begin(delivery, lease=60, stale=1e9), End(Status.PARKED, "nobody can tell"))
+    _, outbox = desk.parts.accounts.open(account.id)
+    with outbox.http:
+        there = outbox.create(rest[0].post, Commit(key=rest[0].key, at=turn.at))
+
+    page = Words(desk.page(f"/queue?open={delivery}").text)
+    assert "whether part 2 of 3 is there" in page.text
+    assert "Part 2" in page.text
+    if by == "page":
+        assert desk.decide(delivery, "resolve", answer="there", there=there.url).status_code == 303
+    else:
+        path = f"/api/v1/deliveries/{delivery}/resolve"
+        assert desk.post(path, token=desk.token("write"), json={"there": there.url}).json()["status"] == "scheduled"
+    assert engine.publish(delivery) == Status.PUBLISHED
+    assert json.loads((tmp_path / f"{rest[1].key}.json").read_text())["reply_to"] == rest[0].key
 
 
 def test_a_parked_post_is_never_sent_again_because_a_field_was_empty(desk):

@@ -21,6 +21,7 @@ from worker.model import Account, Delivery, Status
 from worker.pipeline import edit
 from worker.pipeline.edit import Edit
 from worker.pipeline.share import SLOT
+from worker.pipeline.witness import witness
 from worker.runtime import Runtime
 
 ID = re.compile(r"[a-z0-9-]{1,32}\.[0-9a-f]{20}")
@@ -436,10 +437,11 @@ def approve(parts: Parts, caller: Admin, response: Response, delivery: str, if_m
 
 @router.post("/deliveries/{delivery}/resolve", responses=NOT_THERE | NOT_NOW)
 def resolve(parts: Parts, caller: Writer, response: Response, delivery: str, answer: ResolveIn) -> DeliveryInFull:
-    """A person looked at a parked post: it is there, or it is to be sent again."""
+    """A person looked at a parked post: it is there, and what was to follow it does; or it is to be sent again."""
     found = _find(parts, caller, delivery)
     there = answer.there.strip()
-    decisions.resolve(parts.deliveries, found.id, there=there, by=caller.actor.name, approves=caller.rules)
+    by, look = caller.actor.name, witness(parts.accounts)
+    decisions.resolve(parts.deliveries, found.id, there=there, by=by, approves=caller.rules, witness=look)
     return _done(parts, caller, response, found, decisions.DONE["resolve"], detail=there or "sent again")
 
 

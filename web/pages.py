@@ -15,6 +15,7 @@ from worker import approval, decisions
 from worker.errors import HandbillError, NotFound
 from worker.people import May
 from worker.pipeline import edit
+from worker.pipeline.witness import witness
 
 FOR_EVER = "private, max-age=31536000, immutable"
 
@@ -129,7 +130,8 @@ def decide(request: Request, parts: Parts, person: Operator, sent: Form, *, deli
             decisions.approve(parts.deliveries, delivery, seal=detail, by=name)
         case "resolve":
             detail = _found(sent)
-            decisions.resolve(parts.deliveries, delivery, there=detail, by=name, approves=approves)
+            look = witness(parts.accounts)
+            decisions.resolve(parts.deliveries, delivery, there=detail, by=name, approves=approves, witness=look)
         case "send-back":
             detail = edit.send_back(parts, delivery, sent.get("why", ""), by=name).reason
         case _:

@@ -76,12 +76,15 @@ class Line:
 class Opened:
     """What a row shows when it is opened: its history and when it is looked at next.
 
-    ``key`` is what the platform sees of the step to come, or of the last one.
+    ``key`` is what the platform sees of the step to come, or of the last one; ``part`` is what that says and ``place``
+    where it stands, such as 2 of 4, if the delivery has several.
     """
 
     lines: tuple[Line, ...]
     next_look: datetime | None
     key: str
+    part: str
+    place: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +174,8 @@ def opened(parts: Runtime, delivery: Delivery) -> Opened:
         lines=tuple(_line(event) for event in parts.deliveries.history(delivery.id)),
         next_look=look,
         key=delivery.current.key,
+        part=delivery.current.post.text if len(delivery.steps) > 1 else "",
+        place=(min(delivery.step + 1, len(delivery.steps)), len(delivery.steps)),
     )
 
 

@@ -430,13 +430,16 @@ def delivery_resolve(
 ) -> None:
     """Settle a parked post: you looked, and it is there, or it is not."""
     from worker.decisions import resolve  # noqa: PLC0415
+    from worker.pipeline.witness import witness  # noqa: PLC0415
 
     if bool(there) == send_again:
         raise typer.BadParameter("Give either --there ADDRESS or --send-again.")
     with _parts() as parts:
-        resolve(parts.deliveries, delivery, there=there)
+        resolve(parts.deliveries, delivery, there=there, witness=witness(parts.accounts))
         _record(parts, "resolve", delivery, there)
-    out.print(f"{delivery} is {'published' if there else 'due now'}")
+        found = parts.deliveries.get(delivery)
+    says = f"; {found.reason}" if found.reason else ""
+    out.print(f"{delivery} is {'due now' if found.status == 'scheduled' else found.status}{says}")
 
 
 @cli.command()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from publishers.core.post import Receipt
-from worker import approval
+from worker import approval, lifecycle
 from worker.errors import Refused
 from worker.model import Delivery, Status, Step
 from worker.store.deliveries import Deliveries
@@ -85,10 +85,29 @@ def approve(deliveries: Deliveries, delivery: str, *, seal: str = "", by: str = 
     )
 
 
-def resolve(deliveries: Deliveries, delivery: str, *, there: str, by: str = "", approves: bool = False) -> None:
+Witness = Callable[[Delivery, str], tuple[Receipt, str]]
+"""From a delivery and where a person saw what it sent (an address or id) to the receipt of that, and why nothing can
+answer it ("" if something can). Raises Refused where there is nothing."""
+
+
+def taken_as_given(_: Delivery, there: str) -> tuple[Receipt, str]:
+    """The witness that asks nobody."""
+    return Receipt(id=there, url=there if there.startswith("http") else None), "nobody looked what is there"
+
+
+def resolve(
+    deliveries: Deliveries,
+    delivery: str,
+    *,
+    there: str,
+    by: str = "",
+    approves: bool = False,
+    witness: Witness = taken_as_given,
+) -> None:
     """A person looked: it is public as ``there`` (an address or id), or, if that is empty, it is not: send again.
 
-    Replies and a first comment that had still to follow what is there are not sent; the delivery says so.
+    Replies and a first comment that had still to follow what is there go on, if the ``witness`` knows what they answer;
+    otherwise they are not sent, and the delivery says why.
     """
     found = deliveries.get(delivery)
     who = by or "a person"
@@ -107,17 +126,31 @@ def resolve(deliveries: Deliveries, delivery: str, *, there: str, by: str = "", 
             fields=settled | (_approved(found, steps, now, by) if approves else {}),
         )
         return
-    receipt = Receipt(id=there, url=there if there.startswith("http") else None)
-    step = dataclasses.replace(found.current, receipt=receipt)
-    left = len(found.steps) - found.step - 1  # nothing can be hung on an address that a person typed
-    unsent = f"what comes after it was not sent ({left} more)" if left else ""
+    receipt, why = witness(found, there)
+    steps = _with(found, dataclasses.replace(found.current, receipt=receipt))
+    left = len(steps) - found.step - 1
+    note = f"{who} looked and it is there: {there}"
+    settled["step"] = found.step + 1
+    if left and not why:
+        deliveries.change(
+            delivery,
+            Status.SCHEDULED,
+            origins=ORIGINS["resolve"],
+            note=f"{note}; what comes after it follows",
+            steps=steps,
+            seen=found.fence,
+            fields=settled | {"due": round(found.due.timestamp() * 1000)},
+        )
+        return
+    unsent = f"what comes after it was not sent ({left} more): {why}" if left else ""
     deliveries.change(
         delivery,
-        Status.PUBLISHED,
+        lifecycle.DONE[found.current.kind],
         origins=ORIGINS["resolve"],
-        note=f"{who} looked and it is there: {there}" + (f"; {unsent}" if left else ""),
-        steps=_with(found, step),
-        fields=settled | {"step": found.step + 1, "reason": unsent},
+        note=f"{note}; {unsent}" if left else note,
+        steps=steps,
+        seen=found.fence,
+        fields=settled | {"reason": unsent},
     )
 
 

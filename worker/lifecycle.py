@@ -13,7 +13,7 @@ from publishers.core.errors import (
     Unavailable,
     Unconfirmed,
 )
-from worker.model import Status
+from worker.model import Status, StepKind
 
 S = Status
 
@@ -47,6 +47,15 @@ FINAL = frozenset({S.PUBLISHED, S.EDITED, S.DELETED, S.CANCELLED, S.SKIPPED, S.F
 
 GONE = frozenset({S.CANCELLED, S.SKIPPED, S.DELETED})
 """What no reader sees or will see: it stands in no calendar (``store/lua/common.lua`` names them, too)."""
+
+DONE: Mapping[StepKind, Status] = {
+    StepKind.POST: S.PUBLISHED,
+    StepKind.REPLY: S.PUBLISHED,
+    StepKind.COMMENT: S.PUBLISHED,
+    StepKind.EDIT: S.EDITED,
+    StepKind.DELETE: S.DELETED,
+}
+"""What a delivery is once its last step, of such a kind, is done."""
 
 BACKOFF_MOST = 1800.0
 REFRESH_PAUSE = 2.0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, final
+from urllib.parse import unquote
 
 from publishers.core import oauth
 from publishers.core.errors import PublishError, Rejected, Unauthorized, Unsupported
@@ -104,6 +106,8 @@ class Publisher(ABC):
     """What a person pastes to connect an account; empty if nothing can be."""
     renewal: ClassVar[Renewal | None] = None
     """When ``refresh`` is asked for before the token ends; None = when the token is refused."""
+    addressed: ClassVar[str] = ""
+    """Where a message's address shows its id, which may also stand alone: a pattern whose first group is it."""
     unverified: ClassVar[str] = ""
     """What nobody has checked against the real platform yet, for the capability table."""
 
@@ -150,6 +154,23 @@ class Publisher(ABC):
         Returns nothing only if the platform was really asked and does not have it; raises otherwise.
         """
         raise Unsupported(f"{self.label} gives no way to look a message up")
+
+    def locate(self, address: str) -> Receipt:
+        """The receipt of the message at an address that a person gives, or with an id; reads only.
+
+        Raises Rejected if it is no message's, Unsupported if this adapter cannot tell whose it is.
+        """
+        return Receipt(id=self.named(address), url=address if "://" in address else None)
+
+    @final
+    def named(self, address: str) -> str:
+        """The id that an address shows; raises as ``locate`` does."""
+        if not self.addressed:
+            raise Unsupported(f"{self.label} shows no message's id in its address")
+        found = re.search(self.addressed, unquote(address.strip()))
+        if found is None:
+            raise Rejected("it shows no message's id")
+        return found[1]
 
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         """What has become of a message that said ``post``; reads only. None: it is not there any more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -28,14 +28,6 @@ LOOKS = (1, 3, 10)
 
 COMMIT_MARGIN = 2.0
 """Seconds of the lease that must be left beyond the commit's own deadline."""
-
-DONE: Mapping[StepKind, Status] = {
-    StepKind.POST: Status.PUBLISHED,
-    StepKind.REPLY: Status.PUBLISHED,
-    StepKind.COMMENT: Status.PUBLISHED,
-    StepKind.EDIT: Status.EDITED,
-    StepKind.DELETE: Status.DELETED,
-}
 
 
 class Engine:
@@ -327,7 +319,7 @@ def _published(turn: Turn, step: Step, receipt: Receipt, note: str) -> End:
     if turn.delivery.step + 1 < len(steps):
         return End(Status.SCHEDULED, note, wait=0, steps=steps, fields=fields | {"attempts": 0})
     log.info("published", url=receipt.url or receipt.id)
-    return End(DONE[step.kind], note, steps=steps, fields=fields)
+    return End(lifecycle.DONE[step.kind], note, steps=steps, fields=fields)
 
 
 def _park(turn: Turn, why: str) -> End:
