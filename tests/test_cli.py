@@ -8,6 +8,7 @@ import json
 import socket
 import sys
 import threading
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -339,6 +340,15 @@ def test_a_stagger_that_cannot_be_is_refused(handbill, minutes):
     handbill("accounts", "add", "outbox")
 
     assert "stagger" in refused(handbill("share", SAMPLE, "--stagger", minutes))
+
+
+def test_a_stagger_lies_between_one_account_and_the_next(handbill):
+    for name in ("one", "two", "three"):
+        handbill("accounts", "add", "outbox", "--name", name, "--set", f"folder={name}")
+
+    shared = json.loads(handbill("share", SAMPLE, "--at", "2036-01-02T09:00", "--stagger", "20", "--json")[1])
+    instants = sorted(datetime.fromisoformat(d["due"]) for d in shared["deliveries"])
+    assert [later - instants[0] for later in instants] == [timedelta(minutes=m) for m in (0, 20, 40)]
 
 
 def test_markup_in_an_article_is_shown_as_it_is(handbill, tmp_path):

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 
 from publishers.core.errors import RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed, Unsupported
-from worker.lifecycle import BACKOFF_MOST, FINAL, LEASED, TRANSITIONS, WAITING, after, backoff, check, origins
+from publishers.core.publisher import ProofClass
+from worker.lifecycle import (
+    BACKOFF_MOST,
+    FINAL,
+    LEASED,
+    REPEATS_MORE,
+    TRANSITIONS,
+    WAITING,
+    after,
+    backoff,
+    check,
+    origins,
+)
 from worker.model import Status
+from worker.pipeline.publish import COMMIT_MARGIN, LOOKS
+from worker.reference import README
+from worker.settings import Settings
 
 S = Status
 
@@ -95,6 +111,24 @@ def test_backing_off_doubles_is_capped_and_never_early():
 
     assert all(w >= min(5 * 2**n, BACKOFF_MOST) for n, w in enumerate(waits))
     assert max(waits) <= BACKOFF_MOST * 1.25
+
+
+@pytest.mark.parametrize("seconds", [1, 30, 120])
+def test_a_lease_outlasts_any_request_and_the_margin_of_its_commit(seconds):
+    shortest = Settings.model_fields["spare_seconds"].metadata[0].ge
+
+    assert Settings(request_seconds=seconds, spare_seconds=shortest).lease_seconds > seconds + COMMIT_MARGIN
+
+
+def test_the_readme_promises_what_the_tables_do():
+    page = README.read_text().partition("### What Handbill promises")[2].partition("\n### ")[0]
+
+    assert re.findall(r"^- \*\*(\w+)\*\*: ", page, re.MULTILINE) == [str(kind) for kind in ProofClass]
+    assert "looks three times, ever later" in " ".join(page.split())
+    assert len(LOOKS) == 3
+    assert list(LOOKS) == sorted(set(LOOKS))
+    assert "three tries beyond `HANDBILL_ATTEMPTS`" in page
+    assert REPEATS_MORE == 3
 
 
 def test_an_unknown_end_is_looked_into_again_soon_however_often_a_look_failed():
