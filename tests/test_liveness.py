@@ -80,6 +80,19 @@ def test_silence_means_deaf_only_while_a_hand_is_free(monkeypatch, running, sile
     assert app._publishing_is_deaf() is deaf
 
 
+def test_whoever_has_a_receipt_to_tell_a_server_that_is_away_is_not_deaf(monkeypatch):
+    store = SimpleNamespace(sleep=None)
+    parts = SimpleNamespace(store=store, engine=lambda **_: "an engine")
+    monkeypatch.setattr(app, "settings", lambda: Settings(publish_threads=16))
+    monkeypatch.setattr(app, "runtime", lambda: parts)
+    monkeypatch.setattr(app.pulse, "last", time.monotonic() - app.DEAF_AFTER - 1)
+    assert app.engine.__wrapped__() == "an engine"
+    assert app._publishing_is_deaf()
+
+    store.sleep(0)
+    assert not app._publishing_is_deaf()
+
+
 def post(parts):
     """A post that is due now."""
     name = delivery_id(f"main.{time.time_ns()}", "main.outbox", 0)

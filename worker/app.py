@@ -88,6 +88,7 @@ def runtime() -> Runtime:
 @functools.cache
 def engine() -> Engine:
     """This worker's publishing engine."""
+    runtime().store.sleep = _still_here
     return runtime().engine(wake=_wake, depth=_depth)
 
 
@@ -115,6 +116,14 @@ class Pulse:
 
 
 pulse = Pulse()
+
+
+def _still_here(seconds: float) -> None:
+    """Wait for a server that is away: whoever has something to tell it is not deaf, and must not be left for it."""
+    pulse.beat()
+    time.sleep(seconds)
+
+
 nudge = threading.Event()
 stopping = threading.Event()
 
