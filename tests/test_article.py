@@ -294,6 +294,62 @@ def test_what_is_no_article_is_refused_in_one_line(page):
     assert "\n" not in str(caught.value)
 
 
+NOTICE = (
+    "All ferries between Velden and Tarbay are cancelled until Thursday noon because of the storm, the company says."
+)
+
+
+def notice(head):
+    body = f"<body><main><h1>Ferries cancelled</h1><p>{NOTICE}</p></main></body>"
+    return Page(url="https://news.example/a", kind="html", content=f"<html lang=en><head>{head}</head>{body}</html>")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        text(f"# Ferries cancelled\n\n{NOTICE}", "markdown"),
+        text(f"Ferries cancelled\n\n{NOTICE}"),
+        notice("<meta property='og:type' content='article'>"),
+        notice('<script type="application/ld+json">{"@type": "NewsArticle", "headline": "Ferries cancelled"}</script>'),
+    ],
+)
+def test_a_brief_is_an_article_if_it_says_that_it_is_one(page):
+    article = extract(page)
+    assert (article.title, article.text) == ("Ferries cancelled", NOTICE)
+    assert write(article).short == NOTICE
+
+
+def test_who_is_refused_is_told_what_helps():
+    with pytest.raises(BadSource, match="og:type article"):
+        extract(notice(""))
+    with pytest.raises(BadSource, match="at least one whole sentence"):
+        extract(text("# Ferries cancelled\n\nUntil Thursday", "markdown"))
+
+
+def test_a_label_is_no_part_of_the_sentence_behind_it():
+    article = extract(
+        html(
+            f"<h1>Oven comes home</h1><p>{PROSE} A YouTube film shows it.</p>"
+            "<p><strong>Ingredients</strong><br>Mix flour, water and salt until the dough is smooth.</p>"
+            "<ul><li><b>Oven heat</b>Heat it to 240 degrees before the loaf goes in.</li>"
+            "<li><div>Flour</div><div>Use the strong kind from the mill on the quay.</div></li></ul>"
+            "<p>YouTube has a film of the fair<br>that lasts an hour.</p>"
+        )
+    )
+    for sentence in (
+        "Mix flour, water and salt until the dough is smooth.",
+        "Heat it to 240 degrees before the loaf goes in.",
+        "Use the strong kind from the mill on the quay.",
+        "YouTube has a film of the fair that lasts an hour.",
+    ):
+        assert sentence in article.text.split("\n\n")
+    assert {"Ingredients", "Oven heat", "Flour"} <= set(article.headings)
+
+
+def test_entities_in_markdown_are_characters():
+    assert extract(text(f"# Salt &amp; rye\n\n{PROSE}", "markdown")).title == "Salt & rye"
+
+
 def test_a_hostile_page_is_read_in_reasonable_time_and_without_an_accident():
     for content in (
         "<div>" * 5000 + PROSE,

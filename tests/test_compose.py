@@ -24,13 +24,13 @@ from worker.content.compose import (
     Composed,
     clean,
     compose,
-    load_template,
     parameters,
     plain,
     shorten,
     tag_link,
     thread,
 )
+from worker.content.template import load_template
 from worker.errors import HandbillError
 from worker.model import Article, Content, Sentence
 from worker.settings import TEMPLATES
@@ -118,6 +118,12 @@ def test_sentences_stand_in_the_articles_order_and_keep_their_place_in_it():
     assert [s.text for s in composed.sentences] == [SENTENCES[0], SENTENCES[2]]
     assert all(TEXT[s.source_offset :].startswith(s.text) for s in composed.sentences)
     assert f"{SENTENCES[0]} {SENTENCES[2]}" in composed.post.text
+
+
+def test_a_sentence_behind_a_label_gives_way_to_prose():
+    labelled = "Method: forty honey bees carried small radar tags through the valley for two summers."
+    content = some_content(labelled, SENTENCES[4], text=f"{labelled} {SENTENCES[4]}")
+    assert posted(content=content, template="# sentences: 1\n{title}\n{summary}").sentences[0].text == SENTENCES[4]
 
 
 def test_a_models_sentences_keep_the_order_it_gave_them():
@@ -348,7 +354,13 @@ def test_text_that_is_neither_is_left_alone(harmless):
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("/start now", "/{}start now"), ("Buy $TSLA", "Buy ${}TSLA"), ("(/ban)", "(/{}ban)"), ("No. #1️⃣", "No. #{}1️⃣")],
+    [
+        ("/start now", "/{}start now"),
+        ("Buy $TSLA", "Buy ${}TSLA"),
+        ("(/ban)", "(/{}ban)"),
+        ("No. #1️⃣", "No. #{}1️⃣"),
+        ("https://hill.local/x", "https:{}//hill.local/x"),
+    ],
 )
 def test_commands_names_of_stocks_and_framed_digits_are_only_words(text, shown):
     assert plain(text) == shown.format(JOINER)

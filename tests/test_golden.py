@@ -16,7 +16,8 @@ import publishers
 from publishers.core.post import Media
 from worker.content import checks, words, write
 from worker.content.article import extract
-from worker.content.compose import clean, compose, load_template, plain
+from worker.content.compose import clean, compose, plain
+from worker.content.template import load_template
 from worker.intake.fetch import read_source
 from worker.settings import TEMPLATES
 

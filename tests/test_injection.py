@@ -20,7 +20,8 @@ from publishers.core import counting
 from publishers.core.errors import PublishError
 from publishers.core.http import Http
 from publishers.core.post import Commit, Media, Receipt
-from worker.content.compose import compose, load_template, thread
+from worker.content.compose import compose, thread
+from worker.content.template import load_template
 from worker.model import Article, Content, Sentence
 from worker.settings import TEMPLATES
 

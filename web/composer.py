@@ -17,7 +17,8 @@ from web import calendar, pictures, render, status, views
 from web.access import Editor, Form, Parts, Person, Sent, Viewer, flash
 from worker import approval, lifecycle, schedule
 from worker.content import cards, checks
-from worker.content.compose import load_template, plain
+from worker.content.compose import plain
+from worker.content.template import load_template
 from worker.errors import HandbillError, NotFound
 from worker.model import Account, Article, Content, Delivery, Status, StepKind
 from worker.people import May

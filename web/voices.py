@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from web import calendar, pictures, render, sample, views
 from web.access import Editor, Form, Parts, Person, Viewer, flash
-from worker.content.compose import DIRECTIVES, EXAMPLES, SLOTS, load_template
+from worker.content.template import DIRECTIVES, EXAMPLES, SLOTS, load_template
 from worker.errors import HandbillError, NotFound
 from worker.model import Account, Delivery, Status, Step, StepKind, Voice
 from worker.pipeline.accounts import limits_of

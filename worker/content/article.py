@@ -15,6 +15,7 @@ from worker.model import DEFAULT_WORKSPACE, Article, Page, article_id
 from worker.tracking import TRACKING
 
 LEAST_WORDS = 40
+BRIEF = 8  # words, of what is an article by its own account and has one whole sentence
 LONGEST_BLOCK = 20_000  # code points; a longer one was not written by a person
 LONGEST_TEXT = 300_000  # code points, a long book chapter; what follows says nothing new for a post
 HASHTAG = regex.compile(r"(?<![\p{L}\p{N}&/])[#＃]([\p{L}\p{M}\p{N}_\u200c]*[\p{L}\p{M}][\p{L}\p{M}\p{N}_\u200c]*)")
@@ -54,9 +55,12 @@ def extract(page: Page, *, workspace: str = DEFAULT_WORKSPACE) -> Article:
     paragraphs = [DATELINE.sub("", b.text) for b in body if b.kind != "head"]
     text = "\n\n".join(_whole_sentences(paragraphs, lang))
     found = words.count(text)
-    if found < LEAST_WORDS:
-        why = f"only {found} words of prose were found, {LEAST_WORDS} are needed"
-        raise BadSource(f"{_name(page.url)} is no article", why=why, do="Give the address of the article itself")
+    if found < LEAST_WORDS and not (draft.declared and title and _is_brief(text, lang)):
+        why = f"only {found} words of prose were found"
+        do = "Give the address of the article itself; a short one needs og:type article in its head"
+        if page.kind != "html":
+            do = f"Write a title and below it at least one whole sentence of {BRIEF} words"
+        raise BadSource(f"{_name(page.url)} is no article", why=why, do=do)
     url = _canonical(draft.url, page.url)
     alt = _alt(draft.image_alt, title)
     return Article(
@@ -76,6 +80,12 @@ def extract(page: Page, *, workspace: str = DEFAULT_WORKSPACE) -> Article:
         workspace=workspace,
         folder="" if page.base.startswith(("http://", "https://")) else page.base,
     )
+
+
+def _is_brief(text: str, lang: words.Language) -> bool:
+    """Whether a short text has a sentence that can stand in a post."""
+    spans = [text[a:b] for a, b in words.sentences(text, lang.code)]
+    return any(words.ENDING.search(s) and words.count(s) >= BRIEF for s in spans)
 
 
 def clean(draft: Draft, lang: words.Language) -> tuple[str, list[Block], list[str]]:

@@ -7,8 +7,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote_plus, urlsplit, urlunsplit
 
 import regex
@@ -17,19 +16,13 @@ from publishers.core import counting
 from publishers.core.limits import Limits
 from publishers.core.post import Facet, Media, Post
 from worker.content import words
+from worker.content.template import Piece, Template, parse
 from worker.errors import HandbillError
 from worker.model import Article, Content, Sentence
 
-SLOTS = ("title", "summary", "link", "hashtags", "author", "site", "tags")
-DIRECTIVES = {
-    "sentences": "[0-9]{1,3}",
-    "summary": "[0-9]{1,5}",
-    "hashtags": "(?:[0-9]{1,2}-)?[0-9]{1,2}",
-    "paragraphs": "yes|no",
-}
-EXAMPLES = {"sentences": "2", "summary": "280", "hashtags": "3-5", "paragraphs": "yes"}
 REACH = 8  # a post is made of the best few sentences; what comes later is not worth a reader's time
 FADE = 0.9  # how much of the worth of a ranked sentence the next one has
+LABELLED = 0.5  # what a sentence behind a label ("Tip: …") is worth beside one that reads as prose
 TAG = 0.05  # what a hashtag is worth when the best sentence is worth 1
 READABLE = 40  # a title cut shorter than this (code points) says too little to save a hashtag
 LONGEST_TITLE = 1_000  # code points; what is longer is no title but text in its place
@@ -59,6 +52,7 @@ SIGNS = regex.compile(
     r"|[#＃](?!\ufe0f?\u20e3)(?=[\p{N}_\u200c\u200d\u00b7\u30fb]*[\p{L}\p{M}]|[_\u200c\u200d\u00b7\u30fb])"
     # Commands and stocks: https://core.telegram.org/bots/api#messageentity, and "cashtags" in twitter-text
     r"|(?<![\p{L}\p{M}\p{N}_/<>])/(?=[A-Za-z0-9_])|(?<![\p{L}\p{M}\p{N}_$])\$(?=[A-Za-z])"
+    r"|(?<=\p{L}):(?=//)"  # chats link whatever has a scheme, be there such a domain or not
 )
 POINTS = regex.compile(r"(?<=\.)(?=[\p{L}\p{M}\p{N}])|(?<=:)(?=//)")
 
@@ -207,107 +201,6 @@ def _writer(
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of a template's line: literal text or a slot; ``type`` and ``value`` are those of a facet."""
-
-    text: str
-    type: Literal["slot", "plain", "link", "tag"] = "plain"
-    value: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Template:
-    """A template as it is read: its lines, and what its directives ask for (None = no bound).
-
-    Of ``hashtags``, those beyond ``enough`` give way to one more sentence.
-    """
-
-    lines: tuple[tuple[Piece, ...], ...]
-    sentences: int = 2
-    summary: int | None = None
-    enough: int = 1
-    hashtags: int | None = None
-    paragraphs: bool = False
-
-
-def load_template(platform: str, folder: Path) -> str:
-    """The text of the platform's template in ``folder``, or of the default one.
-
-    Raises HandbillError if there is none or it cannot be used.
-    """
-    path = next((p for p in (folder / f"{platform}.txt", folder / "default.txt") if p.is_file()), None)
-    if path is None:
-        raise HandbillError(f"There is no post template in {folder}", do="Put default.txt back")
-    text = path.read_text(encoding="utf-8")
-    parse(text, str(path))
-    return text
-
-
-@functools.lru_cache(maxsize=64)
-def parse(template: str, name: str) -> Template:
-    """What a template says; ``name`` stands in the HandbillError that names a line which cannot be used.
-
-    First come directives, one a line: ``# sentences: 2`` (at most so many in the summary), ``# summary: 280`` (at most
-    so long, in the platform's counting), ``# hashtags: 3-5`` (five, or three to make room for one more sentence; one
-    number alone is the most), ``# paragraphs: yes`` (one for each sentence). The rest is the post, with the slots of
-    ``SLOTS`` in braces; a line whose slots are all empty vanishes, and so does a blank line too many.
-    """
-    said: dict[str, str] = {}
-    lines: list[tuple[Piece, ...]] = []
-    for number, line in enumerate(template.splitlines(), 1):
-        if not any(lines) and (found := regex.fullmatch(r"#\s+(\w+)\s*:\s*(.*?)\s*", line)):
-            _check(found[1], found[2], f"{name}, line {number}")
-            said[found[1]] = found[2]
-        else:
-            lines.append(tuple(_pieces(line.rstrip(), f"{name}, line {number}")))
-    enough, _, most = said.get("hashtags", "").rpartition("-")
-    told = any(p == Piece("summary", "slot") for line in lines for p in line)
-    return Template(
-        lines=tuple(lines),
-        sentences=int(said.get("sentences", 2)) if told else 0,
-        summary=int(said["summary"]) if "summary" in said else None,
-        enough=int(enough or 1),
-        hashtags=int(most) if most else None,
-        paragraphs=said.get("paragraphs") == "yes",
-    )
-
-
-def _check(name: str, value: str, place: str) -> None:
-    """Raise HandbillError if a directive does not exist or cannot have this value."""
-    if name not in DIRECTIVES:
-        do = f"Use one of: {', '.join(DIRECTIVES)}"
-        raise HandbillError(f"{place} cannot be used", why=f"there is no directive {name!r}", do=do)
-    if not regex.fullmatch(DIRECTIVES[name], value):
-        do = f"Write it like: # {name}: {EXAMPLES[name]}"
-        raise HandbillError(f"{place} cannot be used", why=f"{value!r} is no value for {name}", do=do)
-
-
-def _pieces(line: str, place: str) -> Iterator[Piece]:
-    done = 0
-    for found in regex.finditer(r"\{([a-z]*)\}|[{}]", line):
-        if found[1] not in SLOTS:
-            why = f"there is no {found[0]}" if found[1] is not None else f"{found[0]} stands alone"
-            do = f"Use {', '.join(f'{{{s}}}' for s in SLOTS)}"
-            raise HandbillError(f"{place} cannot be used", why=why, do=do)
-        yield from _literal(line[done : found.start()])
-        yield Piece(found[1], "slot")
-        done = found.end()
-    yield from _literal(line[done:])
-
-
-def _literal(text: str) -> Iterator[Piece]:
-    """What a person wrote into the template, its own hashtags and links marked."""
-    marked: list[tuple[counting.Span, Literal["link", "tag"]]] = [(s, "tag") for s in counting.hashtags(text)]
-    marked += [(s, "link") for s in counting.urls(text) if "://" in text[slice(*s)]]
-    done = 0
-    for (start, end), kind in sorted(marked):
-        yield Piece(text[done:start])
-        yield Piece(text[start:end], kind, text[start:end].lstrip("#＃") if kind == "tag" else text[start:end])
-        done = end
-    yield Piece(text[done:])
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
     """What a post is made of, before it is written out."""
 
@@ -382,14 +275,15 @@ class _Writer:
         return sorted(itertools.islice(fresh, REACH), key=lambda s: self._worth(s, title), reverse=True)
 
     def _worth(self, sentence: Sentence, title: str) -> float:
-        """Its place among the best, and how little of it stands in the title; the best is worth 1.
+        """Its place among the best, how little of it stands in the title and that it is prose; the best is worth 1.
 
         The article's first sentence says its news, so half of it may.
         """
         about = self._about(sentence.text)
         again = len(about & self._about(self.title)) / max(1, len(about)) if title else 0.0
         fresh = min(1.0, 2 * (1 - again)) if sentence.source_offset == 0 else 1 - again / 2
-        return FADE ** self.sentences.index(sentence) * fresh
+        labelled = words.LABEL.match(sentence.text) is not None
+        return FADE ** self.sentences.index(sentence) * fresh * (LABELLED if labelled else 1)
 
     def _choose(self, title: str, order: Sequence[Sentence], tags: tuple[str, ...]) -> tuple[Sentence, ...]:
         """As many of the sentences as are wanted and fit, none twice in other words, in the article's order."""

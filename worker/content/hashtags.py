@@ -109,15 +109,14 @@ def _sayable(article: Article, phrases: Sequence[Phrase], usage: Usage, known: i
     others beside the ``known`` tags only where they are few.
     """
     evidence = _Evidence(article, usage)
+    longer = [p for p in phrases if p.count > 1 and len(p.stems) > 1 and not usage.acts(p)]
     sure: list[str] = []
     rest: list[str] = []
     last: list[str] = []
     least: list[str] = []
     for phrase in phrases:
         inside = set(phrase.stems)
-        if phrase.count < 2 or any(
-            inside < set(p.stems) and 2 * p.count > phrase.count and p.count > 1 for p in phrases
-        ):
+        if phrase.count < 2 or any(inside < set(p.stems) and 2 * p.count > phrase.count for p in longer):
             continue
         called = _named(phrase, usage, article)
         tag = usage.full_name(called) if called else _thing(phrase, usage, article)

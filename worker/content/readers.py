@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -42,10 +43,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a reader of one kind of source found, before any cleaning; ``marked`` if it marks its headings as such."""
+    """What a reader of one kind of source found, before any cleaning; ``marked`` if it marks its headings as such,
+    ``declared`` if it says that it is an article, however short.
+    """
 
     blocks: list[Block]
     marked: bool = True
+    declared: bool = True
     title: str = ""
     url: str = ""
     author: str = ""
@@ -79,7 +83,33 @@ def _read_html(page: Page) -> Draft:
     )
     if document is None or document.body is None:
         return draft
-    return dataclasses.replace(draft, blocks=list(_blocks(document.body, links)))
+    return dataclasses.replace(draft, blocks=list(_unglued(_blocks(document.body, links), page.content)))
+
+
+GLUED = regex.compile(r"\p{L}[\p{L}\p{M}]*?\p{Ll}(?=(\p{Lu}\p{Ll}[\p{L}\p{M}]*))")
+LABEL_WORDS = 5  # a longer line without an end was only broken there
+BROKEN = "\u2028"  # where a line was broken
+
+
+def _unglued(blocks: Iterator[Block], source: str) -> Iterator[Block]:
+    """The blocks, a label apart from its sentence: of ``<b>Oven</b>Heat it`` one word is left that no page has."""
+    for block in blocks:
+        text = block.text
+        while (at := _label_end(text, source)) > 0:
+            yield Block("head", text[:at].strip())
+            text = text[at:].lstrip(f" {BROKEN}")
+        yield dataclasses.replace(block, text=text.replace(BROKEN, " "))
+
+
+def _label_end(text: str, source: str) -> int:
+    """Where the label ends with which a block begins; 0 if it begins with none."""
+    line, broken, rest = text.partition(BROKEN)
+    at = len(line) if broken and rest[:1].isupper() else 0
+    glued = GLUED.search(line[:80])
+    if glued and glued[0] + glued[1] not in source:
+        at = glued.end()
+    label = text[:at]
+    return at if at and words.count(label) <= LABEL_WORDS and not words.ENDING.search(label.strip()) else 0
 
 
 def _blocks(body: Any, links: set[str]) -> Iterator[Block]:
@@ -89,7 +119,7 @@ def _blocks(body: Any, links: set[str]) -> Iterator[Block]:
     for event, node in etree.iterwalk(body, events=("start", "end")):
         tag = node.tag if isinstance(node.tag, str) else ""
         if tag in BLOCKS:
-            text = words.line("".join(parts))
+            text = BROKEN.join(filter(None, map(words.line, "".join(parts).split(BROKEN))))
             if text and kinds[-1] != "code":
                 yield Block(kinds[-1], text, linked=words.key(text) in links)
             parts = []
@@ -97,8 +127,8 @@ def _blocks(body: Any, links: set[str]) -> Iterator[Block]:
                 kinds.append(MARKUP.get(tag, kinds[-1] if kinds[-1] == "item" else "p"))
             else:
                 kinds.pop()
-        if tag == "lb":
-            parts.append(" ")
+        if event == "start" and tag == "lb":
+            parts.append(BROKEN)
         if event == "start" and tag:
             parts.append(node.text or "")
         elif event == "end" and node is not body:
@@ -124,8 +154,10 @@ def _metadata(tree: Any, page: Page) -> Draft:
     languages = [tree.get("lang"), tree.get("xml:lang"), _text(data.get("inLanguage")), first("og:locale")]
     image, alt = _picture(tree, first("og:image", "og:image:url", "twitter:image") or _address(data.get("image")))
     url = _absolute(next(iter(links), "") or first("og:url"), page)
+    kinds = " ".join(_list(data.get("@type")))
     return Draft(
         blocks=[],
+        declared=bool(data and "WebPage" not in kinds) or first("og:type") == "article",
         title=_headline(tree, first("og:title", "twitter:title") or _text(data.get("headline")) or guess.title or ""),
         url=url,
         author=_names(data.get("author")) or guess.author or "",
@@ -271,7 +303,7 @@ def _read_markdown(page: Page) -> Draft:
     for chunk in regex.split(r"\n\s*\n", content):
         for kind, text in _markdown_lines(chunk):
             linked = LINK.fullmatch(text.strip()) is not None
-            clean = EMPHASIS.sub("", regex.sub(r"<[^>]{1,200}>", "", LINK.sub(r"\1", text)))
+            clean = html.unescape(EMPHASIS.sub("", regex.sub(r"<[^>]{1,200}>", "", LINK.sub(r"\1", text))))
             if kind == "title":
                 title = title or clean
             if clean.strip():

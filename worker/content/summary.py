@@ -29,6 +29,7 @@ LEADS = 0.2  # a first sentence that has more than this share of the title is th
 NAMELESS = 0.6  # the worth of a sentence that does not name what the title is about
 FAINT = 0.1  # a summary takes nothing that scores less than this share of the best
 UNNAMED = 0.6  # the worth of one that begins with somebody or something that was named before
+LABELLED = 0.2  # the worth of one that begins with a label
 UNSPOKEN = 0.7  # the worth of one in which somebody speaks and is not named
 DIVERSE = 40  # so many sentences are ordered for variety; nobody reads further
 
@@ -202,7 +203,6 @@ def whole(text: str) -> bool:
     return bool(words.ENDING.search(text)) and not quoted and len(text) <= LONGEST
 
 
-LABEL = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N} .-]{0,14}[:：]\s")
 QUOTATION = regex.compile(r"[“„«「『\"][^”»」』\"]+[”“»」』\"][.。]?|‘[^‘“”]+’[.]?")  # whose words they are is not said
 ADDRESS = regex.compile(r"https?://|www\.|\S@\S+\.|(?<!\S)@\w")
 SPOKEN = regex.compile(r"[”»」』\"],? |(?<=[,.!?…])’ ")
@@ -233,12 +233,12 @@ def stands(text: str, lang: words.Language, *, cased: bool = True, title: Abstra
         return 0.0
     if lang.code == "en" and FAR_BACK.match(text):
         return 0.0
-    fit = 0.5 if CODE.search(text) else 1.0
+    fit = 0.2 if CODE.search(text) else 1.0
     end = text.rstrip('"”»」』)')
     if end.endswith((*ASKS, *SHOUTS)):
         fit *= 0.1 if end.endswith(ASKS) else 0.3
-    if LABEL.match(head):
-        fit *= 0.4
+    if words.LABEL.match(head):  # "Ingredients: 500 g flour": half of it is the page's layout
+        fit *= LABELLED
     if size < 8:
         fit *= 0.7
     elif len(text) > MEDIUM:

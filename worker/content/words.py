@@ -31,6 +31,7 @@ ELISION = regex.compile(
 )
 CLITIC = regex.compile(r"['’](?:s|d|ll|ve|re|m|S|D|LL|VE|RE|M)$|(?<=^\p{Lu}\p{L}{2,})['’]\p{Ll}{1,5}$")
 ENDING = regex.compile(r"[.!?…。！？．؟۔।॥]+[\"'”’»›」』）)\]]*$")
+LABEL = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N} .-]{0,14}[:：]\s")  # "Ingredients: 500 g flour"
 OPENING = regex.compile(r"^[\s\"'“”„‟‘‚«»‹›「『（(\[¿¡–—-]+")
 INITIAL = regex.compile(r"(?<![\p{L}.°])\p{Lu}\.\s*$")  # "R-W. Va.", "J. Smith": no sentence ends in an initial
 TITLED = regex.compile(  # before a name: no sentence ends in a title

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from publishers.core import counting
 from worker.content.cards import DESIGNS
-from worker.content.compose import parse
+from worker.content.template import parse
 from worker.errors import BadSource, HandbillError, NotFound, Refused
 from worker.intake import gate, rules
 from worker.intake.client import checked

@@ -17,7 +17,8 @@ from publishers.core.post import Media, Post
 from worker import content as writing
 from worker.content import cards, checks
 from worker.content.article import extract
-from worker.content.compose import Composed, compose, link_comment, load_template, parameters, parse, tag_link, thread
+from worker.content.compose import Composed, compose, link_comment, parameters, tag_link, thread
+from worker.content.template import load_template, parse
 from worker.errors import HandbillError, NotFound
 from worker.intake.fetch import read_source
 from worker.model import (
