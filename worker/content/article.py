@@ -36,7 +36,8 @@ BULLET = regex.compile(r"^[*•·▪►▶→✓✔■●◦]+\s*(?=[\p{L}\p{N}�
 BY = regex.compile(r"^(?:by|von|par|por|di|door|av|text|текст)\s*:?\s+(?=\p{Lu})", regex.I)
 DATELINE = regex.compile(  # "HANOI, Vietnam (AP) — "
     r"^(?:\p{Lu}[\p{Lu} .'’-]{2,30}(?:, [\p{L}. ]{2,20})?(?: \([\p{L} ]{2,20}\))?\s*[—–-]+\s*"
-    r"|\p{Lu}[\p{L} .,'’-]{2,40} \((?:\p{Lu}{2,6}[\p{L} ]{0,12}|Reuters|dpa)\)\s*[—–-]*\s*)(?=[\p{L}“\"«])"
+    r"|\p{Lu}[\p{L} .,'’-]{2,40} \((?:\p{Lu}{2,6}[\p{L} ]{0,12}|Reuters|dpa)\)\s*[—–-]*\s*"
+    r"|\p{Lu}[\p{L} .'’-]{2,30}, (?:\p{Lu}\p{L}{0,5}\.){1,2} [—–] )(?=[\p{L}“\"«])"  # "Dekalb, Ill. — "
 )
 ADDRESS_LINE = regex.compile(r"\S+@\S+|www\.\S+|(?:\S+\s+){0,10}https?://\S+")
 META_LINE = regex.compile(  # a date, a reading time or a count alone on a line

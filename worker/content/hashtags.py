@@ -40,7 +40,9 @@ def choose(article: Article) -> list[str]:
         forms[stem(word, lang.code)][word] += 1
     known, others = [], []
     for tag in map(html.unescape, article.tags):
-        parts = [_as_written(p, forms, lang.code) for p in _parts(tag)] if TAG.fullmatch(tag) else []
+        if not TAG.fullmatch(tag) or NUMBERED.match(tag):
+            continue
+        parts = [_as_written(p, forms, lang.code) for p in _parts(tag)]
         if all(stem(p, lang.code) in forms for p in parts) or tag in article.text:
             known.append(parts)
         elif regex.fullmatch(r"[\p{L}\p{M} '’&-]+", tag) and len(article.tags) <= MACHINE:

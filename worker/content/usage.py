@@ -56,7 +56,9 @@ class Usage:
         self._remember(runs)
         first = list(TOKEN.finditer(head[0])) if head else []
         shouts = _all_capitals([m[0] for m in first], lang)
-        self._titled = [] if shouts else [self._bare(run) for run, _ in self._read_names(first, head[0])]
+        runs = [] if shouts else list(self._read_names(first, head[0]))
+        # With its first word a title may begin a name or only itself: "New Omagh attack".
+        self._titled = [self._bare(run) for run, begins in runs if not begins or " ".join(run) in self._place]
         if lang.head:
             self._read_heads("\n".join([*head, *body]))
 
@@ -197,7 +199,7 @@ class Usage:
         if name.isupper():
             return name
         for titled in self._titled:
-            if name in {titled[0], titled[-1]} and 1 < len(titled) <= LONGEST_NAME and " ".join(titled) in self._place:
+            if name in {titled[0], titled[-1]} and 1 < len(titled) <= LONGEST_NAME:
                 return " ".join(titled)
         longer = Counter({w: n for w, n in wholes.items() if 1 <= w.count(" ") < LONGEST_NAME})
         # Who is called by the last part of a name was called by the whole of it before.
