@@ -16,7 +16,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from web import cookies
+from web import cookies, views
 from web.place import Place
 from worker import schedule
 from worker.settings import TEMPLATES
@@ -66,6 +66,7 @@ def environment() -> jinja2.Environment:
     env.filters["moment"] = datetime.fromisoformat
     env.filters["elsewhere"] = elsewhere
     env.filters["place"] = place
+    env.filters["label"] = views.label_of
     env.filters["browser"] = browser
     env.filters["lapse"] = lapse
     env.filters["address"] = address

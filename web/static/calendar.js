@@ -92,6 +92,20 @@
   let dragging = false;
   let stale = false;
   let days = { more: {}, clocks: {}, closed: [] };
+  /* A column of a week has room for two posts side by side. More at one time stand as one, and the day shows each. */
+  const together = (events) => {
+    if (view !== "week") return events;
+    const times = new Map();
+    for (const event of events) times.set(event.start, [...(times.get(event.start) ?? []), event]);
+    return [...times.values()].flatMap((many) => many.length < 3 ? many : [{
+      ...many[0],
+      id: `many-${many[0].start}`,
+      title: `${many.length} posts`,
+      editable: false,
+      classNames: ["many"],
+      extendedProps: { at: many[0].extendedProps.at, many },
+    }]);
+  };
   const fetchEvents = async (asked) => {
     const address = `/calendar/events?start=${asked.startStr.slice(0, 10)}&end=${asked.endStr.slice(0, 10)}${query ? `&${query}` : ""}`;
     const answer = await fetch(address, { headers: { Accept: "application/json" } });
@@ -106,7 +120,7 @@
       place.dataset.drawn = Number(place.dataset.drawn ?? 0) + 1; // for whoever waits until all is there
     });
     const back = (kind) => (span, number) => ({ ...span, id: `${kind}-${number}`, display: "background", classNames: [kind], title: "" });
-    return [...found.events, ...found.slots.map(back("slot")), ...found.quiet.map(back("silent"))];
+    return [...together(found.events), ...found.slots.map(back("slot")), ...found.quiet.map(back("silent"))];
   };
   /* Days on which clocks change, on which nobody posts, or with more posts than are drawn. */
   const mark = () => {
@@ -136,6 +150,7 @@
     height: view === "month" ? undefined : "100%",
     date,
     firstDay: 1,
+    locale: "en-GB",
     timeZone: place.dataset.offset, // where its line of now stands; posts come at wall times and are not shifted
     headerToolbar: { start: "", center: "", end: "" },
     eventSources: [{ events: fetchEvents }],
@@ -158,8 +173,14 @@
     eventTimeFormat: (start) => `${pad(start.getHours())}:${pad(start.getMinutes())}`,
     eventContent: ({ event }) => {
       if (event.display === "background") return "";
-      const { at, label, name, status, evergreen } = event.extendedProps;
+      const { at, label, name, status, evergreen, many } = event.extendedProps;
       const line = element("span", "line");
+      if (many) {
+        line.append(element("b", "", at), element("span", "what", event.title));
+        const dots = element("span", "dots");
+        for (const one of many.slice(0, 8)) dots.append(element("span", `dot ${one.classNames[0]}`));
+        return { domNodes: [line, dots] };
+      }
       const state = element("span", "state");
       state.title = status;
       line.append(element("b", "", event.display === "auto" ? at : wallOf(event.start).slice(11)), element("span", "what", event.title), state);
@@ -174,13 +195,22 @@
     },
     eventDidMount: ({ el, event }) => {
       if (event.display === "background") return;
-      const { at, label, name, status } = event.extendedProps;
+      const { at, label, name, status, many } = event.extendedProps;
       const day = event.start.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "long" });
+      if (many) {
+        el.setAttribute("aria-label", `${day}, ${at}, ${event.title}. Open the day.`);
+        el.title = many.map((one) => `${one.extendedProps.label} ${one.extendedProps.name}: ${one.title}`).join("\n");
+        return;
+      }
       el.setAttribute("aria-label", `${day}, ${at}, ${label} ${name}, ${status}: ${event.title}`);
       el.title = `${label} ${name}: ${status}`;
       el.dataset.post = event.id;
     },
-    eventClick: ({ event, el }) => event.display !== "background" && open(event.id, el),
+    eventClick: ({ event, el }) => {
+      if (event.display === "background") return;
+      if (event.extendedProps.many) location.assign(`/calendar?view=day&date=${dayOf(event.start)}${query ? `&${query}` : ""}`);
+      else open(event.id, el);
+    },
     eventDragStart: () => { dragging = true; },
     eventDragStop: () => {
       dragging = false;
