@@ -131,10 +131,9 @@
       if (["table", "grid", "rowgroup", "row", "cell", "gridcell", "columnheader", "rowheader"].includes(node.getAttribute("role"))) node.removeAttribute("role");
     }
     for (const time of place.querySelectorAll("time[datetime]")) {
-      const day = time.getAttribute("datetime").slice(0, 10);
-      const cell = time.closest(".ec-day, .ec-day-head, [role=columnheader]") ?? time.parentElement;
-      const head = time.closest(".ec-day-head") ?? time.parentElement;
-      if (!cell || time.closest(".ec-event")) continue;
+      const day = time.getAttribute("datetime"); // of a day; those of its hours are longer
+      const head = time.parentElement;
+      if (day.length > 10 || time.closest(".ec-event")) continue;
       if (days.clocks[day]) head.append(element("span", "cellmark", phone ? "Clocks" : days.clocks[day]));
       if (days.closed.includes(day)) head.append(element("span", "cellmark closed", "no posts"));
       if (days.more[day]) {
