@@ -45,11 +45,11 @@ def listening() -> Iterator[dict]:
 class Street:
     """Accounts on stand-ins, an article, and time that passes only when it is told to."""
 
-    def __init__(self, server, folder, here, platforms=("mastodon", "bluesky")):
+    def __init__(self, server, folder, here, platforms=("mastodon", "bluesky"), **settings):
         self.at = NOW
         self.world = World(folder / "rehearsal", now=lambda: self.at)
         here["app"] = build(self.world)
-        self.parts = runtime(server, folder, rehearsal_url=here["url"], settle_seconds=2, backoff_seconds=1)
+        self.parts = runtime(server, folder, rehearsal_url=here["url"], settle_seconds=2, backoff_seconds=1, **settings)
         self.parts.store.client.flushdb()
         self.parts.deliveries = Deliveries(self.parts.store, clock=lambda: round(self.at.timestamp() * 1000))
         self.parts.now = lambda: self.at

@@ -17,6 +17,7 @@ from web import (
     audit,
     brands,
     calendar,
+    changes,
     composer,
     entry,
     evergreen,
@@ -75,6 +76,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(api.router)
     app.include_router(listeners.router)
     app.include_router(evergreen.api)
+    app.include_router(changes.api)
     app.include_router(receipts.api)
     app.include_router(entry.router)
     app.include_router(pages.router)
@@ -89,6 +91,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(brands.router)
     app.include_router(sources.router)
     app.include_router(evergreen.router)
+    app.include_router(changes.router)
     app.include_router(receipts.router)
     app.include_router(stops.router)
     app.include_router(pull.router)

@@ -191,6 +191,9 @@ def _said(delivery: Delivery) -> list[Post]:
     """The messages as they stand: an edit replaces the first once it has been made."""
     said = [s.post for s in delivery.steps if s.kind in {StepKind.POST, StepKind.REPLY, StepKind.COMMENT}]
     edits = [s.post for s in delivery.steps if s.kind is StepKind.EDIT and s.receipt is not None]
+    anew = [s.post for s in delivery.steps[1:] if s.kind is StepKind.POST and s.receipt is not None]
+    if anew:  # what was taken away stands no more
+        return anew[-1:]
     return [edits[-1], *said[1:]] if edits else said
 
 

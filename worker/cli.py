@@ -12,7 +12,19 @@ from typing import Annotated, Any
 import typer
 
 from worker import log as logs
-from worker.commands import accounts, apps, contract, evergreen, hooks, keep, receipts, sources, users, workspaces
+from worker.commands import (
+    accounts,
+    apps,
+    changes,
+    contract,
+    evergreen,
+    hooks,
+    keep,
+    receipts,
+    sources,
+    users,
+    workspaces,
+)
 from worker.commands.shared import AsJson, Workspace, actor, err, out
 from worker.commands.shared import parts as _parts
 from worker.commands.shared import print_json as _print_json
@@ -41,6 +53,7 @@ cli.add_typer(hooks.cli, name="hooks")
 cli.add_typer(sources.cli, name="sources")
 cli.add_typer(evergreen.cli, name="evergreen")
 cli.add_typer(receipts.cli, name="receipts")
+cli.add_typer(changes.cli, name="changes")
 cli.command("contract")(contract.contract)
 keep.attach(cli)
 

@@ -19,7 +19,7 @@ HUBS_EVERY = 5.0
 WAKE_AFTER = 60.0
 """Seconds until an article whose wake-up nobody took up is given out again."""
 
-TEND_EVERY = 600.0
+TEND_EVERY = 60.0
 CARE_EVERY = 5.0
 ALIVE_SECONDS = 30.0
 
@@ -86,9 +86,11 @@ class Gatherer:
         return CARE_EVERY
 
     def tended(self) -> float:
-        """Wake content workers for older articles where there are rules for them."""
+        """Wake content workers for what was published before: older articles, and pages that are looked at again."""
         for workspace in self._parts.records.workspaces():
-            if self._parts.aftercare.rules(workspace):
+            care, now = self._parts.aftercare, self._parts.now()
+            heard = self._parts.hooks.heard(workspace, most=1)
+            if heard or care.rules(workspace) or care.to_recheck(workspace, now, most=1):
                 self._tend(workspace)
         return TEND_EVERY
 

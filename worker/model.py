@@ -278,8 +278,9 @@ class Delivery:
 
     @property
     def receipt(self) -> Receipt | None:
-        """The receipt of the message itself (the first step's)."""
-        return self.steps[0].receipt
+        """The receipt of the message itself: the first that is public, or was."""
+        there = self.messages
+        return there[0].receipt if there else self.steps[0].receipt
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -36,6 +36,7 @@ from worker.store import (
 from worker.store.secrets import Vault, key_of
 
 if TYPE_CHECKING:
+    from worker.pipeline.changes import Changes
     from worker.pipeline.evergreen import Evergreens
     from worker.pipeline.plan import Planner
     from worker.pipeline.reading import Reader
@@ -91,6 +92,13 @@ class Runtime:
         from worker.pipeline.evergreen import Evergreens  # noqa: PLC0415
 
         return Evergreens(self)
+
+    @functools.cached_property
+    def changes(self) -> Changes:
+        """Looks at articles again and puts posts right; made when first asked for, as above."""
+        from worker.pipeline.changes import Changes  # noqa: PLC0415
+
+        return Changes(self)
 
     def engine(self, *, wake: Callable[[str], None], depth: Callable[[], int]) -> Engine:
         """The publishing engine; ``wake`` sends a wake-up, ``depth`` counts those that wait in the broker."""

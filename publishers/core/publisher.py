@@ -98,6 +98,8 @@ class Publisher(ABC):
     reshares: ClassVar[timedelta | None] = timedelta(0)
     """How long a text must not be nearly that of one before, by the platform's own rules; None: an article is taken
     once."""
+    edits_for: ClassVar[timedelta | None] = None
+    """How long after it went out a message may be edited; None: for ever."""
     pulls: ClassVar[bool] = False
     """Whether it fetches pictures itself, from ``Media.url``."""
     oauth: ClassVar[OAuth | None] = None

@@ -101,11 +101,18 @@ def _refuse_elsewhere(asked: str, answer: Answer) -> None:
 
 def _refuse_hidden(answer: Answer, said: list[dict[str, str]]) -> None:
     """Refuse what search engines are told to leave out: a draft, a preview, a page for subscribers."""
+    if why := hidden(answer, said):
+        raise NotYet(why)
+
+
+def hidden(answer: Answer, said: list[dict[str, str]]) -> str:
+    """What tells search engines to leave a page out; empty if nothing does. ``said`` is what ``declared`` found."""
     for told in answer.headers.get("x-robots-tag", "").splitlines():
         if not regex.match(r"\s*(?!none\b|noindex\b)[\w-]+\s*:", told) and _hides(told):
-            raise NotYet("its X-Robots-Tag says noindex")
+            return "its X-Robots-Tag says noindex"
     if any(s.get("name", "").lower() == "robots" and _hides(s.get("content", "")) for s in said):
-        raise NotYet("the page says noindex")
+        return "the page says noindex"
+    return ""
 
 
 def _hides(words: str) -> bool:

@@ -152,7 +152,7 @@ class Engine:
         at = turn.at
         if step.prepared is None and step.kind not in {StepKind.EDIT, StepKind.DELETE}:
             post = self._within_reach(step.post, account) if publisher.pulls else step.post
-            prepared = publisher.draft(post, step.key, _previous(turn.delivery))
+            prepared = publisher.draft(post, step.key, _answered(turn.delivery))
             step = dataclasses.replace(step, prepared=dict(prepared))
             if step.prepared:
                 self._deliveries.keep(turn, _with(turn.delivery, step))
@@ -185,7 +185,7 @@ class Engine:
         try:
             receipt = _perform(turn.delivery, step, publisher)
         except PublishError as error:
-            return self._refused(turn, account, publisher, error, proof)
+            return _given_up(turn, step, self._refused(turn, account, publisher, error, proof))
         except Exception as error:
             log.exception("the commit ended in an error of ours")
             return self._later(turn, Unconfirmed(f"perhaps sent ({type(error).__name__})"), proof=proof)
@@ -336,24 +336,40 @@ def _stop(turn: Turn, why: str) -> End:
 
 
 def _perform(delivery: Delivery, step: Step, publisher: Publisher) -> Receipt:
-    target = delivery.steps[0].receipt
-    if step.kind is StepKind.EDIT and target is not None:
+    if step.kind not in {StepKind.EDIT, StepKind.DELETE}:
+        return publisher.create(step.post, _commit(delivery, step))
+    target = next((m.receipt for m in delivery.messages if m.step == step.of), delivery.steps[step.of].receipt)
+    if target is None:
+        raise Unsupported("what was to be changed was never public")
+    if step.kind is StepKind.EDIT:
         return publisher.edit(target, step.post, _commit(delivery, step))
-    if step.kind is StepKind.DELETE and target is not None:
-        publisher.delete(target)
-        return target
-    return publisher.create(step.post, _commit(delivery, step))
+    publisher.delete(target)
+    return target
 
 
 def _commit(delivery: Delivery, step: Step) -> Commit:
     assert step.at is not None
-    root = delivery.steps[0].receipt if delivery.step > 0 else None
-    return Commit(key=step.key, at=step.at, prepared=step.prepared or {}, reply_to=_previous(delivery), root=root)
+    root = _answered(delivery, first=True)
+    return Commit(key=step.key, at=step.at, prepared=step.prepared or {}, reply_to=_answered(delivery), root=root)
 
 
-def _previous(delivery: Delivery) -> Receipt | None:
-    """The receipt of the message that the current step answers."""
-    return delivery.steps[delivery.step - 1].receipt if delivery.step > 0 else None
+def _answered(delivery: Delivery, *, first: bool = False) -> Receipt | None:
+    """The receipt of the message that the current step answers, or of the first of its thread; a post answers none."""
+    if delivery.current.kind is StepKind.POST:
+        return None
+    there = [m.receipt for m in delivery.messages]
+    return there[0 if first else -1] if there else None
+
+
+def _given_up(turn: Turn, step: Step, end: End) -> End:
+    """A post whose edit or deletion was refused stays what it was: public, and said why."""
+    if end.to is not Status.FAILED or step.kind not in {StepKind.EDIT, StepKind.DELETE}:
+        return end
+    edited = any(s.kind is StepKind.EDIT and s.receipt for s in turn.delivery.steps)
+    note = f"the {step.kind} was given up: {end.note}"
+    fields = {**(end.fields or {}), "reason": note, "uncertain": 0, "looks": 0, "attempts": 0}
+    left = turn.delivery.steps[: turn.delivery.step]
+    return End(Status.EDITED if edited else Status.PUBLISHED, note, steps=left, fields=fields)
 
 
 def _with(delivery: Delivery, step: Step) -> tuple[Step, ...]:

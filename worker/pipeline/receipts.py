@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ READ_MOST = 10
 """Posts read back in one round: the platforms' rates are for posting first."""
 
 READ_AFTER = timedelta(minutes=3)
+RECHECK_AFTER = timedelta(hours=1)
 YOUNG = timedelta(days=2)
 """What is older when it is first noticed, after an upgrade say, is entered but not read back."""
 
@@ -56,10 +58,19 @@ class Receipts:
             at = delivery.updated_at or now
             if self._enter(delivery) and now - at < YOUNG and delivery.messages:
                 care.read_at(delivery.id, at + READ_AFTER)
+                self._watch(delivery, at)
         if moved:
             stuck = len(moved) == NOTICED_MOST and moved[-1][0] == since
             care.mark_noticed(workspace, moved[-1][0] + (timedelta(milliseconds=1) if stuck else timedelta()))
         return len(moved)
+
+    def _watch(self, delivery: Delivery, at: datetime) -> None:
+        """Look at the article's page from now on, and remember it as it was posted."""
+        with suppress(NotFound):
+            article, _ = self._parts.records.article(delivery.article)
+            if article.linkable:
+                self._parts.aftercare.keep_original(article)
+                self._parts.aftercare.recheck_at(article.id, at + RECHECK_AFTER, first=True)
 
     def _enter(self, delivery: Delivery) -> bool:
         """Enter what of a delivery has a receipt; whether any of it is new."""

@@ -6,12 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
+from worker.changes import Change
 from worker.errors import NotFound
 from worker.evergreen import Rule
-from worker.model import from_json, to_json
+from worker.model import Article, from_json, to_json
 from worker.receipts import FIRST, FLAGGED, Entry, Readback
 from worker.store import keys
 from worker.store.redis import Store
+
+SWAP = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1
+"""
+"""Of two who decide at once about the same, one does."""
 
 
 class Aftercare:
@@ -150,6 +158,81 @@ class Aftercare:
     def unflag(self, delivery: str) -> bool:
         """Somebody has looked at it; False if it was not flagged."""
         return bool(self._redis.zrem(keys.aftercare(_workspace(delivery), "flagged"), delivery))
+
+    # Changes of articles
+
+    def keep_original(self, article: Article) -> None:
+        """Remember an article as it was first posted."""
+        self._redis.hsetnx(keys.aftercare(article.workspace, "original"), article.id, to_json(article))
+
+    def original(self, article: str) -> Article | None:
+        """The article as it was first posted, if it was."""
+        found = cast("bytes | None", self._redis.hget(keys.aftercare(_workspace(article), "original"), article))
+        return from_json(Article, found) if found else None
+
+    def recheck_at(self, article: str, moment: datetime, *, first: bool = False) -> None:
+        """Look at an article's page again at ``moment``; the ``first`` time only if it was never planned."""
+        self._redis.zadd(keys.aftercare(_workspace(article), "rechecks"), {article: _ms(moment)}, nx=first)
+
+    def recheck_never(self, article: str) -> None:
+        """Look at its page no more."""
+        self._redis.zrem(keys.aftercare(_workspace(article), "rechecks"), article)
+
+    def to_recheck(self, workspace: str, now: datetime, *, most: int) -> list[str]:
+        """Articles whose page is to be looked at again now."""
+        key = keys.aftercare(workspace, "rechecks")
+        return [a.decode() for a in cast("list[bytes]", self._redis.zrangebyscore(key, 0, _ms(now), 0, most))]
+
+    def missing_since(self, article: str, now: datetime) -> datetime:
+        """Since when the article's page was not there, ``now`` if it was until now."""
+        key = keys.aftercare(_workspace(article), "missing")
+        self._redis.hsetnx(key, article, _ms(now))
+        return datetime.fromtimestamp(int(cast("bytes", self._redis.hget(key, article))) / 1000, UTC)
+
+    def is_there(self, article: str) -> None:
+        """The article's page is there."""
+        self._redis.hdel(keys.aftercare(_workspace(article), "missing"), article)
+
+    def add_change(self, change: Change) -> bool:
+        """Store a change; False if it was found before."""
+        key = keys.aftercare(change.workspace, "changes")
+        return bool(self._redis.hsetnx(key, change.id, to_json(change)))
+
+    def changes(self, workspace: str) -> list[Change]:
+        """Every change of a workspace's articles, the latest first."""
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(keys.aftercare(workspace, "changes")))
+        return sorted((from_json(Change, v) for v in found.values()), key=lambda c: c.found_at, reverse=True)
+
+    def change(self, change: str) -> Change:
+        """One change; raises NotFound."""
+        found = cast("bytes | None", self._redis.hget(keys.aftercare(_workspace(change), "changes"), change))
+        if found is None:
+            raise NotFound(f"There is no change {change}", do="See: handbill changes list")
+        return from_json(Change, found)
+
+    def decide(self, before: Change, after: Change) -> bool:
+        """Put a change in the place of what it was when it was looked at; False if somebody decided meanwhile."""
+        key = keys.aftercare(before.workspace, "changes")
+        return bool(self._redis.eval(SWAP, 1, key, before.id, to_json(before), to_json(after)))
+
+    def applied(self, change: Change) -> set[str]:
+        """The deliveries for which a change was carried out."""
+        found = cast("set[bytes]", self._redis.smembers(keys.aftercare(change.workspace, "applied")))
+        mine = (f.decode().partition(" ") for f in found)
+        return {delivery for name, _, delivery in mine if name == change.id}
+
+    def mark_applied(self, change: Change, delivery: str) -> None:
+        """A change was carried out for a delivery."""
+        self._redis.sadd(keys.aftercare(change.workspace, "applied"), f"{change.id} {delivery}")
+
+    def events_until(self, workspace: str) -> datetime | None:
+        """The instant of the last event of sources that was acted on."""
+        found = cast("bytes | None", self._redis.get(keys.aftercare(workspace, "events")))
+        return datetime.fromisoformat(found.decode()) if found else None
+
+    def mark_events(self, workspace: str, moment: datetime) -> None:
+        """Events up to ``moment`` were acted on."""
+        self._redis.set(keys.aftercare(workspace, "events"), moment.isoformat())
 
 
 def _ms(moment: datetime) -> int:

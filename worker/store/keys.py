@@ -50,7 +50,9 @@ def aftercare(workspace: str, what: str) -> str:
     the reason · ``swept`` the instant at which the rules were last applied · ``ledger`` list of JSON, each with the
     hash of the one before, and ``ledger:done`` set of what is in it · ``noticed`` the instant up to which deliveries
     were entered · ``reading`` deliveries by when they are read back, ``seen`` hash of what that showed, ``flagged``
-    those that are not as they were sent by when that was seen.
+    those that are not as they were sent by when that was seen · ``original`` hash of articles as they were first posted
+    · ``rechecks`` articles by when their page is looked at again, ``missing`` hash of since when it was not there ·
+    ``changes`` hash of JSON, ``applied`` set of what was done of them, ``events`` the instant of the last one heard.
     """
     return f"{home(workspace)}after:{what}"
 

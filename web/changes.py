@@ -1,0 +1,181 @@
+"""The changes page and its API: articles that changed after they were posted, and what one approval does about it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import RedirectResponse, Response
+
+from web import render, views
+from web.access import Admin, Approver, Editor, Form, Parts, Reader, Viewer, Writer, flash
+from web.api import NOT_THERE, REFUSALS
+from worker.changes import Action, Change, Kind, State
+from worker.errors import HandbillError, NotFound
+from worker.runtime import Runtime
+
+SHOWN = 50
+TONES = {Kind.CORRECTED: "warn", Kind.MOVED: "wait", Kind.HIDDEN: "warn", Kind.GONE: "bad"}
+
+router = APIRouter(prefix="/changes", include_in_schema=False)
+api = APIRouter(prefix="/api/v1", tags=["changes"], responses=REFUSALS)
+
+
+class ProposalOut(BaseModel):
+    """What could be done about one delivery; ``ask`` must be answered with one of the other options."""
+
+    delivery: str
+    action: Action
+    options: list[Action]
+    text: str
+    reply: str
+    why: list[str]
+
+
+class ChangeOut(BaseModel):
+    """One change of an article after it was posted; ``by`` is who decided, ``done`` for which deliveries it is."""
+
+    id: str
+    article: str
+    kind: Kind
+    found_at: str
+    what: list[str]
+    address: str
+    state: State
+    by: str
+    proposals: list[ProposalOut]
+    done: list[str]
+
+
+class Changes(BaseModel):
+    """The changes, the latest first."""
+
+    changes: list[ChangeOut]
+
+
+class Choices(BaseModel):
+    """What becomes of deliveries where it is not what was proposed, by their ids."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    choices: Annotated[dict[str, Action], Field(max_length=500)] = {}
+
+
+@router.get("")
+def show(request: Request, parts: Parts, person: Viewer) -> Response:
+    """What is to be decided, and what was."""
+    found = parts.aftercare.changes(person.workspace)
+    shown = sorted(found, key=lambda c: c.state is not State.OPEN)[:SHOWN]
+    posts = {d.id: d for d in parts.deliveries.several(p.delivery for c in shown for p in c.proposals)}
+    return render.page(
+        request,
+        "changes.html",
+        changes=shown,
+        posts=posts,
+        done={c.id: parts.aftercare.applied(c) for c in shown if c.state is State.APPROVED},
+        titles=parts.records.titles({c.article for c in shown}),
+        names={a.id: a.name for a in parts.records.accounts(person.workspace)},
+        label_of=views.label_of,
+        tones=TONES,
+        status_tones=views.TONES,
+    )
+
+
+@router.post("/look")
+def look(parts: Parts, person: Editor, sent: Form) -> Response:
+    """Look at an article's page now."""
+    article = sent.get("article", "")
+    _own(article, person.workspace)
+    found = parts.changes.recheck(article)
+    flash(parts, person, "It has changed: decide below." if found else "Nothing of what was posted is wrong.")
+    return RedirectResponse("/changes", 303)
+
+
+@router.post("/{change}/approve")
+def approve(parts: Parts, person: Approver, sent: Form, change: str) -> Response:
+    """Carry it out, each post as the form says."""
+    _own(change, person.workspace)
+    found = parts.aftercare.change(change)
+    given = {p.delivery: sent[p.delivery] for p in found.proposals if p.delivery in sent}
+    try:
+        choices = {name: Action(word) for name, word in given.items()}
+    except ValueError:
+        raise HandbillError("This cannot be done with a post", do=f"Choose one of {', '.join(Action)}") from None
+    parts.changes.approve(change, choices, by=person.user.name)
+    parts.audit.record(person.actor, "change approved", change, workspace=person.workspace, detail=found.what[0])
+    flash(parts, person, "Approved: it is carried out now.")
+    return RedirectResponse("/changes", 303)
+
+
+@router.post("/{change}/dismiss")
+def dismiss(parts: Parts, person: Approver, sent: Form, change: str) -> Response:
+    """Nothing is done about it."""
+    del sent
+    _own(change, person.workspace)
+    parts.changes.dismiss(change, by=person.user.name)
+    parts.audit.record(person.actor, "change dismissed", change, workspace=person.workspace)
+    return RedirectResponse("/changes", 303)
+
+
+@api.get("/changes")
+def list_changes(parts: Parts, caller: Reader, state: State | None = None) -> Changes:
+    """Articles that changed after they were posted, the latest first."""
+    found = [c for c in parts.aftercare.changes(caller.workspace) if state in {None, c.state}]
+    return Changes(changes=[_out(parts, c) for c in found])
+
+
+@api.post("/changes/{change}/approve", responses=NOT_THERE)
+def approve_change(parts: Parts, caller: Admin, change: str, body: Choices) -> ChangeOut:
+    """Carry a change out, each post as proposed or as ``choices`` say."""
+    _own(change, caller.workspace)
+    done = parts.changes.approve(change, body.choices, by=caller.actor.name or caller.actor.id)
+    parts.audit.record(caller.actor, "change approved", change, workspace=caller.workspace, detail=done.what[0])
+    return _out(parts, done)
+
+
+@api.post("/changes/{change}/dismiss", responses=NOT_THERE)
+def dismiss_change(parts: Parts, caller: Admin, change: str) -> ChangeOut:
+    """Do nothing about a change."""
+    _own(change, caller.workspace)
+    done = parts.changes.dismiss(change, by=caller.actor.name or caller.actor.id)
+    parts.audit.record(caller.actor, "change dismissed", change, workspace=caller.workspace)
+    return _out(parts, done)
+
+
+@api.post("/articles/{article}/look-again", responses=NOT_THERE)
+def look_again(parts: Parts, caller: Writer, article: str) -> Changes:
+    """Look at an article's page now; the changes that ask for something."""
+    _own(article, caller.workspace)
+    return Changes(changes=[_out(parts, c) for c in parts.changes.recheck(article)])
+
+
+def _own(record: str, workspace: str) -> None:
+    """Raise NotFound unless a record is the workspace's."""
+    if record.partition(".")[0] != workspace:
+        raise NotFound(f"There is no {record}")
+
+
+def _out(parts: Runtime, change: Change) -> ChangeOut:
+    return ChangeOut(
+        id=change.id,
+        article=change.article,
+        kind=change.kind,
+        found_at=change.found_at.isoformat(),
+        what=list(change.what),
+        address=change.address,
+        state=change.state,
+        by=change.by,
+        proposals=[
+            ProposalOut(
+                delivery=p.delivery,
+                action=p.action,
+                options=list(p.options),
+                text=p.text,
+                reply=p.reply,
+                why=list(p.why),
+            )
+            for p in change.proposals
+        ],
+        done=sorted(parts.aftercare.applied(change)),
+    )

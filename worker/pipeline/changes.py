@@ -1,0 +1,391 @@
+"""How an article and its posts stay one thing: its page is looked at again, and posts that are wrong are put right."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+import publishers
+from publishers.core.guard import Deadline
+from publishers.core.post import Post
+from worker import changes, decisions
+from worker.changes import Action, Change, Kind, Proposal, Slip, State
+from worker.content.article import extract
+from worker.errors import HandbillError, NotFound, Refused
+from worker.intake import gate
+from worker.intake.client import Answer
+from worker.intake.fetch import page_of
+from worker.intake.identity import address_key, guid_key
+from worker.intake.polite import Guest
+from worker.intake.webhooks import Kind as Heard
+from worker.model import Account, Article, Content, Delivery, Status, Step, StepKind, digest
+from worker.pipeline import edit
+from worker.pipeline.accounts import limits_of
+
+if TYPE_CHECKING:
+    from worker.runtime import Runtime
+
+log = structlog.get_logger()
+
+S = Status
+ROUND_MOST = 5
+LEAST, MOST, OVER = timedelta(hours=1), timedelta(days=30), timedelta(days=180)
+"""A page is looked at again when its first post is twice as old as at the last look, within these; then no more."""
+
+SURE_AFTER = timedelta(minutes=15)
+"""How long a page must be missing (404) before it counts as gone: sites have bad minutes. 410 counts at once."""
+
+LOCK_SECONDS = 600.0
+PUBLIC = (S.PUBLISHED, S.EDITED)
+PENDING = (S.DRAFT, S.AWAITING_APPROVAL, S.SCHEDULED, S.HELD)
+GONE = {404: False, 410: True}
+"""What says that a page is gone, and whether it is believed at once."""
+
+Ask = Callable[..., Answer]
+
+
+class Changes:
+    """Any number of workers may do a round: one does it at a time, and each decision is carried out once."""
+
+    def __init__(self, parts: Runtime, *, ask: Ask | None = None) -> None:
+        self._parts = parts
+        self._ask = ask or Guest(parts.settings).get
+
+    # Finding out
+
+    def round(self, workspace: str) -> list[Change]:
+        """Act on what sources said, look at pages whose time has come, finish what was approved; the changes found."""
+        with self._parts.records.lock(workspace, "changes", seconds=LOCK_SECONDS) as mine:
+            if not mine:
+                return []
+            self.finish(workspace)
+            self._hear(workspace)
+            found: list[Change] = []
+            for name in self._parts.aftercare.to_recheck(workspace, self._parts.now(), most=ROUND_MOST):
+                try:
+                    found += self.recheck(name)
+                except NotFound:
+                    self._parts.aftercare.recheck_never(name)
+            return found
+
+    def _hear(self, workspace: str) -> None:
+        """Look at once at what a source's system said was updated or taken back."""
+        wanted = (Heard.UPDATED, Heard.UNPUBLISHED, Heard.DELETED)
+        heard = self._parts.hooks.heard(workspace, wanted)
+        since = self._parts.aftercare.events_until(workspace)
+        fresh = [h for h in reversed(heard) if since is None or h.at > since]
+        for one in fresh:
+            for name in self._articles(workspace, one.event.url, one.event.id, one.source):
+                if one.event.kind is Heard.UPDATED:
+                    self._parts.aftercare.recheck_at(name, self._parts.now())
+                else:
+                    with suppress(NotFound):
+                        article, _ = self._parts.records.article(name)
+                        self._found(article, Kind.GONE, [f"the site said: {one.event.kind}"])
+        if fresh:
+            self._parts.aftercare.mark_events(workspace, fresh[-1].at)
+
+    def _articles(self, workspace: str, url: str, guid: str, source: str) -> list[str]:
+        """The articles that an event is about."""
+        known = [k for k in (address_key(url), guid_key(guid, source)) if k]
+        ids = [i for i in self._parts.sources.known(workspace, known) if i]
+        return list(dict.fromkeys(i.article for i in self._parts.sources.items(ids) if i.article))
+
+    def recheck(self, name: str) -> list[Change]:
+        """Look at an article's page now; the changes that ask for something, none if it is as it was.
+
+        Raises NotFound for an article that is not kept any more.
+        """
+        article, _ = self._parts.records.article(name)
+        self._again(name)
+        config = self._parts.settings
+        most = int(config.fetch_megabytes * 1_000_000)
+        try:
+            answer = self._ask(
+                article.url, deadline=Deadline(config.request_seconds), accept=gate.ACCEPT, max_bytes=most
+            )
+            if answer.status in GONE:
+                return self._missing(article, answer.status)
+            self._parts.aftercare.is_there(name)
+            page = page_of(answer, max_bytes=most)
+            new = extract(page, workspace=article.workspace)
+        except HandbillError as error:  # a page that cannot be read says nothing about what was posted
+            log.info("not looked at again", article=name, reason=str(error))
+            return []
+        said = gate.declared(page.content) if page.kind == "html" else []
+        if why := gate.hidden(answer, said):
+            return self._found(article, Kind.HIDDEN, [why])
+        return self._compared(article, new)
+
+    def _again(self, name: str) -> None:
+        """Say when the page is looked at next."""
+        ids = self._parts.records.deliveries_of(name)
+        posts = [d for d in self._parts.deliveries.several(ids) if d.status in PUBLIC]
+        now = self._parts.now()
+        first = min((d.steps[0].at or d.due for d in posts), default=now)
+        if now - first > OVER or not posts:
+            self._parts.aftercare.recheck_never(name)
+        else:
+            self._parts.aftercare.recheck_at(name, now + min(max(now - first, LEAST), MOST))
+
+    def _missing(self, article: Article, status: int) -> list[Change]:
+        now = self._parts.now()
+        since = self._parts.aftercare.missing_since(article.id, now)
+        if not GONE[status] and now - since < SURE_AFTER:
+            self._parts.aftercare.recheck_at(article.id, now + SURE_AFTER)
+            return []
+        return self._found(article, Kind.GONE, [f"its page answers {status}"])
+
+    def _compared(self, article: Article, new: Article) -> list[Change]:
+        """The changes between what was posted and what stands there now; the article is kept as it is now."""
+        first = self._parts.aftercare.original(article.id) or article
+        slips = list(dict.fromkeys([*changes.slips(first, new), *changes.slips(article, new)]))
+        now = dataclasses.replace(new, id=article.id, folder=article.folder)
+        moved = address_key(new.url) != address_key(article.url)
+        found: list[Change] = []
+        if slips:
+            found += self._found(article, Kind.CORRECTED, [s.what for s in slips], new=now, slips=slips)
+        if moved:
+            found += self._found(article, Kind.MOVED, [f"it is at {new.url} now"], new=now)
+        if (now.title, now.text, now.url) != (article.title, article.text, article.url):
+            self._parts.records.save_article(now, self._parts.planner.studio.written(now))
+        return found
+
+    def _found(
+        self,
+        article: Article,
+        kind: Kind,
+        what: Sequence[str],
+        *,
+        new: Article | None = None,
+        slips: Sequence[Slip] = (),
+    ) -> list[Change]:
+        """Store a change if it asks for anything and was not found before; what must not go out meanwhile is held."""
+        if kind in {Kind.GONE, Kind.HIDDEN}:
+            self._parts.aftercare.stop(article.id, what[0])
+            self._parts.evergreens.take_back(article.workspace)
+            self._hold(article.id, what[0])
+        ids = self._parts.records.deliveries_of(article.id)
+        made = [self._proposal(d, article, kind, new, slips) for d in self._parts.deliveries.several(ids)]
+        proposals = tuple(p for p in made if p is not None)
+        if not proposals:
+            return []
+        name = digest("change", article.id, kind, *what, length=20)
+        change = Change(
+            id=f"{article.workspace}.{name}",
+            article=article.id,
+            kind=kind,
+            found_at=self._parts.now(),
+            what=tuple(what),
+            proposals=proposals,
+            address=new.url if new else "",
+            workspace=article.workspace,
+        )
+        if not self._parts.aftercare.add_change(change):
+            return []
+        log.warning("an article changed after it was posted", article=article.id, change=change.id, kind=str(kind))
+        return [change]
+
+    def _hold(self, article: str, why: str) -> None:
+        held: dict[str, Any] = {"note": why, "fields": {"reason": why}}
+        for delivery in self._parts.deliveries.several(self._parts.records.deliveries_of(article)):
+            if delivery.status is S.SCHEDULED and not delivery.step:
+                with suppress(Refused, NotFound):
+                    self._parts.deliveries.change(
+                        delivery.id, S.HELD, origins=[S.SCHEDULED], seen=delivery.fence, **held
+                    )
+
+    def _proposal(
+        self, delivery: Delivery, article: Article, kind: Kind, new: Article | None, slips: Sequence[Slip]
+    ) -> Proposal | None:
+        """What could be done about one delivery; None if nothing of it is wrong."""
+        public = delivery.status in PUBLIC and delivery.messages
+        if not public and (delivery.status not in PENDING or delivery.step):
+            return None
+        try:
+            account = self._parts.records.account(delivery.account)
+        except NotFound:
+            return None
+        said = [m.post for m in delivery.messages] if public else [s.post for s in delivery.steps]
+        wrong = changes.told(slips, *(p.text for p in said), *(p.title for p in said if limits_of(account).link_card))
+        if kind is Kind.CORRECTED and not wrong:
+            return None
+        text = self._text(delivery, account, post=said[0], article=article, kind=kind, new=new, wrong=wrong)
+        if kind is Kind.MOVED and not text:
+            return None
+        link = (new or article).url
+        reply = changes.correction(kind, wrong, link if kind is not Kind.GONE else "")
+        why = [s.what for s in wrong]
+        if public and kind is Kind.CORRECTED and said[0].media:
+            why.append("an edit leaves its picture as it is")
+        if not public:
+            options = [Action.DELETE] if kind in {Kind.GONE, Kind.HIDDEN} else [Action.EDIT, Action.DELETE]
+            options = [*options, Action.LEAVE]
+        else:
+            options = self._options(delivery, account, kind, text)
+        return Proposal(
+            delivery=delivery.id, action=options[0], options=tuple(options), text=text, reply=reply, why=tuple(why)
+        )
+
+    def _options(self, delivery: Delivery, account: Account, kind: Kind, text: str) -> list[Action]:
+        adapter, limits = publishers.load(account.platform), limits_of(account)
+        age = self._parts.now() - (delivery.steps[0].at or delivery.due)
+        return changes.propose(
+            kind,
+            edits=adapter.can("edit") and (adapter.edits_for is None or age < adapter.edits_for),
+            replaces=bool(text),
+            deletes=adapter.can("delete"),
+            replies=limits.thread or limits.comment,
+            fresh=age < changes.FRESH,
+        )
+
+    def _text(
+        self,
+        delivery: Delivery,
+        account: Account,
+        *,
+        post: Post,
+        article: Article,
+        kind: Kind,
+        new: Article | None,
+        wrong: Sequence[Slip],
+    ) -> str:
+        """What the message would say: what was wrong replaced, or composed anew; empty if it would say the same."""
+        if new is None:
+            return ""
+        limits = limits_of(account)
+        if kind is Kind.MOVED:
+            text = post.text.replace(article.url, new.url)
+            return text if text != post.text and limits.fits(text, media=bool(post.media)) else ""
+        text = changes.amended(post.text, wrong)
+        if text and text != post.text and limits.fits(text, media=bool(post.media)):
+            return text
+        try:
+            text = self._composed(new, account, delivery.share).text
+        except HandbillError:
+            return ""
+        return text if text != post.text else ""
+
+    def _composed(self, article: Article, account: Account, share: int) -> Post:
+        studio = self._parts.planner.studio
+        content: Content = studio.written(article)
+        return studio.post_for(article, content, account, variant=share).post
+
+    # Putting right
+
+    def approve(self, name: str, choices: Mapping[str, Action] | None = None, *, by: str = "") -> Change:
+        """Carry a change out, each delivery as proposed or as ``choices`` say; raises Refused if somebody decided.
+
+        An ``ask`` that nobody answered is refused: what it shall be must be said.
+        """
+        found = self._parts.aftercare.change(name)
+        chosen = []
+        for proposal in found.proposals:
+            action = (choices or {}).get(proposal.delivery, proposal.action)
+            if action is Action.ASK or action not in proposal.options:
+                there = ", ".join(o for o in proposal.options if o is not Action.ASK)
+                raise Refused(f"Nobody said what becomes of {proposal.delivery}", do=f"Choose one of: {there}")
+            chosen.append(dataclasses.replace(proposal, action=action))
+        approved = dataclasses.replace(found, state=State.APPROVED, proposals=tuple(chosen), by=by)
+        self._decide(found, approved)
+        self._carry_out(approved)
+        return approved
+
+    def dismiss(self, name: str, *, by: str = "") -> Change:
+        """Nothing is done about a change; raises Refused if somebody decided."""
+        found = self._parts.aftercare.change(name)
+        dismissed = dataclasses.replace(found, state=State.DISMISSED, by=by)
+        self._decide(found, dismissed)
+        return dismissed
+
+    def _decide(self, before: Change, after: Change) -> None:
+        if before.state is not State.OPEN or not self._parts.aftercare.decide(before, after):
+            raise Refused("Somebody has decided about this change", do="Look at it again")
+
+    def finish(self, workspace: str) -> None:
+        """Carry out what was approved and what a worker that was lost, or a change meanwhile, left undone."""
+        for change in self._parts.aftercare.changes(workspace):
+            if change.state is State.APPROVED:
+                self._carry_out(change)
+
+    def _carry_out(self, change: Change) -> None:
+        done = self._parts.aftercare.applied(change)
+        for proposal in change.proposals:
+            if proposal.delivery in done:
+                continue
+            try:
+                self._apply(change, proposal)
+            except Refused as error:
+                log.info("not carried out yet", change=change.id, delivery=proposal.delivery, reason=str(error))
+                continue
+            except NotFound:
+                log.info("nothing to carry out", change=change.id, delivery=proposal.delivery)
+            self._parts.aftercare.mark_applied(change, proposal.delivery)
+
+    def _apply(self, change: Change, proposal: Proposal) -> None:
+        """Add the steps that a decision asks for; by their keys, what was added before is not added again."""
+        if proposal.action is Action.LEAVE:
+            return
+        delivery = self._parts.deliveries.get(proposal.delivery)
+        if delivery.status in PENDING and not delivery.step:
+            if proposal.action is Action.DELETE:
+                decisions.cancel(self._parts.deliveries, delivery.id, by=change.by)
+            else:
+                edit.change(self._parts, delivery.id, edit.Edit(text=proposal.text), by=change.by, seen=delivery.fence)
+            return
+        steps = self._steps(change, proposal, delivery)
+        if not steps or any(s.key == steps[0].key for s in delivery.steps):
+            return
+        self._parts.deliveries.change(
+            delivery.id,
+            S.SCHEDULED,
+            origins=PUBLIC,
+            note=f"{proposal.action}, as {change.by or 'somebody'} approved: the article was {change.kind}",
+            due=self._parts.deliveries.now(),
+            steps=(*delivery.steps[: delivery.step], *steps),
+            seen=delivery.fence,
+            fields={"due": round(delivery.due.timestamp() * 1000), "attempts": 0, "reason": "", "looks": 0},
+        )
+
+    def _steps(self, change: Change, proposal: Proposal, delivery: Delivery) -> list[Step]:
+        there = delivery.messages
+        made: list[tuple[StepKind, Post, int]] = []
+        if proposal.action is Action.EDIT:
+            post = there[0].post
+            if change.kind is Kind.MOVED:
+                post = dataclasses.replace(post, link=change.address or post.link)
+            text = proposal.text
+            post = dataclasses.replace(post, text=text, facets=edit.facets(text, post.link))
+            made = [(StepKind.EDIT, post, there[0].step)]
+        elif proposal.action is Action.REPLY:
+            text = proposal.reply
+            post = Post(text=text, facets=edit.facets(text), language=there[0].post.language)
+            made = [(StepKind.REPLY, post, 0)]
+        elif proposal.action in {Action.DELETE, Action.REPOST}:
+            made = [(StepKind.DELETE, m.post, m.step) for m in reversed(there)]
+            if proposal.action is Action.REPOST:
+                made.append((StepKind.POST, self._anew(proposal, delivery), 0))
+        base = delivery.step
+        return [
+            Step(
+                kind=kind,
+                ordinal=base + number,
+                key=digest("step", delivery.id, kind, number, change.id, length=40),
+                post=post,
+                of=of,
+            )
+            for number, (kind, post, of) in enumerate(made)
+        ]
+
+    def _anew(self, proposal: Proposal, delivery: Delivery) -> Post:
+        """The post that takes the place of one that was deleted: the words that were approved, with a new picture."""
+        article, _ = self._parts.records.article(delivery.article)
+        account = self._parts.records.account(delivery.account)
+        fresh = self._composed(article, account, delivery.share)
+        text = proposal.text
+        return dataclasses.replace(fresh, text=text, facets=edit.facets(text, fresh.link))
