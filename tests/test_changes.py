@@ -340,10 +340,10 @@ def test_on_the_real_pds_a_correction_is_one_deletion_and_one_new_post_and_a_tak
     with bluesky_pds.running() as address:
         host = urlsplit(address).netloc
         street = opened(server, here, tmp_path, site, [], allow_hosts=host)
-        who = {"email": "news@example.org", "handle": "news.test", "password": "the account's own"}
+        who = {"email": "lantern@example.org", "handle": "lantern.test", "password": "the account's own"}
         session = bluesky_pds.call(address, "com.atproto.server.createAccount", who)
         made = bluesky_pds.call(address, "com.atproto.server.createAppPassword", {"name": "t"}, session["accessJwt"])
-        given = {"server": address, "identifier": "news.test", "app_password": made["password"]}
+        given = {"server": address, "identifier": "lantern.test", "app_password": made["password"]}
         street.accounts["bluesky"] = street.parts.accounts.connect("bluesky", given, workspace="main")
 
         def records():
