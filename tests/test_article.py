@@ -256,6 +256,11 @@ def test_footnotes_broken_sentences_and_datelines_go_and_the_rest_of_the_paragra
     assert article.text.startswith("The oven is back. It cost one pound and a promise that was kept.")
 
 
+@pytest.mark.parametrize("place", ["HANOI, Vietnam (AP) — ", "Dekalb, Ill. — ", "San Rafael, Calif. – "])
+def test_where_a_report_was_written_is_no_part_of_its_first_sentence(place):
+    assert extract(text(f"Oven comes home\n\n{place}{PROSE}")).text == PROSE
+
+
 def test_headings_and_other_posts_titles_are_told_apart():
     article = extract(
         text(

@@ -59,6 +59,8 @@ LEANING = {
         "There is also a smaller harbour on the island.",
         "“It was never about the money for us,” she said.",
         "For example, the ferry now leaves every twenty minutes.",
+        "Earlier that night, the harbour police searched the same boat.",
+        "The next year, the port released two films of the storm.",
     ],
     "de": [
         "Allerdings reicht das Geld dafür nicht aus.",
