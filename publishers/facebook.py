@@ -165,6 +165,9 @@ class Facebook(Graph):
             found += [self._receipt(number, commit.reply_to) for number in ours]
         return tuple(found)
 
+    def locate(self, address: str) -> Receipt:
+        return self.found(address, f"{self._number()}/feed", link="permalink_url")
+
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         below = "on" in receipt.extra
         try:

@@ -98,6 +98,13 @@ class Farcaster(Publisher):
                 raise answer.unreadable("the answer is not a page of casts")
             params["cursor"] = cursor
 
+    def locate(self, address: str) -> Receipt:
+        params = {"identifier": address.strip(), "type": "url" if "://" in address else "hash"}
+        answer = self.call("GET", f"{API}/cast", headers=self._auth(), params=params)
+        if answer.pick("cast", "author", "fid") != self._fid():
+            raise Rejected("it is somebody else's cast")
+        return self._receipt(answer.pick("cast", "hash"))
+
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         params = {"identifier": receipt.id, "type": "hash"}
         try:

@@ -159,6 +159,9 @@ class Instagram(Graph):
                 break
         return found
 
+    def locate(self, address: str) -> Receipt:
+        return self.found(address, f"{self._number()}/media")
+
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         return self.seen(receipt.id, "text" if "on" in receipt.extra else "caption", post)
 

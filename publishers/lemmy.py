@@ -74,6 +74,7 @@ class Lemmy(Publisher):
     pasted: ClassVar = "name and password"
     proof: ClassVar = LOOKED_UP
     budgets: ClassVar = (Budget(posts=6, seconds=600),)  # what a server is set up with: local_site_rate_limit
+    addressed: ClassVar = r"(?:^|/)((?:post|comment)/\d+)(?=[/?#]|$)"
     unverified: ClassVar = (
         "never run against a real server; 0.19 and 1.0 as their source has them; whether readers' apps show the alt "
         "text of a link's thumbnail; what a server takes beyond 5 MB"
@@ -157,6 +158,9 @@ class Lemmy(Publisher):
             except (KeyError, TypeError, AttributeError) as error:
                 raise answer.unreadable("the answer is not a list of posts") from error
         return tuple(found)
+
+    def locate(self, address: str) -> Receipt:
+        return super().locate(self.ours(address))
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit

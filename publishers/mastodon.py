@@ -199,9 +199,7 @@ class Mastodon(Publisher):
         return self._public(post, self.commit("PUT", self._status(receipt), headers=self._auth(), json=body))
 
     def locate(self, address: str) -> Receipt:
-        if "://" in address and urlsplit(address).netloc.lower() != urlsplit(self.base).netloc.lower():
-            raise Rejected("it is on another server than the account")
-        return super().locate(address)
+        return super().locate(self.ours(address))
 
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         try:

@@ -171,6 +171,9 @@ class Misskey(Publisher):
                 return tuple(found)
             asked["untilId"] = notes[-1][2]
 
+    def locate(self, address: str) -> Receipt:
+        return super().locate(self.ours(address))
+
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit
         if self.settings.get("software") != SHARKEY:

@@ -164,6 +164,13 @@ class Reddit(Publisher):
                 raise answer.unreadable("the answer is not a list of posts") from error
         return tuple(found)
 
+    def locate(self, address: str) -> Receipt:
+        if re.fullmatch(r"t[13]_\w+", address.strip()):
+            return Receipt(id=address.strip())
+        if (found := re.search(r"/comments/(\w+)(?:/[^/?#]*/(\w+))?", address)) is None:
+            raise Rejected("it shows no message's id")
+        return Receipt(id=f"t1_{found[2]}" if found[2] else f"t3_{found[1]}", url=address)
+
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         answer = self.call("GET", "/api/info", headers=self._headers(), params={"id": receipt.id, **_raw()})
         try:

@@ -56,6 +56,7 @@ class RocketChat(Publisher):
     # apps/meteor/app/lib/server/functions/sendMessage.ts. chat.postMessage would not.
     proof: ClassVar = Proof(kind=ProofClass.A)
     budgets: ClassVar = (Budget(posts=5, seconds=60),)  # of ten calls a minute two go into each post
+    addressed: ClassVar = r"(?:^|[?&]msg=)(\w+)(?=[&#]|$)"
     unverified: ClassVar = (
         "never run against a real server; what a repeated id is answered with (it is looked up before each send); "
         "formulas between dollar signs, where a server's owner has turned them on"

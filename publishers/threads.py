@@ -132,18 +132,7 @@ class Threads(Graph):
         return tuple(found)
 
     def locate(self, address: str) -> Receipt:
-        """What an address shows is not the id, so the account's own lists are searched for it."""
-        wanted = address.strip().partition("?")[0].rstrip("/").rpartition("/")[2]
-        for name in ("me/threads", "me/replies"):
-            for answer, page in self.listed(name, fields="id,permalink"):
-                try:
-                    for row in page:
-                        link = str(row.get("permalink") or "")
-                        if wanted in {str(row["id"]), link.rstrip("/").rpartition("/")[2]}:
-                            return Receipt(id=str(row["id"]), url=link or None)
-                except (KeyError, TypeError, AttributeError) as error:
-                    raise answer.unreadable("the answer is not a list of posts") from error
-        raise Rejected("the account has no such post")
+        return self.found(address, "me/threads", "me/replies")
 
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         return self.seen(receipt.id, "text", post)

@@ -59,6 +59,7 @@ class Vk(Publisher):
     # `guid` is told to prevent the same record twice within an hour, and not what a repeat is answered with.
     proof: ClassVar = Proof(kind=ProofClass.B)
     budgets: ClassVar = (Budget(posts=1, seconds=1), Budget(posts=50, seconds=86_400))
+    addressed: ClassVar = r"(?:^|/wall)(-?\d+_\d+)$"
     unverified: ClassVar = (
         "never run against the real platform; what a repeated guid is answered with; the token in a header; how long a "
         "text may be; consent through VK ID, whose answer has a device that no redirect of ours carries"

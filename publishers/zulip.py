@@ -61,6 +61,7 @@ class Zulip(Publisher):
     # local_id and queue_id only come back in events: zerver/actions/message_send.py compares them with nothing.
     proof: ClassVar = Proof(kind=ProofClass.B)
     budgets: ClassVar = (Budget(posts=200, seconds=60),)  # https://zulip.com/api/rest-error-handling
+    addressed: ClassVar = r"(?:^|/near/)(\d+)(?=[/?#]|$)"
     unverified: ClassVar = (
         "never run against a real server; whether the server's language changes the words by which a message that is "
         "gone is told; the new ways of showing a picture that Zulip 12 brings"
@@ -144,6 +145,10 @@ class Zulip(Publisher):
         there = [m for m in media if m in content]
         same = text_hash(content) == text_hash(_content(post, media))
         return Seen(text=html.unescape(content), same=same, pictures=len(there))
+
+    def locate(self, address: str) -> Receipt:
+        number = self.named(self.ours(address))
+        return self._receipt(number, self._get(f"/messages/{number}").pick("message", "subject"), [])
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit

@@ -13,7 +13,7 @@ from publishers.core.errors import Rejected, Unsupported
 from publishers.core.http import Http
 
 FIXTURES = Path(__file__).parent / "fixtures" / "publishers"
-ASKS = {"bluesky", "threads"}
+ASKS = {"bluesky", "zulip"}
 """Where the address does not say everything, so that the platform is asked."""
 
 READ = [name for name in publishers.names() if publishers.load(name).addressed and name not in ASKS]
@@ -68,6 +68,9 @@ def test_the_address_of_every_receipt_shows_its_id(name):
         ("matrix", "https://matrix.to/#/!news:paper.example/$6pMu4WJ4?via=paper.example", "$6pMu4WJ4"),
         ("linkedin", "https://www.linkedin.com/feed/update/urn:li:activity:7432/", "urn:li:activity:7432"),
         ("misskey", "https://mi.example/notes/a2", "a2"),
+        ("reddit", "https://www.reddit.com/r/news/comments/1kh35wk/the_harbour/", "t3_1kh35wk"),
+        ("reddit", "https://www.reddit.com/comments/1kh35wk/_/d162ara/?context=3", "t1_d162ara"),
+        ("reddit", "t3_1kh35wk", "t3_1kh35wk"),
     ],
 )
 def test_what_a_browser_shows_is_understood(name, address, number):
@@ -82,11 +85,18 @@ def test_what_is_no_address_of_a_message_is_refused(name, address):
 
 
 @pytest.mark.parametrize(
-    "address", ["https://other.example/@paper/117", "https://social.example/@somebody@other.example/117"]
+    ("name", "address"),
+    [
+        ("mastodon", "https://other.example/@paper/117"),
+        ("mastodon", "https://social.example/@somebody@other.example/117"),
+        ("misskey", "https://other.example/notes/a2"),
+        ("lemmy", "https://other.example/post/9001"),
+        ("zulip", "https://other.example/#narrow/stream/9/topic/harbour/near/42"),
+    ],
 )
-def test_another_servers_page_of_a_status_is_not_taken_for_the_accounts_own(address):
+def test_another_servers_page_of_a_message_is_not_taken_for_the_accounts_own(name, address):
     with pytest.raises(Rejected):
-        adapter("mastodon").locate(address)
+        adapter(name).locate(address)
 
 
 def test_a_platform_whose_addresses_say_nothing_says_so():
@@ -118,6 +128,52 @@ def test_a_post_that_bluesky_does_not_have_is_refused():
 
     with pytest.raises(Rejected, match="no such post"):
         adapter("bluesky", answer).locate("3lbq2aaaaaa22")
+
+
+def test_zulip_is_asked_for_the_topic_that_an_answer_stands_in():
+    def answer(request):
+        assert request.url.path.endswith("/messages/42")
+        return 200, {"result": "success", "message": {"id": 42, "subject": "The harbour"}}
+
+    server = adapter("zulip").base
+    found = adapter("zulip", answer).locate(f"{server}/#narrow/stream/9/topic/The.20harbour/near/42")
+    assert (found.id, found.extra) == ("42", {"topic": "The harbour"})
+
+
+@pytest.mark.parametrize(("fid", "ours"), [("{fid}", True), ("1", False)])
+def test_farcaster_is_asked_whose_cast_it_is(fid, ours):
+    settings = json.loads((FIXTURES / "farcaster.json").read_text())["settings"]
+    cast = {"hash": "0x1ea99cbe", "author": {"fid": int(fid.format(**settings))}}
+
+    def answer(request):
+        assert request.url.params["type"] == "url"
+        return 200, {"cast": cast}
+
+    if ours:
+        assert adapter("farcaster", answer).locate("https://farcaster.xyz/paper/0x1ea9").id == "0x1ea99cbe"
+    else:
+        with pytest.raises(Rejected, match="somebody else"):
+            adapter("farcaster", answer).locate("https://farcaster.xyz/paper/0x1ea9")
+
+
+@pytest.mark.parametrize(
+    ("name", "link", "address"),
+    [
+        ("instagram", "https://www.instagram.com/p/DRp1/", "https://www.instagram.com/p/DRp1/?img_index=1"),
+        ("facebook", "https://www.facebook.com/paper/posts/pfbid02A", "https://www.facebook.com/paper/posts/pfbid02A"),
+    ],
+)
+def test_a_list_is_searched_for_the_post_that_has_the_address(name, link, address):
+    field = "permalink_url" if name == "facebook" else "permalink"
+
+    def answer(request):
+        assert request.url.params["fields"] == f"id,{field}"
+        return 200, {"data": [{"id": "1799"}, {"id": "1801", field: link}]}
+
+    found = adapter(name, answer).locate(address)
+    assert (found.id, found.url) == ("1801", link)
+    with pytest.raises(Rejected):
+        adapter(name, answer).locate("https://elsewhere.example/")
 
 
 def test_threads_is_searched_for_the_code_in_the_address():

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed
 from publishers.core.http import DAY, SOONEST, WORDS, Answer, judge
 from publishers.core.oauth import refusal
-from publishers.core.post import Post, Prepared, Seen
+from publishers.core.post import Post, Prepared, Receipt, Seen
 from publishers.core.publisher import Publisher
 
 TRANSIENT = {1, 2}
@@ -108,6 +108,20 @@ class Graph(Publisher):
         answer.pick("id")
         text = str(answer.json().get(field) or "")
         return Seen(text=text, same=letters(text) == letters(post.text))
+
+    def found(self, address: str, *lists: str, link: str = "permalink") -> Receipt:
+        """A message of ours by its address, which shows no id: the account's own lists are searched for it."""
+        wanted = _last(address)
+        for name in lists:
+            for answer, page in self.listed(name, fields=f"id,{link}"):
+                try:
+                    for row in page:
+                        place = str(row.get(link) or "")
+                        if wanted and wanted in {str(row["id"]), _last(place)}:
+                            return Receipt(id=str(row["id"]), url=place or None)
+                except (KeyError, TypeError, AttributeError) as error:
+                    raise answer.unreadable("the answer is not a list of posts") from error
+        raise Rejected("the account has no such post")
 
     def listed(self, name: str, **params: str) -> Iterator[tuple[Answer, list[Mapping[str, Any]]]]:
         """A list page by page, each with the answer it came in."""
@@ -220,3 +234,8 @@ def _regained(answer: Answer) -> float:
     except (ValueError, KeyError, TypeError, AttributeError):
         return PATIENCE
     return min(max(max(minutes, default=PATIENCE / 60) * 60, SOONEST), DAY)
+
+
+def _last(address: str) -> str:
+    """The last part of an address, or an id alone."""
+    return address.strip().partition("?")[0].rstrip("/").rpartition("/")[2]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from publishers.core import oauth
 from publishers.core.errors import PublishError, Rejected, Unauthorized, Unsupported
@@ -163,6 +163,13 @@ class Publisher(ABC):
         Raises Rejected if it is no message's, Unsupported if this adapter cannot tell whose it is.
         """
         return Receipt(id=self.named(address), url=address if "://" in address else None)
+
+    @final
+    def ours(self, address: str) -> str:
+        """``address``, unless it is another server's, where numbers stand for other messages; raises Rejected."""
+        if "://" in address and urlsplit(address).netloc.lower() != urlsplit(self.base).netloc.lower():
+            raise Rejected("it is on another server than the account")
+        return address
 
     @final
     def named(self, address: str) -> str:
