@@ -50,6 +50,7 @@ class Discord(Publisher):
     """One channel, written to by a bot or through an incoming webhook (https://discord.com/developers/docs)."""
 
     label: ClassVar = "Discord"
+    team = True
     home: ClassVar = "https://discord.com"
     limits: ClassVar = Limits(
         text=CONTENT,

@@ -41,6 +41,7 @@ class Matrix(Publisher):
     """One room on any homeserver (https://spec.matrix.org/latest/client-server-api/)."""
 
     label: ClassVar = "Matrix"
+    team = True
     limits: ClassVar = Limits(
         # An event may have 65,536 bytes (https://spec.matrix.org/v1.16/client-server-api/#size-limits). A correction
         # holds the text four times, as words and as HTML, for those who know of corrections and those who do not.

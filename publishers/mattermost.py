@@ -42,6 +42,7 @@ class Mattermost(Publisher):
     """One channel of a Mattermost server, written to by a bot (https://developers.mattermost.com/api-documentation)."""
 
     label: ClassVar = "Mattermost"
+    team = True
     limits: ClassVar = Limits(
         # A post has 16,383 characters, or what the server says; half of it, since every one may need a backslash.
         text=8000,

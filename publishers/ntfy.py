@@ -28,6 +28,7 @@ class Ntfy(Publisher):
     """One topic on ntfy.sh or on a server of one's own (https://docs.ntfy.sh)."""
 
     label: ClassVar = "ntfy"
+    team = True
     home: ClassVar = "https://ntfy.sh"
     limits: ClassVar = Limits(
         text=MESSAGE,

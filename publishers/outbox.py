@@ -37,6 +37,7 @@ class Outbox(Publisher):
     """A folder that takes posts the way a platform does, with no network: what is in it is what would be public."""
 
     label: ClassVar = "Outbox"
+    team = True
     limits: ClassVar = Limits(
         text=5000,
         media=4,

@@ -39,6 +39,7 @@ class RocketChat(Publisher):
     """One room of a Rocket.Chat server, written to by a bot (https://developer.rocket.chat/apidocs)."""
 
     label: ClassVar = "Rocket.Chat"
+    team = True
     limits: ClassVar = Limits(
         text=2500,  # half of Message_MaxAllowedSize's 5,000, since every sign may need a backslash
         hashtags=0,  # they would name rooms

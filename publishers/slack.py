@@ -46,6 +46,7 @@ class Slack(Publisher):
     """One channel of a Slack workspace, written to by an app's bot (https://docs.slack.dev)."""
 
     label: ClassVar = "Slack"
+    team = True
     home: ClassVar = "https://slack.com"
     limits: ClassVar = Limits(
         # A text may have 40,000, blocks no more than some 13,000 with all their JSON

@@ -22,6 +22,7 @@ class Telegram(Publisher):
     """One channel, group or chat, spoken to by a bot (https://core.telegram.org/bots/api)."""
 
     label: ClassVar = "Telegram"
+    team = True
     home: ClassVar = "https://api.telegram.org"
     # A message may answer another, but a channel's readers see no thread, and one lost answer would stop it (class C).
     limits: ClassVar = Limits(text=4096, counting="utf16", caption=1024, media_bytes=10_000_000, cards=((1280, 720),))

@@ -27,6 +27,7 @@ class Webhook(Publisher):
     """One address that takes posts (https://github.com/standard-webhooks/standard-webhooks)."""
 
     label: ClassVar = "Webhook"
+    team = True
     limits: ClassVar = Limits(
         text=10_000, hashtags=5, media=4, media_bytes=1_000_000, alt=2000, thread=True, warning=True
     )

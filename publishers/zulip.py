@@ -39,6 +39,7 @@ class Zulip(Publisher):
     """One channel of a Zulip organisation, written to by a bot (https://zulip.com/api/)."""
 
     label: ClassVar = "Zulip"
+    team = True
     limits: ClassVar = Limits(
         text=CONTENT // 5,  # each sign of markup is sent as five
         title=TOPIC,

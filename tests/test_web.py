@@ -520,7 +520,8 @@ def test_metrics_are_what_redis_says_now(desk):
         "handbill_late_posts 1.0",
         "handbill_double_posts 1.0",
         "handbill_waiting_wakeups 0.0",
-        "handbill_workers_alive 1.0",
+        'handbill_workers_alive{pool="publish"} 1.0',
+        'handbill_workers_alive{pool="content"} 0.0',
     ):
         assert line in numbers
     assert 179 < float(next(n for n in numbers if n.startswith("handbill_overdue_seconds")).split()[1]) < 220

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter, Depends
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from web.access import Parts, here_or_reads
 from web.status import LATE
 from worker.errors import StoreDown
-from worker.runtime import Runtime
 from worker.store.redis import lost
+from worker.watch.numbers import registry
 
 router = APIRouter(tags=["signs of life"])
 
@@ -63,41 +60,6 @@ def readyz(parts: Parts) -> Response:
     return JSONResponse(found, 200 if found["ready"] else 503)
 
 
-class Numbers(Collector):
-    """What Redis says at the moment of the scrape; nothing is counted here, so any number of processes agree."""
-
-    def __init__(self, parts: Runtime) -> None:
-        self._parts = parts
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Every number, asked for now."""
-        deliveries = self._parts.deliveries
-        by_status = GaugeMetricFamily("handbill_deliveries", "Deliveries by status.", labels=["status"])
-        for status, count in deliveries.count().items():
-            by_status.add_metric([str(status)], count)
-        yield by_status
-        by_kind = GaugeMetricFamily("handbill_paused_scopes", "Scopes that may not send now, by kind.", labels=["kind"])
-        paused = [scope.partition(":")[0] for scope in deliveries.paused()]
-        for kind in ("all", "workspace", "account", "connect", "limit"):
-            by_kind.add_metric([kind], paused.count(kind))
-        yield by_kind
-        yield GaugeMetricFamily(
-            "handbill_overdue_seconds", "How late the latest due look is.", value=deliveries.overdue_seconds()
-        )
-        yield GaugeMetricFamily(
-            "handbill_late_posts", "Posts a minute past their time and not out.", value=deliveries.late(LATE)
-        )
-        yield GaugeMetricFamily(
-            "handbill_double_posts", "Posts that a look-up found more than once.", value=len(deliveries.doubles())
-        )
-        yield GaugeMetricFamily(
-            "handbill_waiting_wakeups", "Wake-ups sent that no worker has started.", value=deliveries.waiting()
-        )
-        yield GaugeMetricFamily(
-            "handbill_workers_alive", "Workers whose canary came back lately.", value=len(self._parts.records.alive())
-        )
-
-
 @router.get(
     "/metrics",
     dependencies=[Depends(here_or_reads)],
@@ -107,6 +69,4 @@ class Numbers(Collector):
 )
 def metrics(parts: Parts) -> Response:
     """The text format; asked from another machine it wants a token."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Numbers(parts))
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(registry(parts)), media_type=CONTENT_TYPE_LATEST)

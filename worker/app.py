@@ -27,6 +27,8 @@ from worker.pipeline.publish import Engine
 from worker.pipeline.renewal import SWEEP_SECONDS
 from worker.runtime import Runtime, open_runtime
 from worker.settings import Settings, settings
+from worker.watch.alerts import EVERY_SECONDS as ALERTS_EVERY
+from worker.watch.alerts import Alerts
 
 log = structlog.get_logger()
 
@@ -191,6 +193,16 @@ def tidy_loop() -> None:
             log.warning("nothing was tidied", error=type(error).__name__)
 
 
+def alert_loop() -> None:
+    """Tell people what is wrong, apart from the tick: whoever tells them may let us wait."""
+    alerts = Alerts(runtime())
+    while not stopping.wait(ALERTS_EVERY):
+        try:
+            alerts.round()
+        except Exception as error:  # noqa: BLE001 - Redis is away; the next look tries again
+            log.warning("nobody was alerted", error=type(error).__name__)
+
+
 def announce_loop() -> None:
     """Tell other systems what became of posts, apart from the tick: they may let us wait."""
     while not stopping.wait(ANNOUNCE_EVERY):
@@ -248,6 +260,7 @@ def _ready(sender: Any, **_: Any) -> None:
     if PUBLISH in queues:
         threading.Thread(target=renew_loop, daemon=True, name="renew").start()
         threading.Thread(target=tidy_loop, daemon=True, name="tidy").start()
+        threading.Thread(target=alert_loop, daemon=True, name="alerts").start()
         threading.Thread(target=announce_loop, daemon=True, name="announce").start()
         threading.Thread(target=tick_loop, args=(settings().tick_seconds,), daemon=True, name="tick").start()
     deaf = _publishing_is_deaf if PUBLISH in queues else _ContentEar(sender.hostname)

@@ -14,6 +14,7 @@ import typer
 from worker import log as logs
 from worker.commands import (
     accounts,
+    alerts,
     apps,
     changes,
     contract,
@@ -56,6 +57,7 @@ cli.add_typer(receipts.cli, name="receipts")
 cli.add_typer(changes.cli, name="changes")
 cli.command("contract")(contract.contract)
 keep.attach(cli)
+cli.add_typer(alerts.cli, name="alerts")
 
 Source = Annotated[str, typer.Argument(help="A URL, a path to .html, .md or .txt, or - for standard input.")]
 AccountName = Annotated[str, typer.Argument(help="An account's id, with or without its workspace.")]
@@ -597,6 +599,30 @@ def doctor(
                 f"{finding.check:<12} {finding.found}" + (f"  → {finding.do}" if finding.do else ""), markup=False
             )
     raise typer.Exit(0 if all(f.ok for f in findings) else 1)
+
+
+@cli.command()
+def top(
+    *,
+    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
+) -> None:
+    """Show what moves, who works and what is wrong, until Ctrl-C."""
+    import time  # noqa: PLC0415
+
+    from rich.live import Live  # noqa: PLC0415
+
+    from worker.watch.top import Top  # noqa: PLC0415
+
+    with _parts() as parts:
+        view = Top(parts)
+        if once:
+            out.print(view.frame())
+            return
+        with Live(view.frame(), console=out, screen=out.is_terminal, auto_refresh=False) as live:
+            while True:
+                time.sleep(every)
+                live.update(view.frame(), refresh=True)
 
 
 @cli.command()

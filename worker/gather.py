@@ -11,6 +11,8 @@ import structlog
 
 from worker.pipeline.polling import Poller
 from worker.runtime import Runtime
+from worker.watch.alerts import EVERY_SECONDS as ALERTS_EVERY
+from worker.watch.alerts import Alerts
 
 log = structlog.get_logger()
 
@@ -42,6 +44,7 @@ class Gatherer:
         self._wake = wake
         self._tend = tend
         self._poller = poller or Poller(parts.sources, parts.intake, parts.settings, seen=parts.push.seen)
+        self._alerts = Alerts(parts)
         self.stopping = threading.Event()
 
     def run(self, name: str) -> None:
@@ -53,6 +56,7 @@ class Gatherer:
             (self.tended, "tend"),
             (self.cared, "receipts"),
             (lambda: self._alive(name), "alive"),
+            (self.alerted, "alerts"),
         ]
         threads = [threading.Thread(target=self._forever, args=loop, name=loop[1], daemon=True) for loop in loops]
         for thread in threads:
@@ -93,6 +97,11 @@ class Gatherer:
             if heard or care.rules(workspace) or care.to_recheck(workspace, now, most=1):
                 self._tend(workspace)
         return TEND_EVERY
+
+    def alerted(self) -> float:
+        """Tell people what is wrong: also that no publishing worker does."""
+        self._alerts.round()
+        return ALERTS_EVERY
 
     def _alive(self, name: str) -> float:
         self._parts.records.seen_alive(name, seconds=ALIVE_SECONDS)

@@ -100,6 +100,8 @@ class Publisher(ABC):
     once."""
     edits_for: ClassVar[timedelta | None] = None
     """How long after it went out a message may be edited; None: for ever."""
+    team: ClassVar[bool] = False
+    """Whether a team or one person reads what is posted, not the public: then alerts may go there."""
     pulls: ClassVar[bool] = False
     """Whether it fetches pictures itself, from ``Media.url``."""
     oauth: ClassVar[OAuth | None] = None

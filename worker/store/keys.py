@@ -25,7 +25,7 @@ def root(number: int) -> str:
     sorted by the instant of the last move · ``planned:<workspace>`` and ``planned:<account>`` sorted by the planned
     instant, ``gone:<workspace>`` with what stands there no more · ``workspaces`` set · ``due`` sorted by the next look
     · ``waking`` sorted by when a wake-up counts as lost · ``leases`` sorted by their end · ``paused`` hash of who may
-    not send · ``doubles`` set of what a look-up found twice.
+    not send · ``doubles`` set of what a look-up found twice · ``counts`` hash of counters for Prometheus.
     """
     return f"{PREFIX}:{{{number}}}:"
 
@@ -90,6 +90,21 @@ def listening() -> str:
 def alive() -> str:
     """Workers by the instant at which the last sign of life of each runs out."""
     return f"{PREFIX}:{{{ALL}}}:alive"
+
+
+def told() -> str:
+    """Which conditions people were told of: a hash from their names to the instant."""
+    return f"{PREFIX}:{{{ALL}}}:alerts:told"
+
+
+def passing() -> str:
+    """Which of those are not so just now: a hash from their names to since when."""
+    return f"{PREFIX}:{{{ALL}}}:alerts:passing"
+
+
+def channels(workspace: str) -> str:
+    """Who is told: a hash from accounts to the kinds they want, as JSON."""
+    return f"{home(workspace)}alerts:channels"
 
 
 def people(what: str) -> str:

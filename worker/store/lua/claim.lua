@@ -6,6 +6,7 @@
 local now = clock(ARGV[1])
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', root .. 'leases', '-inf', now, 'LIMIT', 0, 100)) do
   local status = redis.call('HGET', record(id), 'status')
+  if status then count('lost|' .. status, 1) end
   if status == 'preparing' then
     local tries = redis.call('HINCRBY', record(id), 'attempts', 1)
     redis.call('HSET', record(id), 'reason', 'the worker was lost before it sent anything')

@@ -7,6 +7,9 @@ local function clock(given)
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 end
 
+-- What was counted, for Prometheus: a counter's name and its labels, with bars between.
+local function count(what, by) redis.call('HINCRBY', root .. 'counts', what, by) end
+
 local function record(id) return root .. 'delivery:' .. id end
 
 local function note(id, now, line)

@@ -1,0 +1,470 @@
+"""Numbers are what happened, rules and dashboard ask only for numbers there are, and people are told once."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Console
+
+import publishers
+from publishers.core.errors import Unavailable, Unconfirmed
+from publishers.core.limits import Limits
+from publishers.core.post import Post
+from worker import app
+from worker.embedded import Embedded
+from worker.errors import HandbillError, NotFound, Refused
+from worker.lifecycle import TRANSITIONS
+from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
+from worker.runtime import Runtime, open_runtime
+from worker.settings import Settings
+from worker.store.deliveries import End
+from worker.store.vitals import LATENESS, LIFE_SECONDS, Vitals
+from worker.watch import alerts as alerting
+from worker.watch.alerts import Alerts, fitted, message
+from worker.watch.conditions import Condition, Kind, conditions
+from worker.watch.numbers import registry
+from worker.watch.top import Top
+
+ROOT = Path(__file__).parent.parent
+RULES = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text())
+DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "handbill.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Embedded.start(tmp_path_factory.mktemp("valkey"), fsync="everysec") as running:
+        yield running
+
+
+@pytest.fixture
+def house(server, tmp_path) -> Iterator[Runtime]:
+    parts = open_runtime(Settings(data_dir=tmp_path, _env_file=None), server.url)
+    parts.store.client.sadd("handbill:{*}:workspaces", "main")
+    yield parts
+    parts.store.client.flushall()
+    parts.close()
+
+
+def plan(parts, number, *, minutes=0.0, status=Status.SCHEDULED):
+    name = delivery_id(f"main.{number}", "main.acc", 0)
+    step = Step(kind=StepKind.POST, ordinal=0, key=step_key(name, StepKind.POST, 0, 1), post=Post(text="x"))
+    due = datetime.now(UTC) - timedelta(minutes=minutes)
+    parts.deliveries.create(
+        Delivery(
+            id=name,
+            article=f"main.{number}",
+            account="main.acc",
+            platform="outbox",
+            status=status,
+            due=due,
+            steps=(step,),
+        ),
+        note="",
+    )
+    return name
+
+
+def turn_to(parts, name, status):
+    turn = parts.deliveries.begin(name, lease=60, stale=1e9)
+    assert parts.deliveries.intend(turn, turn.delivery.steps, seconds=1) == "ok"
+    parts.deliveries.finish(turn, End(to=status, note=""))
+
+
+def numbers(parts) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    found: dict = {}
+    for family in text_string_to_metric_families(generate_latest(registry(parts)).decode()):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
+    return found
+
+
+# Numbers
+
+
+def test_what_workers_did_is_counted_in_the_step_in_which_they_did_it(house):
+    turn_to(house, plan(house, 1, minutes=0.05), Status.PUBLISHED)
+    turn_to(house, plan(house, 2, minutes=10), Status.PUBLISHED)
+    late = plan(house, 3, minutes=120)
+    turn_to(house, late, Status.UNCONFIRMED)
+    lost = plan(house, 4)
+    house.deliveries.begin(lost, lease=0.001, stale=1e9)
+    house.deliveries.claim(most=0, settle=1, wake=1, attempts=8)
+
+    found = numbers(house)
+
+    by = {(dict(k)["platform"], dict(k)["status"]): v for k, v in found["handbill_attempts_total"].items()}
+    assert by == {("outbox", "published"): 2, ("outbox", "unconfirmed"): 1}
+    assert found["handbill_lost_leases_total"] == {(("status", "preparing"),): 1}
+    buckets = {dict(k)["le"]: v for k, v in found["handbill_lateness_seconds_bucket"].items()}
+    assert (buckets["1.0"], buckets["5.0"], buckets["300.0"], buckets["900.0"], buckets["+Inf"]) == (0, 1, 1, 2, 2)
+    assert found["handbill_lateness_seconds_count"][()] == 2
+    assert 602 < found["handbill_lateness_seconds_sum"][()] < 640
+    assert len(buckets) == len(LATENESS) + 1
+
+
+def test_a_post_that_is_changed_later_is_not_counted_as_late_again(house):
+    name = plan(house, 1)
+    turn_to(house, name, Status.PUBLISHED)
+    found = house.deliveries.get(name)
+    step = replace(found.steps[0], kind=StepKind.EDIT, ordinal=1)
+    house.deliveries.change(name, Status.SCHEDULED, origins=[Status.PUBLISHED], note="", steps=(*found.steps, step))
+    turn_to(house, name, Status.PUBLISHED)
+
+    assert numbers(house)["handbill_lateness_seconds_count"][()] == 1
+
+
+def test_what_waits_is_told_by_pool_and_the_age_of_a_canary_by_worker(house):
+    plan(house, 1, minutes=1)
+    plan(house, 2, minutes=-60)
+    house.deliveries.claim(most=64, settle=1, wake=60, attempts=8)
+    plan(house, 3, minutes=1)
+    house.records.seen_alive("publish@one", seconds=LIFE_SECONDS)
+    house.records.seen_alive("publish@two", seconds=LIFE_SECONDS - 20)
+
+    found = numbers(house)
+
+    assert found["handbill_pool_due"] == {(("pool", "publish"),): 2, (("pool", "content"),): 0}
+    assert found["handbill_pool_waking"][("pool", "publish"),] == 1
+    assert found["handbill_workers_alive"][("pool", "publish"),] == 2
+    ages = {dict(k)["worker"]: v for k, v in found["handbill_canary_age_seconds"].items()}
+    assert ages["publish@one"] < 5
+    assert 19 < ages["publish@two"] < 25
+    assert LIFE_SECONDS == app.DEAF_AFTER
+
+
+def test_rates_and_tokens_are_told_by_account(house):
+    ending(house)
+    account = Account(id="main.b", platform="bluesky", name="B")
+    house.records.save_account(account, {"password": "x"})
+
+    found = numbers(house)
+
+    [(labels, days)] = found["handbill_token_days_left"].items()
+    assert dict(labels) == {"account": "main.t", "platform": "linkedin"}
+    assert 2.9 < days <= 3
+    [(labels, before)] = found["handbill_rate_left"].items()
+    assert before == publishers.load("bluesky").budgets[0].posts
+    assert house.records.spend(account, "app", publishers.load("bluesky").budgets) == 0
+    assert numbers(house)["handbill_rate_left"][labels] == before - 1
+
+
+def ending(parts):
+    """An account whose token ends in three days and cannot be renewed."""
+    ends = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    account = Account(id="main.t", platform="linkedin", name="T", settings={"expires_at": ends})
+    parts.records.save_account(account, {"access_token": "x"})
+
+
+def test_the_store_says_how_its_memory_and_its_disk_are(house):
+    found = numbers(house)
+
+    assert found["handbill_redis_memory_bytes"][()] > 100_000
+    assert found["handbill_redis_persistence_ok"][()] == 1
+    house.store.client.config_set("appendonly", "no")
+    try:
+        assert numbers(house)["handbill_redis_persistence_ok"][()] == 0
+        assert Vitals(house.store).server().why == "appendonly is off"
+    finally:
+        house.store.client.config_set("appendonly", "yes")
+
+
+# Rules and dashboard
+
+
+WORDS = re.compile(r"\bhandbill_\w+")
+LABELS = re.compile(r"(handbill_\w+)\{([^}]*)\}")
+LEGEND = re.compile(r"\{\{\s*(?:\$labels\.)?(\w+)\s*\}\}")
+
+
+def every_number(parts):
+    """Names and labels with something of everything stored."""
+    turn_to(parts, plan(parts, 1), Status.PUBLISHED)
+    parts.deliveries.begin(plan(parts, 4), lease=0.001, stale=1e9)
+    parts.deliveries.claim(most=0, settle=1, wake=1, attempts=8)
+    parts.records.seen_alive("publish@one", seconds=LIFE_SECONDS)
+    ending(parts)
+    parts.records.save_account(Account(id="main.b", platform="bluesky", name="B"), {"password": "x"})
+    return {name: {k for labels in rows for k, _ in labels} for name, rows in numbers(parts).items()}
+
+
+def queries():
+    for group in RULES["groups"]:
+        for rule in group["rules"]:
+            yield rule["alert"], rule["expr"], " ".join(rule["annotations"].values())
+    for panel in DASHBOARD["panels"]:
+        for target in panel.get("targets", []):
+            yield panel["title"], target["expr"], target["legendFormat"]
+
+
+def test_every_query_asks_only_for_numbers_and_labels_that_there_are(house):
+    known = every_number(house)
+    asked = list(queries())
+    assert len(asked) > 30
+    for title, query, words in asked:
+        names = WORDS.findall(query)
+        assert names, title
+        assert set(names) <= set(known), title
+        for name, selector in LABELS.findall(query):
+            for label, _, value in re.findall(r'(\w+)(=~|=|!=)"([^"]*)"', selector):
+                assert label in known[name], (title, label)
+                if label == "status":
+                    assert set(value.split("|")) <= {str(s) for s in TRANSITIONS}, title
+        labels = set().union(*(known[n] for n in names))
+        by = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", query))))
+        assert by <= labels, title
+        legend = {x for x in LEGEND.findall(words) if x != "value"}
+        assert legend <= (by or labels), title
+        assert query.count("(") == query.count(")")
+
+
+def test_every_rule_says_what_is_wrong_and_what_to_do_and_whom_it_wakes():
+    rules = RULES["groups"][0]["rules"]
+    assert len({r["alert"] for r in rules}) == len(rules)
+    for rule in rules:
+        assert set(rule["annotations"]) == {"summary", "action"}, rule["alert"]
+        assert rule["labels"]["severity"] in {"page", "ticket"}, rule["alert"]
+        assert re.fullmatch(r"\d+[mh]", rule.get("for", "1m")), rule["alert"]
+
+
+def test_every_number_is_on_the_dashboard_and_the_dashboard_is_the_one_that_is_made(house):
+    shown = {name for title, query, _ in queries() for name in WORDS.findall(query)}
+    families = {re.sub(r"_(total|bucket|count|sum)$", "", n) for n in every_number(house)}
+    assert families - {re.sub(r"_(total|bucket|count|sum)$", "", n) for n in shown} <= {"handbill_waiting_wakeups"}
+    spec = importlib.util.spec_from_file_location("make", ROOT / "deploy" / "grafana" / "make.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    assert made.dashboard() == DASHBOARD
+    assert len({p["id"] for p in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+# Conditions and alerts
+
+
+@pytest.fixture
+def told(house, tmp_path):
+    """The messages that reached the team's folder."""
+    house.accounts.connect("outbox", {"folder": str(tmp_path / "team")}, workspace="main", name="team")
+    [account] = house.records.accounts("main")
+    for pool in ("publish", "content", "intake"):
+        house.records.seen_alive(f"{pool}@here", seconds=900)
+
+    def read():
+        return [
+            json.loads(p.read_text())["text"]
+            for p in sorted((tmp_path / "team").rglob("*.json"), key=lambda p: p.stat().st_mtime_ns)
+        ]
+
+    return account, read
+
+
+class Clock:
+    """An hour passes when it is told to."""
+
+    def __init__(self, parts, monkeypatch):
+        self.ahead = timedelta(0)
+        real = parts.now
+        monkeypatch.setattr(parts, "now", lambda: real() + self.ahead)
+
+    def pass_by(self, **span):
+        self.ahead += timedelta(**span)
+
+
+def park(parts, number):
+    name = plan(parts, number)
+    turn_to(parts, name, Status.UNCONFIRMED)
+    turn = parts.deliveries.begin(name, lease=60, stale=1e9)
+    parts.deliveries.finish(turn, End(to=Status.PARKED, note="", fields={"reason": "no answer"}))
+    return name
+
+
+def test_a_condition_is_told_once_and_several_are_one_message(house, told, monkeypatch):
+    account, read = told
+    clock = Clock(house, monkeypatch)
+    alerts = Alerts(house)
+    alerts.add(account)
+    assert alerts.round() == 0
+    for number in range(7):
+        park(house, number)
+    house.deliveries.pause("account:main.acc", until=None, why="stopped by hand")
+
+    assert alerts.round() == 1
+    for _ in range(3):
+        clock.pass_by(hours=1)
+        assert alerts.round() == 0
+
+    [text] = read()
+    assert text.startswith("Handbill:\nPerhaps public: look, then settle (7): ")
+    assert text.count("on acc;") == 4
+    assert " and 2 more" in text
+    assert "Paused: main.acc: stopped by hand\n  → handbill resume --account main.acc" in text
+    assert text.endswith("http://127.0.0.1:8484")
+
+
+def test_what_is_not_urgent_is_gathered_and_what_is_urgent_is_not(house, told, monkeypatch):
+    account, read = told
+    clock = Clock(house, monkeypatch)
+    alerts = Alerts(house)
+    alerts.add(account)
+    park(house, 1)
+    assert alerts.round() == 1
+    clock.pass_by(minutes=5)
+    park(house, 2)
+    assert alerts.round() == 0  # gathered
+    house.deliveries.mark_double(plan(house, 9, minutes=-60))
+    assert alerts.round() == 1  # a double post is told at once, and takes the other along
+    assert "Public more than once" in read()[1]
+    assert "Perhaps public" in read()[1]
+    clock.pass_by(minutes=5)
+    park(house, 3)
+    assert alerts.round() == 0
+    clock.pass_by(minutes=11)
+    assert alerts.round() == 1
+
+
+def test_what_flickers_is_told_once_and_what_comes_again_later_is_told_again(house, told, monkeypatch):
+    account, read = told
+    clock = Clock(house, monkeypatch)
+    alerts = Alerts(house)
+    alerts.add(account)
+    for _ in range(4):
+        house.deliveries.pause("account:main.acc", until=None, why="stopped")
+        alerts.round()
+        clock.pass_by(minutes=1)
+        house.deliveries.resume("account:main.acc")
+        alerts.round()
+        clock.pass_by(minutes=1)
+    assert len(read()) == 1
+
+    clock.pass_by(minutes=11)
+    alerts.round()
+    house.deliveries.pause("account:main.acc", until=None, why="stopped")
+    clock.pass_by(minutes=16)
+    assert alerts.round() == 1
+    assert len(read()) == 2
+
+
+@pytest.mark.parametrize(("error", "again"), [(Unavailable("no connection"), 1), (Unconfirmed("no answer"), 0)])
+def test_an_alert_that_certainly_did_not_arrive_is_told_again_and_one_that_perhaps_did_is_not(
+    house, told, monkeypatch, error, again
+):
+    account, read = told
+    clock = Clock(house, monkeypatch)
+    alerts = Alerts(house)
+    alerts.add(account)
+    park(house, 1)
+
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr(alerts, "_send", refuse)
+    assert alerts.round() == 0
+    monkeypatch.undo()
+    clock = Clock(house, monkeypatch)
+    clock.pass_by(hours=1)
+
+    assert Alerts(house).round() == again
+    assert len(read()) == again
+
+
+def test_two_processes_that_look_at_once_tell_once(house, told):
+    account, read = told
+    first, second = Alerts(house), Alerts(house)
+    first.add(account)
+    park(house, 1)
+    assert first._round() + second._round() == 1
+    assert len(read()) == 1
+
+
+def test_alerts_go_to_a_team_never_to_the_public(house):
+    public = Account(id="main.m", platform="mastodon", name="M")
+    house.records.save_account(public, {"access_token": "x"})
+    with pytest.raises(Refused, match="what is posted there is public"):
+        Alerts(house).add(public)
+    team = Account(id="main.s", platform="slack", name="S")
+    with pytest.raises(HandbillError, match="no kind earthquakes"):
+        Alerts(house).add(team, ["earthquakes"])
+    with pytest.raises(NotFound):
+        Alerts(house).remove("main.s")
+
+
+def test_a_channel_hears_of_its_kinds_and_its_workspace_alone(house, told):
+    account, read = told
+    alerts = Alerts(house)
+    alerts.add(account, ["paused"])
+    park(house, 1)
+    house.deliveries.pause("account:other.x", until=None, why="not ours")
+    assert alerts.round() == 0
+    house.deliveries.pause("account:main.acc", until=None, why="stopped")
+    assert alerts._round() == 1
+    assert "Perhaps" not in read()[0]
+    assert "not ours" not in read()[0]
+
+
+def test_everything_that_people_should_know_of_is_a_condition(house):
+    park(house, 1)
+    plan(house, 2, minutes=5)
+    plan(house, 3, status=Status.AWAITING_APPROVAL)
+    failed = plan(house, 4)
+    turn_to(house, failed, Status.FAILED)
+    house.deliveries.mark_double(failed)
+    house.deliveries.pause("connect:main.acc", until=None, why="connect again")
+    house.deliveries.pause("limit:main.acc", until=datetime.now(UTC) + timedelta(hours=1), why="asked to wait")
+    ending(house)
+    house.store.client.config_set("appendonly", "no")
+    try:
+        found = conditions(house)
+    finally:
+        house.store.client.config_set("appendonly", "yes")
+
+    assert {c.kind for c in found} == set(Kind)
+    assert len({c.name for c in found}) == len(found)
+    assert all(c.do for c in found)
+    assert not [c for c in found if "asked to wait" in c.text]
+    text = message(found, "http://page")
+    assert text.index("Redis is not safe") < text.index("Nothing consumes") < text.index("Awaiting approval")
+
+
+def test_a_message_is_cut_to_what_the_channel_takes_and_keeps_the_address():
+    found = [Condition(f"parked:{n}", Kind.PARKED, "x" * 80, "look") for n in range(9)] + [
+        Condition("redis", Kind.REDIS, "its disk", "free it")
+    ]
+    whole = message(found, "http://page")
+    assert fitted(whole, Limits(text=9999)) == whole
+    short = fitted(whole, Limits(text=100))
+    assert short.splitlines()[0] == "Handbill:"
+    assert short.endswith("http://page")
+    assert len(short) <= 100
+    assert len(fitted("y" * 400, Limits(text=50))) <= 50
+
+
+def test_the_terminal_view_shows_what_is_so(house, told):
+    turn_to(house, plan(house, 1), Status.PUBLISHED)
+    park(house, 2)
+    console = Console(width=120, record=True, file=io.StringIO())
+    view = Top(house)
+    view.frame()
+    console.print(view.frame())
+    shown = console.export_text()
+    for words in (
+        "1 unknown",
+        "0 late",
+        "0 double",
+        "published 1",
+        "parked 1",
+        "publish@here",
+        "on disk",
+        "Perhaps public",
+    ):
+        assert words in shown, shown
+    assert alerting.NAMED == 5

@@ -1,0 +1,1 @@
+"""What shows how an installation is doing: numbers, conditions, alerts, traces, the terminal view."""

@@ -1,0 +1,151 @@
+"""People are told of what is wrong through accounts of ours: once for each condition, gathered into one message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+import publishers
+from publishers.core.errors import PublishError, Unconfirmed
+from publishers.core.limits import Limits
+from publishers.core.post import Commit, Post
+from worker.errors import HandbillError, NotFound, Refused
+from worker.model import Account, digest
+from worker.pipeline.accounts import limits_of
+from worker.runtime import Runtime
+from worker.store.alerts import Channels
+from worker.watch.conditions import TITLES, URGENT, Condition, Kind, conditions
+
+log = structlog.get_logger()
+
+EVERY_SECONDS = 30.0
+DIGEST = timedelta(minutes=15)
+"""What is not urgent is gathered for so long after the message before."""
+
+PASSED = timedelta(minutes=10)
+"""A condition that comes back within this is the same one: what flickers is told once."""
+
+NAMED = 5
+SECONDS = 20.0
+
+
+class Alerts:
+    """Any number of processes may look; a lock lets one of them tell."""
+
+    def __init__(self, parts: Runtime) -> None:
+        self._parts = parts
+        self._channels = Channels(parts.store)
+
+    def add(self, account: Account, kinds: Sequence[str] = ()) -> None:
+        """Tell the readers of an account; raises Refused where they are the public, HandbillError for unknown kinds."""
+        if not publishers.load(account.platform).team:
+            fit = ", ".join(n for n in publishers.names() if publishers.load(n).team)
+            why = "what is posted there is public"
+            raise Refused(f"{account.id} cannot take alerts", why=why, do=f"Use an account of one of: {fit}")
+        if unknown := [k for k in kinds if k not in set(Kind)]:
+            raise HandbillError(f"There is no kind {unknown[0]}", do=f"Use any of: {', '.join(Kind)}")
+        self._channels.save(account.id, kinds)
+
+    def remove(self, account: str) -> None:
+        """Tell them no more; raises NotFound."""
+        if not self._channels.remove(account):
+            raise NotFound(f"{account} is told of nothing", do="See: handbill alerts list")
+
+    def listed(self, workspace: str) -> dict[str, tuple[str, ...]]:
+        """Who is told of what."""
+        return self._channels.listed(workspace)
+
+    def try_out(self, account: Account) -> None:
+        """Send a message that says that alerts come this way; raises PublishError."""
+        self._send(account.id, "Handbill: alerts come this way.", "test", str(self._parts.now().timestamp()))
+
+    def round(self) -> int:
+        """Look, and tell whoever is to be told; returns how many messages were sent."""
+        parts = self._parts
+        with parts.records.lock(parts.settings.workspace, "alerts", seconds=EVERY_SECONDS * 4) as mine:
+            return self._round() if mine else 0
+
+    def _round(self) -> int:
+        channels = {w: self._channels.listed(w) for w in self._parts.records.workspaces()}
+        if not any(channels.values()):
+            return 0
+        now, told = self._parts.now(), self._channels.told()
+        found = {c.name: c for c in conditions(self._parts)}
+        self._tidy(found, told)
+        fresh = [c for name, c in found.items() if name not in told and self._wanted(c, channels)]
+        lately = max(told.values(), default=now - DIGEST)
+        if not fresh or not (now - lately >= DIGEST or any(c.kind in URGENT for c in fresh)):
+            return 0
+        taken = self._channels.tell([c.name for c in fresh], now)
+        sent, undone = 0, set(taken)
+        for workspace, accounts in channels.items():
+            for account, kinds in accounts.items():
+                mine = [c for c in fresh if c.name in taken and self._concerns(c, workspace, kinds)]
+                if not mine:
+                    continue
+                names = sorted(c.name for c in mine)
+                try:
+                    self._send(account, message(mine, self._parts.settings.origin), now.isoformat(), *names)
+                    sent += 1
+                    undone -= set(names)
+                except Unconfirmed:  # perhaps told: not told twice
+                    undone -= set(names)
+                except (PublishError, HandbillError) as error:
+                    log.warning("an alert was not taken", account=account, reason=str(error))
+                except Exception:
+                    undone -= set(names)
+                    log.exception("an alert was perhaps not taken", account=account)
+        self._channels.forget(undone)  # somebody wants to know, and certainly does not: the next round tells them
+        return sent
+
+    def _tidy(self, found: dict[str, Condition], told: Mapping[str, datetime]) -> None:
+        now, passing = self._parts.now(), self._channels.passing()
+        gone = [n for n in told if n not in found]
+        self._channels.mark(gone=gone, back=[n for n in passing if n in found], moment=now)
+        self._channels.forget(n for n in gone if n in passing and now - passing[n] >= PASSED)
+
+    def _wanted(self, condition: Condition, channels: Mapping[str, Mapping[str, Sequence[str]]]) -> bool:
+        rows = ((workspace, kinds) for workspace, accounts in channels.items() for kinds in accounts.values())
+        return any(self._concerns(condition, workspace, kinds) for workspace, kinds in rows)
+
+    def _concerns(self, condition: Condition, workspace: str, kinds: Sequence[str]) -> bool:
+        """A workspace hears of its own; of the installation as a whole, the workspace of the settings hears."""
+        whose = condition.workspace or self._parts.settings.workspace
+        return whose == workspace and (not kinds or condition.kind in kinds)
+
+    def _send(self, name: str, text: str, *key: str) -> None:
+        account, publisher = self._parts.accounts.open(name)
+        with publisher.http:
+            publisher.http.expire(SECONDS)
+            post = Post(text=fitted(text, limits_of(account)))
+            commit = digest("alert", name, *key, length=40)
+            prepared = publisher.draft(post, commit, None)
+            publisher.create(post, Commit(key=commit, at=self._parts.now(), prepared=prepared))
+
+
+def message(found: Sequence[Condition], page: str) -> str:
+    """What people read: a line for each kind, the worst first, with the first few of each and what to do."""
+    lines = ["Handbill:"]
+    for kind in Kind:
+        mine = [c for c in found if c.kind is kind]
+        if not mine:
+            continue
+        more = f" and {len(mine) - NAMED} more" if len(mine) > NAMED else ""
+        count = f" ({len(mine)})" if len(mine) > 1 else ""
+        lines.append(f"{TITLES[kind]}{count}: {'; '.join(c.text for c in mine[:NAMED])}{more}")
+        if len(mine) == 1:
+            lines.append(f"  → {mine[0].do}")
+    return "\n".join([*lines, page])
+
+
+def fitted(text: str, limits: Limits) -> str:
+    """The text without the last of its lines that do not fit, before the address; the first stays, cut."""
+    lines = text.split("\n")
+    while len(lines) > 2 and limits.length("\n".join(lines)) > limits.text:
+        lines.pop(-2)
+    text = "\n".join(lines)
+    while limits.length(text) > limits.text:
+        text = text[: -max(2, (limits.length(text) - limits.text) // 2)] + "…"
+    return text
