@@ -16,6 +16,7 @@ from worker.errors import HandbillError
 from worker.runtime import Runtime, open_runtime
 from worker.settings import Settings, settings
 from worker.up import redis_for
+from worker.watch.observe import observe
 
 GRACE = 5
 """Seconds that requests under way get when the server is told to stop."""
@@ -50,6 +51,7 @@ def invite_owner(parts: Runtime, host: str) -> None:
 
 def serve(config: Settings, host: str) -> None:
     """Serve until told to stop."""
+    observe("web")
     with redis_for(config) as url:
         parts = open_runtime(config, url)
         invite_owner(parts, host)

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import setup_logging, worker_ready, worker_shutting_down
+from celery.signals import setup_logging, worker_process_init, worker_ready, worker_shutting_down
 from kombu.entity import Queue
 from kombu.exceptions import ChannelError
 
@@ -29,6 +29,7 @@ from worker.runtime import Runtime, open_runtime
 from worker.settings import Settings, settings
 from worker.watch.alerts import EVERY_SECONDS as ALERTS_EVERY
 from worker.watch.alerts import Alerts
+from worker.watch.observe import observe
 
 log = structlog.get_logger()
 
@@ -254,6 +255,11 @@ def _logging(**_: Any) -> None:
     logs.configure(settings().log)
 
 
+@worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery publishes no types
+def _child(**_: Any) -> None:
+    observe(CONTENT)  # threads that send do not survive a fork
+
+
 @worker_ready.connect  # type: ignore[untyped-decorator]  # Celery publishes no types
 def _ready(sender: Any, **_: Any) -> None:
     queues = {queue.name for queue in sender.task_consumer.queues} if sender.task_consumer else set()
@@ -287,6 +293,8 @@ def run_worker(queue: str, name: str) -> int:
         if missing := cards.missing():
             raise HandbillError("Cards cannot be drawn", why=missing, do="Install Handbill from its wheels")
     runtime().store.ping()
+    if queue != CONTENT:
+        observe(name or queue)
     if queue == INTAKE:
         return gather.run(runtime(), wake=_wake_reader, tend=_wake_tender, name=name or queue)
     pool = ["--pool=threads", f"--concurrency={config.publish_threads}"]

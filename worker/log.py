@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
@@ -14,6 +14,20 @@ _SECRETS: set[str] = set()
 _SECRET_NAMES = ("token", "secret", "password", "authorization", "api_key", "cookie")
 
 
+Report = Callable[[MutableMapping[str, Any], BaseException], None]
+_reports: list[Report] = []
+
+
+def report_to(report: Report | None) -> None:
+    """Also give errors of ours to somebody, with the line that tells of them; None ends that."""
+    _reports[:] = [report] if report else []
+
+
+def is_secret(name: str) -> bool:
+    """Whether what stands under a name must not be told."""
+    return any(part in name.lower() for part in _SECRET_NAMES)
+
+
 def hide(*values: str) -> None:
     """Never log these values, whatever event they turn up in."""
     _SECRETS.update(v for v in values if len(v) > 3)
@@ -21,7 +35,7 @@ def hide(*values: str) -> None:
 
 def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in list(event.items()):
-        if any(name in key.lower() for name in _SECRET_NAMES):
+        if is_secret(key):
             event[key] = HIDDEN
         elif isinstance(value, str):
             event[key] = redact(value)
@@ -35,11 +49,14 @@ def redact(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ⏎ ")
 
 
-class _RedactingFormatter(logging.Formatter):
-    """Lines of libraries, without secrets."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+def _tell(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Errors with a traceback are mistakes of ours."""
+    found = event.get("exc_info")
+    error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        for report in _reports:
+            report(event, error)
+    return event
 
 
 def configure(level: str, *, pretty: bool = False) -> None:
@@ -47,19 +64,24 @@ def configure(level: str, *, pretty: bool = False) -> None:
     renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
     if pretty:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    first: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Any] = [_tell, structlog.processors.format_exc_info, _redact, renderer]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _redact,
-            renderer,
-        ],
+        processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_RedactingFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    # Lines of libraries carry the same ids, for they are written in the same context.
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*first, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level.upper())), handlers=[handler], force=True)

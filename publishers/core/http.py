@@ -14,9 +14,10 @@ import math
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import quote, quote_plus
 
 import httpcore
@@ -136,12 +137,20 @@ def _moment(value: str) -> datetime | None:
     return None
 
 
+def _unwatched(method: str, host: str, *, commit: bool) -> AbstractContextManager[Callable[[int], None]]:
+    del method, host, commit
+    return nullcontext(lambda _: None)
+
+
 class Http:
     """Sends requests for one attempt of one account: ``seconds`` is the total deadline of each request.
 
     ``allow`` are hosts (``host`` or ``host:port``) that may be private, ``ports`` the only ports of all others (None =
     any); ``secrets`` are values that must not appear in any error; ``transport`` and the clocks are for tests.
     """
+
+    watch: ClassVar[Callable[..., AbstractContextManager[Callable[[int], None]]]] = staticmethod(_unwatched)
+    """Told of each request its method, its host and whether it is a commit; entered, it is told the status."""
 
     def __init__(
         self,
@@ -225,11 +234,13 @@ class Http:
         except (httpx.InvalidURL, ValueError, TypeError):
             raise Unavailable(self._what("the request cannot be written down", url)) from None
         try:
-            response = self._transport.handle_request(request)
-            try:
-                body = self._read(response)
-            finally:
-                response.close()
+            with self.watch(method, request.url.host, commit=commit) as answered:
+                response = self._transport.handle_request(request)
+                answered(response.status_code)
+                try:
+                    body = self._read(response)
+                finally:
+                    response.close()
         except httpx.LocalProtocolError:  # raised before the first byte is written
             raise Unavailable(self._what("a header may not be sent as it is", url)) from None
         except NEVER_SENT as error:

@@ -41,6 +41,7 @@ from worker.schedule import When
 from worker.settings import TEMPLATES, Settings
 from worker.store.deliveries import Deliveries
 from worker.store.records import Records
+from worker.watch import traces
 
 log = structlog.get_logger()
 BELOW = "comment"  # where a voice may put the link
@@ -218,8 +219,10 @@ class Planner:
 
     def ingest(self, source: str, *, workspace: str, stdin: BinaryIO | None = None) -> Article:
         """Read and store an article; the same canonical address is the same article. Raises BadSource."""
+        begun = self._deliveries.now()
         article, content = self.studio.read(source, workspace=workspace, stdin=stdin)
         self._records.save_article(article, content)
+        traces.article(article, since=begun, now=self._deliveries.now())
         return article
 
     def keep(self, article: Article) -> None:
@@ -227,7 +230,9 @@ class Planner:
         try:
             self._records.article(article.id)
         except NotFound:
+            begun = self._deliveries.now()
             self._records.save_article(article, self.studio.written(article))
+            traces.article(article, since=begun, now=self._deliveries.now())
 
     def plan(
         self,

@@ -20,6 +20,7 @@ from worker.settings import Settings
 from worker.store.deliveries import WAITING_MOST, Deliveries, End, Turn
 from worker.store.keys import SHARDS
 from worker.store.records import Records
+from worker.watch import traces
 
 log = structlog.get_logger()
 
@@ -98,6 +99,8 @@ class Engine:
         end = self._work(turn)
         if end is None:
             return "lost", self._take(more)
+        if end.to in lifecycle.FINAL:
+            traces.settled(turn.delivery, end.to, now=self._now())
         if more():
             shard = self._rng.randrange(SHARDS)
             return end.to, self._deliveries.finish_and_take(turn, end, **self._terms, shard=shard)
@@ -106,11 +109,15 @@ class Engine:
 
     def _work(self, turn: Turn) -> End | None:
         """Do what the status of a delivery asks for; None if it is somebody else's by now."""
-        with structlog.contextvars.bound_contextvars(
-            delivery=turn.delivery.id,
-            article=turn.delivery.article,
-            account=turn.delivery.account,
-            attempt=turn.delivery.attempts + 1,
+        with (
+            structlog.contextvars.bound_contextvars(
+                delivery=turn.delivery.id,
+                article=turn.delivery.article,
+                account=turn.delivery.account,
+                platform=turn.delivery.platform,
+                attempt=turn.delivery.attempts + 1,
+            ),
+            traces.turn(turn.delivery),
         ):
             try:
                 account, publisher = self._accounts.open(turn.delivery.account)

@@ -73,7 +73,8 @@ class Reader:
             self._sources.settle(item, Fate.FAILED, reason, hold=hold)
             return
         try:
-            self._read(hold)
+            with structlog.contextvars.bound_contextvars(item=item, source=hold.item.source):
+                self._read(hold)
         except Wait as wait:
             self._sources.settle(item, Fate.HELD, wait.reason, hold=hold, look=wait.seconds)
         except Ended as ended:
@@ -86,7 +87,7 @@ class Reader:
         except Exception as error:
             if lost(error):
                 raise  # Redis is away; when the lease ends, another worker begins again
-            log.exception("article not read", item=item)
+            log.exception("article not read", item=item, article=hold.item.article)
             self._later(hold, f"a mistake of ours: {type(error).__name__}")
 
     def _later(self, hold: Hold, reason: str) -> None:
