@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
 
 HIDDEN = "•••"
 _SECRETS: set[str] = set()
+_hiding: ContextVar[Callable[[str], str] | None] = ContextVar("hiding", default=None)
 _SECRET_NAMES = ("token", "secret", "password", "authorization", "api_key", "cookie")
 
 
@@ -42,10 +45,22 @@ def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[
     return event
 
 
+@contextmanager
+def hiding(redacted: Callable[[str], str]) -> Iterator[None]:
+    """While this is entered, lines lose what ``redacted`` takes away: the secrets of the account that is worked on."""
+    before = _hiding.set(redacted)
+    try:
+        yield
+    finally:
+        _hiding.reset(before)
+
+
 def redact(text: str) -> str:
     """``text`` without any known secret and on one line."""
     for secret in _SECRETS:
         text = text.replace(secret, HIDDEN)
+    if (redacted := _hiding.get()) is not None:
+        text = redacted(text)
     return text.replace("\r", " ").replace("\n", " ⏎ ")
 
 

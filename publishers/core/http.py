@@ -220,6 +220,7 @@ class Http:
         merged = httpx.Headers(self._headers)
         try:
             merged.update({**(headers or {}), **_boundary(files, form)})
+            self.hide(merged.get("Authorization", "").partition(" ")[2])  # user and password in base64, say
             request = httpx.Request(
                 method,
                 url,

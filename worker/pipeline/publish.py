@@ -13,6 +13,7 @@ from publishers.core.errors import PublishError, RateLimited, Unavailable, Uncon
 from publishers.core.post import Commit, Post, Receipt
 from publishers.core.publisher import Proof, ProofClass, Publisher
 from worker import approval, lifecycle, pull
+from worker import log as logs
 from worker.errors import HandbillError, NotFound
 from worker.model import Account, Delivery, Status, Step, StepKind
 from worker.pipeline.accounts import AGAIN, Accounts, Renewed, proof_of
@@ -125,13 +126,16 @@ class Engine:
                 return _stop(turn, str(error))
             except HandbillError as error:
                 return self._later(turn, Unavailable(str(error)), proof=Proof(kind=ProofClass.B))
-            with publisher.http:
-                if turn.delivery.status is Status.UNCONFIRMED:
-                    return self._confirm(turn, account, publisher)
-                if turn.delivery.step == 0 and account.approval and not approval.covered(turn.delivery):
-                    why = "nobody has approved it as it is now"
-                    return End(Status.AWAITING_APPROVAL, why, fields={"reason": why})
-                return self._send(turn, account, publisher)
+            with publisher.http, logs.hiding(publisher.http.redact):
+                return _discreet(self._attempt(turn, account, publisher), publisher.http.redact)
+
+    def _attempt(self, turn: Turn, account: Account, publisher: Publisher) -> End | None:
+        if turn.delivery.status is Status.UNCONFIRMED:
+            return self._confirm(turn, account, publisher)
+        if turn.delivery.step == 0 and account.approval and not approval.covered(turn.delivery):
+            why = "nobody has approved it as it is now"
+            return End(Status.AWAITING_APPROVAL, why, fields={"reason": why})
+        return self._send(turn, account, publisher)
 
     def _send(self, turn: Turn, account: Account, publisher: Publisher) -> End | None:
         """Prepare, make the intent durable, send the one commit."""
@@ -265,18 +269,18 @@ class Engine:
 
     def _refused(self, turn: Turn, account: Account, publisher: Publisher, error: PublishError, proof: Proof) -> End:
         """An answer that is not success, or none: the table says what is next, here it is done."""
-        outcome = self._judge(turn, error, proof)
+        outcome, said = self._judge(turn, error, proof), publisher.http.redact(str(error))
         renewed = self._accounts.renew(account, publisher.settings) if outcome.reconnect else Renewed.DONE
         if renewed is Renewed.LATER:
             until = self._deliveries.now() + AGAIN
-            self._deliveries.pause(f"limit:{account.id}", until=until, why=f"no new token yet: {error}")
+            self._deliveries.pause(f"limit:{account.id}", until=until, why=f"no new token yet: {said}")
         if renewed is Renewed.REFUSED:
-            why = f"{account.name} must be connected again: {error}"
+            why = f"{account.name} must be connected again: {said}"
             self._deliveries.pause(f"connect:{account.id}", until=None, why=why)
             log.warning("account paused", reason=why)
         if outcome.pause:
             until = self._deliveries.now() + timedelta(seconds=outcome.pause)
-            self._deliveries.pause(f"limit:{account.id}", until=until, why=f"asked to wait: {error}")
+            self._deliveries.pause(f"limit:{account.id}", until=until, why=f"asked to wait: {said}")
         return self._settle_turn(turn, error, outcome, proof)
 
     def _later(self, turn: Turn, error: PublishError, *, proof: Proof) -> End:
@@ -318,6 +322,14 @@ class Engine:
 
     def _settle(self, proof: Proof) -> float:
         return self._settings.settle_seconds or proof.settle.total_seconds()
+
+
+def _discreet(end: End | None, redacted: Callable[[str], str]) -> End | None:
+    """What is kept of a turn, without secrets: a platform may say in its answer all that it was asked with."""
+    if end is None:
+        return None
+    fields = {k: redacted(v) if isinstance(v, str) else v for k, v in end.fields.items()}
+    return dataclasses.replace(end, note=redacted(end.note), fields=fields)
 
 
 def _published(turn: Turn, step: Step, receipt: Receipt, note: str) -> End:
