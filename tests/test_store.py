@@ -14,6 +14,7 @@ from worker.embedded import Embedded
 from worker.errors import HandbillError, NotFound, StoreDown
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
 from worker.store import Deliveries, Records, keys, open_store
+from worker.store.redis import _sentinels, _without_password, refuse_open
 from worker.store.secrets import Vault, key_of
 
 
@@ -192,3 +193,43 @@ def test_the_scheduling_record_of_a_pending_delivery_is_small(store):
 
     each = store.client.memory_usage(record) + sum(store.client.memory_usage(k, samples=0) for k in queues) / 200
     assert each <= 700
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("redis://state.example:6379/0", "HANDBILL_REDIS_URL has no password"),
+        ("rediss://state.example:6379/0", "HANDBILL_REDIS_URL has no password"),
+        ("sentinel://one.example:26379,two.example:26379/posts", "HANDBILL_REDIS_URL has no password"),
+        ("sentinel://nowhere", "is no Redis address"),
+    ],
+)
+def test_a_redis_of_another_machine_that_takes_anyone_is_refused_before_it_is_spoken_to(url, words):
+    with pytest.raises(StoreDown, match=words):
+        open_store(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "open_to_all"),
+    [
+        ("amqp://guest:guest@broker.example//", True),
+        ("amqp://broker.example//", True),
+        ("amqp://handbill:long-and-random@broker.example//", False),
+        ("amqp://guest:guest@127.0.0.1//", False),
+        ("redis://:long-and-random@broker.example/0", False),
+        ("rediss://broker.example/0?ssl_certfile=/c.pem", False),
+        ("", False),
+    ],
+)
+def test_a_broker_with_the_password_that_everybody_knows_is_refused(url, open_to_all):
+    if open_to_all:
+        with pytest.raises(StoreDown, match="guest and guest"):
+            refuse_open(url, "HANDBILL_BROKER_URL")
+    else:
+        refuse_open(url, "HANDBILL_BROKER_URL")
+
+
+def test_sentinels_and_passwords_are_read_and_never_shown():
+    url = "sentinel://:hunter%402@one.example:26379,two.example:26380/posts"
+    assert _sentinels(url) == ([("one.example", 26379), ("two.example", 26380)], "posts", "hunter@2")
+    assert "hunter" not in _without_password(url)

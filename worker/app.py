@@ -27,6 +27,7 @@ from worker.pipeline.publish import Engine
 from worker.pipeline.renewal import SWEEP_SECONDS
 from worker.runtime import Runtime, open_runtime
 from worker.settings import Settings, settings
+from worker.store.redis import refuse_open
 from worker.watch.alerts import EVERY_SECONDS as ALERTS_EVERY
 from worker.watch.alerts import Alerts
 from worker.watch.observe import observe
@@ -55,13 +56,16 @@ REDELIVERED_AFTER = 300
 
 def make(config: Settings) -> Celery:
     """The application for these settings; JSON only, no results, no eta."""
-    celery = Celery("handbill", broker=broker_of(config.broker_url or config.redis_url), include=["worker.tasks"])
+    broker = broker_of(config.broker_url or config.redis_url)
+    # Quorum queues are RabbitMQ's for messages that must outlive a node: https://www.rabbitmq.com/docs/quorum-queues
+    kind: dict[str, Any] = {"queue_arguments": {"x-queue-type": "quorum"}} if broker.startswith("amqp") else {}
+    celery = Celery("handbill", broker=broker, include=["worker.tasks"])
     celery.conf.update(
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,
         task_default_queue=PUBLISH,
-        task_queues=[Queue(PUBLISH), Queue(CONTENT)],  # type: ignore[no-untyped-call]  # kombu publishes no types
+        task_queues=[Queue(PUBLISH, **kind), Queue(CONTENT, **kind)],  # type: ignore[no-untyped-call]  # kombu publishes no types
         task_create_missing_queues=True,
         worker_direct=True,
         worker_prefetch_multiplier=1,
@@ -287,6 +291,7 @@ def run_worker(queue: str, name: str) -> int:
     config = settings()
     if not config.redis_url:
         raise HandbillError("A worker needs HANDBILL_REDIS_URL", do="Set it, or run: handbill up")
+    refuse_open(config.broker_url, "HANDBILL_BROKER_URL", trial=config.trial)
     if queue == CONTENT:
         from worker.content import cards  # noqa: PLC0415 - a worker that publishes draws nothing, and stays smaller
 

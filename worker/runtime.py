@@ -130,7 +130,7 @@ def utc_now() -> datetime:
 def open_runtime(config: Settings, url: str) -> Runtime:
     """Connect to Redis at ``url`` and wire everything; raises HandbillError with one clear line."""
     log.hide(config.secret_key.get_secret_value(), config.oidc_client_secret.get_secret_value())
-    store = open_store(url, trial=config.trial)
+    store = open_store(url, trial=config.trial, replicas=config.replicas)
     return Runtime(config, store, vault_of(config))
 
 

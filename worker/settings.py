@@ -25,6 +25,12 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("handbill-data"), description="Redis data, pictures, outbox and key live here.")
     redis_url: str = Field("", description="Redis or Valkey that holds the truth; empty starts an embedded Valkey.")
     broker_url: str = Field("", description="Celery's broker; empty uses the same server as the truth.")
+    replicas: int = Field(
+        0,
+        ge=0,
+        le=5,
+        description="Replicas of Redis that must have a post's intent on disk too before it is sent.",
+    )
     host: str = Field("127.0.0.1", description="Address the web page listens on.")
     port: int = Field(8484, ge=1, le=65535, description="Port the web page listens on.")
     public_url: str = Field(

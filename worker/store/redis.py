@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import ipaddress
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from worker.errors import StoreDown
 from worker.model import Status
@@ -54,11 +56,12 @@ class Store:
     sleep: Callable[[float], None] = staticmethod(time.sleep)
     """Replaced where a simulated world has another time."""
 
-    def __init__(self, client: redis.Redis, *, where: str) -> None:
+    def __init__(self, client: redis.Redis, *, where: str, replicas: int = 0) -> None:
         self.client = client
         self.where = where
+        self._replicas = replicas
         self._sha: dict[str, str] = {}
-        self._waits_for_disk = False
+        self._waits: tuple[object, ...] = ()
 
     def run(self, script: str, shard: int | str, *args: object) -> Any:
         """Run one of the Lua scripts on one shard, or on the keys that begin with a text, as one step."""
@@ -79,12 +82,15 @@ class Store:
         return self._pipe(calls)
 
     def run_durably(self, script: str, shard: int | str, *args: object) -> tuple[Any, bool]:
-        """Run a script, then wait until what it wrote is on the disk; False if that was not certain in time."""
-        if not self._waits_for_disk:
+        """Run a script, then wait until what it wrote is on the disk, and on the replicas that must have it; False if
+        that was not certain in time.
+        """
+        if not self._waits:
             return self.run(script, shard, *args), True
-        # WAITAOF speaks of the writes of its own connection, so both commands go down one.
-        answer, synced = self._pipe([(script, shard, args)], ("WAITAOF", 1, 0, DURABLE_MS))
-        return answer, int(synced[0]) >= 1
+        # Both commands go down one connection: the second speaks of the writes of its own.
+        answer, said = self._pipe([(script, shard, args)], (*self._waits, DURABLE_MS))
+        reached = said if isinstance(said, list) else [said]
+        return answer, all(int(n) >= int(str(wanted)) for n, wanted in zip(reached, self._waits[1:], strict=True))
 
     def each_shard(self, script: str, *args: object) -> list[Any]:
         """Run a script on every shard in one round trip."""
@@ -127,7 +133,12 @@ class Store:
             config = {}
         waitaof = version >= (7, 2)
         kept = config.get("appendonly") == "yes"
-        self._waits_for_disk = waitaof and kept and config.get("appendfsync") != "always"
+        if self._replicas:
+            self._waits = ("WAITAOF", int(kept), self._replicas) if waitaof else ("WAIT", self._replicas)
+        elif waitaof and kept and config.get("appendfsync") != "always":
+            self._waits = ("WAITAOF", 1, 0)
+        else:
+            self._waits = ()
         self._claim_schema(anew=anew)
         faults = list(_faults(version, config))
         if faults and not trial:
@@ -201,22 +212,17 @@ def lost(error: Exception) -> str:
     return str(down("its address", error)) if isinstance(error, redis.RedisError) else ""
 
 
-def open_store(url: str, *, trial: bool = False, anew: bool = False) -> Store:
-    """Connect to ``url`` (redis://, rediss:// or unix://) and check that it may hold the truth; ``anew`` as there."""
+def open_store(url: str, *, trial: bool = False, anew: bool = False, replicas: int = 0) -> Store:
+    """Connect to ``url`` (redis://, rediss://, unix://, or sentinel://[:password@]host:port,host:port/name) and check
+    that it may hold the truth; ``anew`` as there, ``replicas`` must have an intent on disk too before it counts.
+    """
     where = _without_password(url)
     try:
-        client = redis.Redis.from_url(
-            url,
-            socket_timeout=10,
-            socket_connect_timeout=5,
-            health_check_interval=15,
-            max_connections=CONNECTIONS,
-            retry=PATIENCE,
-            protocol=2,
-        )
+        refuse_open(url, "HANDBILL_REDIS_URL", trial=trial)
+        client = _client(url)
     except ValueError as error:
         raise StoreDown(f"{where} is no Redis address", why=str(error), do="Give redis://host:6379/0") from None
-    store = Store(client, where=where)
+    store = Store(client, where=where, replicas=replicas)
     try:
         store.check(trial=trial, anew=anew)
     except redis.RedisError as error:
@@ -224,7 +230,62 @@ def open_store(url: str, *, trial: bool = False, anew: bool = False) -> Store:
     return store
 
 
+def _client(url: str) -> redis.Redis:
+    options: dict[str, Any] = {
+        "socket_timeout": 10,
+        "socket_connect_timeout": 5,
+        "health_check_interval": 15,
+        "max_connections": CONNECTIONS,
+        "retry": PATIENCE,
+        "protocol": 2,
+    }
+    if not url.startswith("sentinel://"):
+        return redis.Redis.from_url(url, **options)
+    hosts, name, password = _sentinels(url)
+    watchers: Any = Sentinel(hosts, socket_timeout=2, socket_connect_timeout=2)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+    return cast("redis.Redis", watchers.master_for(name, password=password or None, **options))
+
+
+def _sentinels(url: str) -> tuple[list[tuple[str, int]], str, str]:
+    """Where the sentinels listen, what they call the server, and the server's password."""
+    place, _, name = url.removeprefix("sentinel://").partition("/")
+    login, _, hosts = place.rpartition("@")
+    pairs = [host.rpartition(":") for host in hosts.split(",") if host]
+    if not pairs or not name or not all(h and p.isdigit() for h, _, p in pairs):
+        raise ValueError("write sentinel://:password@host:26379,host:26379/name")
+    return [(h, int(p)) for h, _, p in pairs], name, unquote(login.partition(":")[2])
+
+
+def refuse_open(url: str, setting: str, *, trial: bool = False) -> None:
+    """Raise StoreDown for a server on another machine that takes anyone, or a broker's well-known password."""
+    parts = urlsplit(url)
+    if url.startswith("sentinel://"):
+        hosts, _, password = _sentinels(url)
+        names = [h for h, _ in hosts]
+    else:
+        names, password = [parts.hostname or ""], parts.password or ""
+    if trial or not parts.scheme or all(_is_here(name) for name in names):
+        return
+    if parts.scheme in {"redis", "rediss", "sentinel"} and not password and "ssl_certfile" not in parts.query:
+        do = f"Give it one (requirepass, or an ACL user) and write it into {setting}"
+        raise StoreDown(f"{names[0]} may be open to anyone", why=f"{setting} has no password", do=do)
+    if parts.scheme.startswith("amqp") and (parts.username or "guest", password or "guest") == ("guest", "guest"):
+        do = f"Make a user of its own and write it into {setting}"
+        raise StoreDown(f"{names[0]} is open to anyone", why="guest and guest is what everybody tries first", do=do)
+
+
+def _is_here(host: str) -> bool:
+    if host in {"", "localhost"}:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _without_password(url: str) -> str:
+    if url.startswith("sentinel://"):
+        return url.rpartition("@")[2].removeprefix("sentinel://")
     parts = urlsplit(url)
     if parts.hostname:
         return f"{parts.hostname}:{parts.port or 6379}"
