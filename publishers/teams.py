@@ -29,6 +29,7 @@ class Teams(Publisher):
     """One channel or chat of Microsoft Teams, through a workflow that waits for a webhook request."""
 
     label: ClassVar = "Microsoft Teams"
+    team = True
     limits: ClassVar = Limits(
         text=3000,
         hashtags=0,  # Teams knows none
