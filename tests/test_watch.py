@@ -59,7 +59,7 @@ def house(server, tmp_path) -> Iterator[Runtime]:
 def plan(parts, number, *, minutes=0.0, status=Status.SCHEDULED):
     name = delivery_id(f"main.{number}", "main.acc", 0)
     step = Step(kind=StepKind.POST, ordinal=0, key=step_key(name, StepKind.POST, 0, 1), post=Post(text="x"))
-    due = datetime.now(UTC) - timedelta(minutes=minutes)
+    due = datetime.now(UTC) - timedelta(minutes=minutes, milliseconds=50)
     parts.deliveries.create(
         Delivery(
             id=name,
