@@ -55,6 +55,9 @@ EXPECT = {
     "GET /static/{name}": OPEN,
     "GET /media/{name}": PICTURE,
     "GET /pull/{token}": LINK,
+    "GET /by-hand/{token}": LINK,
+    "POST /by-hand/{token}": LINK,
+    "GET /by-hand/{token}/picture/{number}": LINK,
     "GET /hooks/{token}": LINK,
     "POST /hooks/{token}": LINK,
     # signing in and out
@@ -185,6 +188,7 @@ EXPECT = {
     "POST /api/v1/deliveries/{delivery}/cancel": WRITE,
     "POST /api/v1/deliveries/{delivery}/approve": ADMIN,
     "POST /api/v1/deliveries/{delivery}/resolve": WRITE,
+    "POST /api/v1/deliveries/{delivery}/done": WRITE,
     "POST /api/v1/stop": WRITE,
     "POST /api/v1/resume": WRITE,
     "GET /api/v1/articles": READ,
@@ -208,7 +212,20 @@ EXPECT = {
 NEEDS = {READ: "read", WRITE: "write", ADMIN: "admin"}
 """The least scope of a token that opens an address of the API."""
 
-DECISIONS = ["cancel", "retry", "approve", "resolve", "poll", "stop", "start", "hook", "remove", "take", "leave"]
+DECISIONS = [
+    "cancel",
+    "retry",
+    "approve",
+    "resolve",
+    "done",
+    "poll",
+    "stop",
+    "start",
+    "hook",
+    "remove",
+    "take",
+    "leave",
+]
 NOBODYS = {"decision": DECISIONS, "name": ["nothing", f"{MARK}-feed", f"other.{MARK}-feed"], "status": ["parked"]}
 """What stands in an address where nothing of anybody is named; everything else is an id."""
 

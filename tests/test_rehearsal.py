@@ -246,7 +246,8 @@ def send(adapter, post, number, **commit):
 
 def test_every_platform_of_the_registry_but_the_outbox_has_a_stand_in():
     assert {s.name for s in stand_ins()} == set(GIVEN)
-    assert set(publishers.names()) - {"outbox"} <= set(GIVEN)
+    with_one = {n for n in publishers.names() if publishers.load(n).networked and publishers.load(n).rehearsed}
+    assert with_one <= set(GIVEN)
 
 
 @pytest.mark.parametrize("platform", HERE)

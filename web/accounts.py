@@ -269,6 +269,7 @@ def _form(
         unreachable=bool(own and own.https and not redirect.startswith("https://")),
         fields=_fields(kind),
         asks=[f for f in kind.fields if own and f.name in own.asks],
+        channels=parts.accounts.channels(person.workspace) if kind.by_hand else [],
         given=given or {},
         problem=problem,
     )
@@ -276,7 +277,7 @@ def _form(
 
 def _fields(kind: type[Publisher]) -> list[Setting]:
     """What a person may type; a folder of this machine is nobody's to choose from a page."""
-    if not kind.networked:
+    if not (kind.networked or kind.by_hand):
         return []
     return [f for f in kind.fields if f.required or not f.secret or f.name == "refresh_token"]
 
@@ -287,7 +288,7 @@ def add(request: Request, parts: Parts, person: Owner, sent: Form, platform: str
     kind = _kind(platform)
     rehearsal = bool(sent.get("rehearsal"))
     given = {f.name: sent.get(f.name, "").strip() for f in _fields(kind)}
-    if not kind.networked and person.workspace != parts.settings.workspace:
+    if not (kind.networked or kind.by_hand) and person.workspace != parts.settings.workspace:
         given["folder"] = str(parts.settings.data_dir.resolve() / f"outbox-{person.workspace}")
     try:
         account = parts.accounts.connect(

@@ -294,6 +294,14 @@ class ShareOut(BaseModel):
     fate: Fate
 
 
+class DoneIn(BaseModel):
+    """What was posted by hand: its address, if it has one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    link: Annotated[str, Field(max_length=2000, pattern=r"^(https?://\S+)?$")] = ""
+
+
 class ResolveIn(BaseModel):
     """How a parked post is settled: either where it is (its address or id), or that it is to be sent again."""
 
@@ -443,6 +451,14 @@ def resolve(parts: Parts, caller: Writer, response: Response, delivery: str, ans
     by, look = caller.actor.name, witness(parts.accounts)
     decisions.resolve(parts.deliveries, found.id, there=there, by=by, approves=caller.rules, witness=look)
     return _done(parts, caller, response, found, decisions.DONE["resolve"], detail=there or "sent again")
+
+
+@router.post("/deliveries/{delivery}/done", responses=NOT_THERE | NOT_NOW)
+def done(parts: Parts, caller: Writer, response: Response, delivery: str, answer: DoneIn) -> DeliveryInFull:
+    """Somebody has posted by hand what waited for that."""
+    found = _find(parts, caller, delivery)
+    decisions.done(parts.deliveries, found.id, link=answer.link, by=caller.actor.name)
+    return _done(parts, caller, response, found, decisions.DONE["done"], detail=answer.link)
 
 
 @router.post("/stop", responses=NOT_THERE)

@@ -16,6 +16,7 @@ from web import (
     api,
     audit,
     brands,
+    by_hand,
     calendar,
     changes,
     composer,
@@ -95,6 +96,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(receipts.router)
     app.include_router(stops.router)
     app.include_router(pull.router)
+    app.include_router(by_hand.router)
     app.include_router(hooks.router)
     app.add_exception_handler(HandbillError, problems.of_ours)
     app.add_exception_handler(SignIn, problems.of_nobody)

@@ -132,12 +132,15 @@ def decide(request: Request, parts: Parts, person: Operator, sent: Form, *, deli
             detail = _found(sent)
             look = witness(parts.accounts)
             decisions.resolve(parts.deliveries, delivery, there=detail, by=name, approves=approves, witness=look)
+        case "done":
+            detail = sent.get("link", "").strip()
+            decisions.done(parts.deliveries, delivery, link=detail, by=name)
         case "send-back":
             detail = edit.send_back(parts, delivery, sent.get("why", ""), by=name).reason
         case _:
             raise NotFound(f"There is no decision {decision}")
-    done = decisions.DONE.get(decision, "sent back")
-    parts.audit.record(person.actor, done, delivery, workspace=person.workspace, detail=detail)
+    word = decisions.DONE.get(decision, "sent back")
+    parts.audit.record(person.actor, word, delivery, workspace=person.workspace, detail=detail)
     show = sent.get("show", "all")
     back = request.url_for("show_queue").path
     kept = show if show in {*status.GROUPS, *status.CORNERS, "double"} else "all"

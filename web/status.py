@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from web import views
+from worker import reminders
 from worker.decisions import ORIGINS
 from worker.model import Account, Delivery, Event, Status, digest
 from worker.runtime import Runtime
@@ -130,7 +131,8 @@ def row(
     post = delivery.steps[0].post
     url = (receipt.url or "") if receipt else ""
     behind = now - delivery.due
-    late = delivery.status in ON_THEIR_WAY and behind > timedelta(seconds=LATE)
+    told = delivery.status is S.AWAITING_PERSON and len(delivery.current.reminders) >= reminders.MOST
+    late = told or (delivery.status in ON_THEIR_WAY and behind > timedelta(seconds=LATE))
     return Row(
         id=delivery.id,
         article=delivery.article,

@@ -18,6 +18,7 @@ from worker.commands import (
     apps,
     changes,
     contract,
+    digest,
     evergreen,
     hooks,
     keep,
@@ -56,6 +57,7 @@ cli.add_typer(evergreen.cli, name="evergreen")
 cli.add_typer(receipts.cli, name="receipts")
 cli.add_typer(changes.cli, name="changes")
 cli.command("contract")(contract.contract)
+cli.add_typer(digest.cli, name="digest")
 keep.attach(cli)
 cli.add_typer(alerts.cli, name="alerts")
 
@@ -434,6 +436,19 @@ def delivery_approve(delivery: DeliveryName) -> None:
         approve(parts.deliveries, delivery)
         _record(parts, "approve", delivery)
     out.print(f"{delivery} is approved")
+
+
+@delivery_cli.command("done")
+def delivery_done(
+    delivery: DeliveryName, *, link: Annotated[str, typer.Option(help="The address of the post, if there is one.")] = ""
+) -> None:
+    """Say that somebody has posted by hand what waited for that."""
+    from worker.decisions import done  # noqa: PLC0415
+
+    with _parts() as parts:
+        done(parts.deliveries, delivery, link=link, by=actor().name)
+        _record(parts, "done", delivery, link)
+    out.print(f"{delivery} is published", markup=False)
 
 
 @delivery_cli.command("resolve")

@@ -1,4 +1,4 @@
-"""What a person decides about deliveries: retry, cancel, approve, resolve, stop and go on."""
+"""What a person decides about deliveries: retry, cancel, approve, resolve, posted by hand, stop and go on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import datetime
 
 from publishers.core.post import Receipt
 from worker import approval, lifecycle
-from worker.errors import Refused
+from worker.errors import HandbillError, Refused
 from worker.model import Delivery, Status, Step
 from worker.store.deliveries import Deliveries
 
@@ -28,10 +28,17 @@ ORIGINS: Mapping[str, tuple[Status, ...]] = {
     ),
     "approve": (Status.AWAITING_APPROVAL,),
     "resolve": (Status.PARKED,),
+    "done": (Status.AWAITING_PERSON,),
 }
 """What each decision may be made about."""
 
-DONE: Mapping[str, str] = {"retry": "sent again", "cancel": "cancelled", "approve": "approved", "resolve": "settled"}
+DONE: Mapping[str, str] = {
+    "retry": "sent again",
+    "cancel": "cancelled",
+    "approve": "approved",
+    "resolve": "settled",
+    "done": "posted by hand",
+}
 """How the audit log calls each decision."""
 
 
@@ -152,6 +159,25 @@ def resolve(
         seen=found.fence,
         fields=settled | {"reason": unsent},
     )
+
+
+def done(deliveries: Deliveries, delivery: str, *, link: str = "", by: str = "") -> Receipt:
+    """Somebody has posted it by hand, at ``link`` if they say so; raises Refused unless it waits for that."""
+    if link and not link.startswith(("https://", "http://")):
+        raise HandbillError(f"{link} is no web address", do="Paste the address of the post, or leave it empty")
+    found, who = deliveries.get(delivery), by or "somebody"
+    extra = {"by": who, "at": deliveries.now().isoformat()}
+    receipt = Receipt(id=link or f"posted by {who}", url=link or None, extra=extra)
+    deliveries.change(
+        delivery,
+        Status.PUBLISHED,
+        origins=ORIGINS["done"],
+        note=f"{who} has posted it" + (f": {link}" if link else ""),
+        steps=_with(found, dataclasses.replace(found.current, receipt=receipt, at=deliveries.now())),
+        seen=found.fence,
+        fields={"uncertain": 0, "looks": 0, "attempts": 0, "reason": "", "step": found.step + 1},
+    )
+    return receipt
 
 
 def stop(deliveries: Deliveries, scope: str, *, by: str = "", sleep: Callable[[float], None] = time.sleep) -> int:

@@ -90,11 +90,12 @@ class Gatherer:
         return CARE_EVERY
 
     def tended(self) -> float:
-        """Wake content workers for what was published before: older articles, and pages that are looked at again."""
+        """Wake content workers for digests, older articles, and pages that are looked at again."""
         for workspace in self._parts.records.workspaces():
             care, now = self._parts.aftercare, self._parts.now()
             heard = self._parts.hooks.heard(workspace, most=1)
-            if heard or care.rules(workspace) or care.to_recheck(workspace, now, most=1):
+            digests = any(a.digest for a in self._parts.records.accounts(workspace))
+            if heard or digests or care.rules(workspace) or care.to_recheck(workspace, now, most=1):
                 self._tend(workspace)
         return TEND_EVERY
 

@@ -47,6 +47,8 @@ class StepKind(StrEnum):
     COMMENT = "comment"
     EDIT = "edit"
     DELETE = "delete"
+    REMIND = "remind"
+    """Never stored: what a post by hand is while a person is told of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,12 +182,28 @@ class Calendar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """Several articles in one post: each day, or week (``on`` = 0 is Monday), at a wall time ``at`` of the account.
+
+    Only articles of the host ``source`` ("" = any), ``most`` of them; ``title`` "" is made of theirs.
+    """
+
+    every: Literal["daily", "weekly"] = "weekly"
+    on: int = 0
+    at: time = time(8)
+    source: str = ""
+    most: int = 8
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """One account on one platform. ``settings`` are public values; secrets live encrypted in the store.
 
     ``limits`` and ``proof`` are what the instance said of itself, over what the adapter declares. ``voices`` are by
     the articles' host, such as ``example.org``; "" is for all. ``brand`` and ``design`` are those of its cards, where
-    they are not left to the article's site. ``approval`` is whether posts wait for somebody's approval; None: as the
+    they are not left to the article's site. With a ``digest`` it gets no article by itself. ``approval`` is whether
+    posts wait for somebody's approval; None: as the
     workspace has it.
     """
 
@@ -205,6 +223,7 @@ class Account:
     rehearsal: bool = False
     active: bool = True
     approval: bool | None = None
+    digest: Digest | None = None
 
     def voice(self, article: Article) -> Voice:
         """How this account speaks of ``article``."""
@@ -218,6 +237,7 @@ class Step:
 
     ``uncertain`` is set by the first lost answer and cleared only when an answer, a look-up or a person settles it.
     ``of`` is which step made the message that an edit or a delete is about, counted from 0.
+    ``reminders`` are the receipts of what was told to whoever posts by hand; ``receipt`` is then what they said.
     """
 
     kind: StepKind
@@ -229,6 +249,7 @@ class Step:
     receipt: Receipt | None = None
     uncertain: bool = False
     of: int = 0
+    reminders: tuple[Receipt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

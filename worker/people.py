@@ -102,7 +102,7 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who did something, as the audit log names them: ``kind`` is person, token, command or rule."""
+    """Who did something, as the audit log names them: ``kind`` is person, token, command, rule or link."""
 
     kind: str
     id: str

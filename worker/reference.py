@@ -118,6 +118,8 @@ def _auth(adapter: type[Publisher]) -> str:
 
 def _proof(adapter: type[Publisher]) -> str:
     proof = adapter.proof
+    if adapter.by_hand:
+        return "of who tells"
     if proof.window is None:
         return str(proof.kind)
     return f"{proof.kind} for {proof.window.total_seconds() / 60:.0f} min, then {proof.then}"

@@ -37,6 +37,7 @@ from worker.store.secrets import Vault, key_of
 
 if TYPE_CHECKING:
     from worker.pipeline.changes import Changes
+    from worker.pipeline.digest import Digests
     from worker.pipeline.evergreen import Evergreens
     from worker.pipeline.plan import Planner
     from worker.pipeline.reading import Reader
@@ -85,6 +86,13 @@ class Runtime:
         from worker.pipeline.reading import Reader  # noqa: PLC0415
 
         return Reader(self)
+
+    @functools.cached_property
+    def digests(self) -> Digests:
+        """Makes one post of several articles; made when first asked for, as above."""
+        from worker.pipeline.digest import Digests  # noqa: PLC0415
+
+        return Digests(self)
 
     @functools.cached_property
     def evergreens(self) -> Evergreens:

@@ -55,6 +55,11 @@ class Settings(BaseSettings):
         SecretStr(""), description="Fernet keys, newest first, by comma; empty keeps one in a file."
     )
     allow_hosts: str = Field("", description="Private `host[:port]`s that may be spoken to, by comma.")
+    unguarded: str = Field(
+        "",
+        description="Platforms, by comma, that may speak by a network stack of their own, which checks no address: "
+        "`apprise`.",
+    )
     zone: str = Field(
         "UTC", description="IANA time zone of times without one and of new accounts; the page gives them its user's."
     )
@@ -76,6 +81,9 @@ class Settings(BaseSettings):
     )
     attempts: int = Field(8, ge=1, le=100, description="Tries of a post that did not go out, before it fails.")
     stale_hours: float = Field(24.0, gt=0, description="Posts later than this are held for review instead of sent.")
+    reminder_hours: float = Field(
+        4.0, gt=0, le=168, description="Whoever posts by hand is told once more then; after that the post is late."
+    )
     contact: str = Field(
         "", max_length=200, pattern=r"^[\x20-\x7e]*$", description="Where sites whose pages are read may complain."
     )
@@ -159,6 +167,11 @@ class Settings(BaseSettings):
     def packages(self) -> tuple[str, ...]:
         """The packages whose modules are platforms too."""
         return tuple(p.strip() for p in self.extra_platforms.split(",") if p.strip())
+
+    @property
+    def unguarded_platforms(self) -> frozenset[str]:
+        """The platforms that may connect to what nobody checks."""
+        return frozenset(p.strip() for p in self.unguarded.split(",") if p.strip())
 
     @property
     def allowed(self) -> frozenset[str]:

@@ -38,7 +38,8 @@ def canary(worker: str) -> None:
 
 @app.task(name="handbill.tend")  # type: ignore[untyped-decorator]  # Celery publishes no types
 def tend(workspace: str) -> None:
-    """Look after what was published before: pages that are looked at again, articles that go out again."""
+    """Plan digests, and look after what was published before: pages looked at again, articles that go out again."""
+    runtime().digests.sweep(workspace)
     runtime().changes.round(workspace)
     runtime().evergreens.sweep(workspace)
 

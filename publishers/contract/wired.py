@@ -41,6 +41,7 @@ from publishers.contract.scene import (
 )
 from publishers.core import counting, errors
 from publishers.core.errors import PublishError, RateLimited, Unauthorized, Unavailable, Unconfirmed, Unsupported
+from publishers.core.http import Http
 from publishers.core.post import Commit, Post, Receipt, Seen
 from publishers.core.publisher import ProofClass, Publisher
 
@@ -54,7 +55,13 @@ REFUSALS = (  # what a status means unless the fixture knows better
     (503, "Unconfirmed"),
     (302, "Unconfirmed"),
 )
-TRANSPORTS = {"http": SCENES, "folder": ("create",)}
+TRANSPORTS: Mapping[str, tuple[str, ...]] = {
+    "http": SCENES,
+    "folder": ("create",),
+    "person": ("create",),
+    "mail": ("create",),
+    "library": ("create",),
+}
 NUMBERS = {"likes", "shares", "replies", "views", "clicks"}
 
 
@@ -501,6 +508,57 @@ def whatever_a_server_says_of_itself_only_the_six_errors_come_out(case: Case, bo
     error, _ = stage.outcome(reply(200, body))
     must(type(error) is not Unconfirmed, "what may be repeated was taken for a commit")
     tells_no_secret(error, stage.secrets)
+
+
+# Adapters that hand in mail; what becomes of it is shown with a real server (tests/test_mail.py)
+
+
+def _mail(subject: Subject) -> Asked:
+    return once(subject) if subject.transport == "mail" else []
+
+
+@asked_of(_mail)
+def where_no_mail_server_can_be_reached_nothing_was_handed_in(subject: Subject, folder: Path) -> None:
+    post = read_post(subject.told["create"][0]["post"], folder)
+    secrets = subject.secrets(subject.told["settings"])
+    for act in ("connect", "create"):
+        with Http() as http:
+            http.expire(0)
+            adapter = subject.kind(dict(subject.told["settings"]), http)
+            try:
+                if act == "connect":
+                    adapter.connect()
+                else:
+                    adapter.create(post, Commit(key=KEY, at=AT, prepared=adapter.prepare(post, KEY)))
+            except PublishError as error:
+                same(type(error), Unavailable, f"the error of {act}")
+                tells_no_secret(error, secrets)
+            else:
+                must(None, f"{act} came to a good end without a server")
+
+
+# Adapters of platforms where a person posts
+
+
+def _person(subject: Subject) -> Asked:
+    return once(subject) if subject.transport == "person" else []
+
+
+@asked_of(_person)
+def where_a_person_posts_nothing_is_sent_and_nobody_is_spoken_to(subject: Subject, folder: Path) -> None:
+    must(subject.kind.by_hand, "it is not said to be posted by hand")
+    post = read_post(subject.told["create"][0]["post"], folder)
+    with Wire([]) as wire:
+        adapter = subject.kind(dict(subject.told["settings"]), wire)
+        told = subject.told["create"][0]["profile"]
+        profile = adapter.connect()
+        same((profile.name, profile.url, dict(profile.limits)), (told["name"], told["url"], told["limits"]), "profile")
+        try:
+            adapter.create(post, Commit(key=KEY, at=AT))
+        except Unsupported:
+            same(wire.sent, [], "what was sent")
+        else:
+            must(None, "it says that it has posted")
 
 
 # Adapters that keep their posts in a folder

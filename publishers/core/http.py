@@ -170,6 +170,7 @@ class Http:
         self._deadline = Deadline(seconds, clock)
         self._timeout = httpx.Timeout(seconds).as_dict()
         self._headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": agent}
+        self._backend = GuardedBackend(self._deadline, allow=allow, ports=ports)
         # Not a Client: no redirects, no cookies, no environment; no request depends on the one before it.
         self._transport = transport or guarded_transport(self._deadline, allow=allow, ports=ports)
 
@@ -185,6 +186,21 @@ class Http:
         A process that was stopped (or whose resolver hung) must not wake up and send what another has settled.
         """
         self._deadline.expire(seconds)
+
+    def left(self) -> float:
+        """Seconds in which something may still be sent, for a library that sends by itself."""
+        self._deadline.restart()
+        return self._deadline.left()
+
+    def dial(self, host: str, port: int, *, secure: bool) -> httpcore.NetworkStream:
+        """A connection for a protocol that is not HTTP, checked and within the deadline as any other; by TLS at once if
+        ``secure``. Raises what ``guard.LATE`` and ``guard.LOST`` name, Unavailable if the time to send has run out.
+        """
+        self._deadline.restart()
+        if self._deadline.left() <= 0:
+            raise Unavailable(self.redact(f"{host}: nothing was sent (the time to send it had run out)"))
+        stream = self._backend.connect_tcp(host, port)
+        return stream.start_tls(tls(), host) if secure else stream
 
     def hide(self, *secrets: str) -> None:
         """Never show these values in an error, from now on, nor as an address or JSON would write them."""

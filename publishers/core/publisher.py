@@ -102,6 +102,12 @@ class Publisher(ABC):
     """How long after it went out a message may be edited; None: for ever."""
     team: ClassVar[bool] = False
     """Whether a team or one person reads what is posted, not the public: then alerts may go there."""
+    guarded: ClassVar[bool] = True
+    """Whether each of its connections is checked and has a deadline; what speaks by itself is off unless allowed."""
+    rehearsed: ClassVar[bool] = True
+    """Whether there is a stand-in of it to rehearse with (rehearsal/)."""
+    by_hand: ClassVar[bool] = False
+    """Whether a person posts there, and is told so by an account of a platform for a ``team``."""
     pulls: ClassVar[bool] = False
     """Whether it fetches pictures itself, from ``Media.url``."""
     oauth: ClassVar[OAuth | None] = None

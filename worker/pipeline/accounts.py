@@ -20,7 +20,7 @@ from publishers.core.http import Http
 from publishers.core.limits import Limits
 from publishers.core.publisher import Profile, Proof, Publisher
 from worker import log as logs
-from worker import pull
+from worker import pull, reminders
 from worker.errors import HandbillError, Refused
 from worker.model import Account, digest
 from worker.settings import Settings
@@ -108,8 +108,8 @@ class Accounts:
             raise HandbillError(f"There is no platform {platform}", do=do) from None
         if rehearsal and not kind.networked:
             raise HandbillError(f"{kind.label} needs no rehearsal", why="it sends nothing", do="Leave --rehearsal out")
-        if rehearsal and publishers.is_added(platform):
-            why = "the package that added it brings no stand-in"
+        if rehearsal and (publishers.is_added(platform) or not kind.rehearsed):
+            why = "the package that added it brings no stand-in" if kind.rehearsed else "there is no stand-in of it"
             raise HandbillError(f"{kind.label} has no rehearsal", why=why, do="Leave --rehearsal out")
         if kind.pulls and not rehearsal:
             pull.check(self._settings)
@@ -143,6 +143,8 @@ class Accounts:
         account = self.draft(platform, workspace=workspace, name=name, zone=zone, rehearsal=rehearsal)
         kind = publishers.load(platform)
         values = self._values(kind, account, given, granted or {})
+        if kind.by_hand:
+            values["channel"] = self._channel(values["channel"], workspace).id
         slug = account.id.partition(".")[2].removeprefix(platform)
         profile = self._profile(account, values)
         if not slug and _slug(profile.name) not in {"", platform}:
@@ -171,11 +173,30 @@ class Accounts:
         self._records.connections.note(account.id, Renewal(at=self._now()))
         return account
 
+    def channels(self, workspace: str) -> list[Account]:
+        """The accounts by which somebody can be told something that nobody else should read."""
+        return [a for a in self._records.accounts(workspace) if publishers.load(a.platform).team]
+
+    def _channel(self, name: str, workspace: str) -> Account:
+        """The account by which somebody who posts by hand is told; raises HandbillError if none of that name can be."""
+        able = self.channels(workspace)
+        wanted = name if "." in name else f"{workspace}.{name}"
+        found = next((a for a in able if a.id == wanted), None)
+        if found is None:
+            names = ", ".join(a.id.partition(".")[2] for a in able)
+            do = f"Name one of: {names}" if names else "Connect a chat or mailbox of theirs first"
+            why = "it is no account here whose messages only people who were let in can read"
+            raise HandbillError(f"Nobody can be told by {name}", why=why, do=do)
+        reminders.check(self._settings, found)
+        return found
+
     def check(self, account: Account) -> Profile:
         """Ask the platform again who we are and what it takes; keeps what is new. Raises HandbillError."""
         kind = publishers.load(account.platform)
         if kind.pulls and not account.rehearsal:
             pull.check(self._settings)
+        if kind.by_hand:
+            self._channel(account.settings.get("channel", ""), account.workspace)
         profile = self._profile(account, self._records.secrets(account))
         new = {k: v for k, v in profile.settings.items() if v}
 
@@ -370,6 +391,10 @@ class Accounts:
             app = self.app(account, everything.get("server", ""))
             everything = {**(app if app.get("client_id") == client else {}), **everything}
         kind = publishers.load(account.platform)
+        if not kind.guarded and account.platform not in self._settings.unguarded_platforms:
+            why = "it has a network stack of its own, which checks no address"
+            do = f"If you want that: HANDBILL_UNGUARDED={account.platform}"
+            raise HandbillError(f"{kind.label} is switched off", why=why, do=do)
         secrets = [everything.get(name, "") for name in sorted(kind.secrets())]
         http = self._http(seconds=self._settings.request_seconds, allow=allow, secrets=secrets)
         return kind(everything, http)

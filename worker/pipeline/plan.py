@@ -183,7 +183,8 @@ class Studio:
         if not article.linkable:
             return None
         link = tag_link(article.url, parameters(voice.utm, _names(account))) if voice.utm else article.url
-        if account.rehearsal or not publishers.load(account.platform).networked:
+        kind = publishers.load(account.platform)
+        if account.rehearsal or not (kind.networked or kind.by_hand):
             return link
         link, why = self._services.short(link, account.id)
         if why:
@@ -287,6 +288,15 @@ class Planner:
         note = f"shared again by the rule {rule}, {_planned(when)}"
         new = self._store(dataclasses.replace(delivery, evergreen=rule), account, note=note, approve=approve)
         return self._deliveries.get(identity) if new else None
+
+    def digest(self, article: Article, content: Content, account: Account, post: Post, when: When) -> Delivery:
+        """The one delivery of a record that several articles made; the one there is, if somebody planned it before."""
+        identity = delivery_id(article.id, account.id, 0)
+        self._records.save_article(article, content)
+        step = Step(kind=StepKind.POST, ordinal=0, key=step_key(identity, StepKind.POST, 0, 1), post=post)
+        delivery = dataclasses.replace(_delivery(article, account, 0, when, ()), steps=(step,))
+        self._store(delivery, account, note=f"a digest of several articles, {_planned(when)}", approve=False)
+        return self._deliveries.get(identity)
 
     def _store(self, delivery: Delivery, account: Account, *, note: str, approve: bool, draft: bool = False) -> bool:
         waits = approve or self._records.needs_approval(account)

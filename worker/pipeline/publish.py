@@ -12,11 +12,11 @@ import structlog
 from publishers.core.errors import PublishError, RateLimited, Unavailable, Unconfirmed, Unsupported
 from publishers.core.post import Commit, Post, Receipt
 from publishers.core.publisher import Proof, ProofClass, Publisher
-from worker import approval, lifecycle, pull
+from worker import approval, lifecycle, pull, reminders
 from worker import log as logs
 from worker.errors import HandbillError, NotFound
 from worker.model import Account, Delivery, Status, Step, StepKind
-from worker.pipeline.accounts import AGAIN, Accounts, Renewed, proof_of
+from worker.pipeline.accounts import AGAIN, Accounts, Renewed, limits_of, proof_of
 from worker.settings import Settings
 from worker.store.deliveries import WAITING_MOST, Deliveries, End, Turn
 from worker.store.keys import SHARDS
@@ -30,6 +30,9 @@ LOOKS = (1, 3, 10)
 
 COMMIT_MARGIN = 2.0
 """Seconds of the lease that must be left beyond the commit's own deadline."""
+
+STOPPED_WAIT = 60.0
+"""Seconds until it is looked again whether somebody can be told whose account is stopped."""
 
 
 class Engine:
@@ -130,16 +133,60 @@ class Engine:
                 return _discreet(self._attempt(turn, account, publisher), publisher.http.redact)
 
     def _attempt(self, turn: Turn, account: Account, publisher: Publisher) -> End | None:
-        if turn.delivery.status is Status.UNCONFIRMED:
-            return self._confirm(turn, account, publisher)
-        if turn.delivery.step == 0 and account.approval and not approval.covered(turn.delivery):
+        settled = turn.delivery.status is Status.UNCONFIRMED or turn.delivery.step > 0
+        if not settled and account.approval and not approval.covered(turn.delivery):
             why = "nobody has approved it as it is now"
             return End(Status.AWAITING_APPROVAL, why, fields={"reason": why})
-        return self._send(turn, account, publisher)
+        if publisher.by_hand:
+            return self._tell(turn, account, publisher)
+        return self._speak(turn, turn.delivery.current, account, publisher)
 
-    def _send(self, turn: Turn, account: Account, publisher: Publisher) -> End | None:
+    def _speak(self, turn: Turn, step: Step, account: Account, publisher: Publisher) -> End | None:
+        """Send what the step says, or settle what became of it."""
+        if turn.delivery.status is Status.UNCONFIRMED:
+            return self._confirm(turn, step, account, publisher)
+        return self._send(turn, step, account, publisher)
+
+    def _tell(self, turn: Turn, account: Account, publisher: Publisher) -> End | None:
+        """Tell the person who posts by hand, by their own account, that it is time: sent as any post is, once.
+
+        Whatever comes of telling them again, the post goes on waiting for them.
+        """
+        told = turn.delivery.current.reminders
+        if len(told) >= reminders.MOST:
+            return End(Status.AWAITING_PERSON, "told often enough")
+        try:
+            channel, speaker = self._accounts.open(account.settings.get("channel", ""))
+        except HandbillError as error:
+            return _waits_on(turn, _stop(turn, f"{account.name} cannot be told: {error}"))
+        place, person = getattr(publisher, "place", publisher.label), account.settings.get("person", account.name)
+        with speaker.http, logs.hiding(speaker.http.redact):
+            if why := self._stopped(channel.id):
+                return _waits_on(turn, End(Status.SCHEDULED, why, wait=STOPPED_WAIT, fields={"reason": why}))
+            whom = {"place": place, "person": person}
+            step = reminders.step(self._settings, turn.delivery, **whom, limits=limits_of(channel), now=turn.at)
+            speaker.http.hide(step.post.link or "")
+            end = _discreet(self._speak(turn, step, channel, speaker), speaker.http.redact)
+        if end is None:
+            return None
+        if end.to is Status.PARKED:  # nobody need decide: it comes back to them, and they say when it is done
+            end = _asked(turn, Receipt(id="unknown"), f"perhaps told: {end.note}")
+        elif end.to is not Status.AWAITING_PERSON:
+            return _waits_on(turn, end)
+        last = len(told) + 1 >= reminders.MOST
+        note = f"{person} was told{' again' if told else ''} by {channel.name} ({channel.id.partition('.')[2]})"
+        wait = None if last else self._settings.reminder_hours * 3600
+        return dataclasses.replace(end, wait=wait, note=end.note if end.note.startswith("perhaps") else note)
+
+    def _stopped(self, account: str) -> str:
+        """Why nothing may be sent by the account that tells somebody; empty if it may."""
+        paused = self._deliveries.paused()
+        return next(
+            (paused[k][1] for k in (f"{w}:{account}" for w in ("account", "connect", "limit")) if k in paused), ""
+        )
+
+    def _send(self, turn: Turn, step: Step, account: Account, publisher: Publisher) -> End | None:
         """Prepare, make the intent durable, send the one commit."""
-        step = turn.delivery.current
         proof = proof_of(account)
         try:
             step = self._prepare(turn, step, account, publisher)
@@ -202,9 +249,8 @@ class Engine:
             return self._later(turn, Unconfirmed(f"perhaps sent ({type(error).__name__})"), proof=proof)
         return _published(turn, step, receipt, f"published {receipt.url or receipt.id}")
 
-    def _confirm(self, turn: Turn, account: Account, publisher: Publisher) -> End | None:  # noqa: PLR0911 - one per class and outcome
+    def _confirm(self, turn: Turn, step: Step, account: Account, publisher: Publisher) -> End | None:  # noqa: PLR0911 - one per class and outcome
         """Settle a lost answer by what this account's platform can prove."""
-        step = turn.delivery.current
         proof = proof_of(account)
         kind = self._class_now(step, proof)
         if kind is ProofClass.C:
@@ -333,12 +379,32 @@ def _discreet(end: End | None, redacted: Callable[[str], str]) -> End | None:
 
 
 def _published(turn: Turn, step: Step, receipt: Receipt, note: str) -> End:
+    if step.kind is StepKind.REMIND:
+        return _asked(turn, receipt, f"told {receipt.url or receipt.id}")
     steps = _with(turn.delivery, dataclasses.replace(step, receipt=receipt))
     fields: dict[str, object] = {"uncertain": 0, "looks": 0, "reason": "", "step": turn.delivery.step + 1}
     if turn.delivery.step + 1 < len(steps):
         return End(Status.SCHEDULED, note, wait=0, steps=steps, fields=fields | {"attempts": 0})
     log.info("published", url=receipt.url or receipt.id)
     return End(lifecycle.DONE[step.kind], note, steps=steps, fields=fields)
+
+
+def _asked(turn: Turn, receipt: Receipt, note: str) -> End:
+    """A person has been told; what is told next is another message."""
+    known = turn.delivery.current
+    steps = _with(
+        turn.delivery,
+        dataclasses.replace(known, reminders=(*known.reminders, receipt), at=None, prepared=None),
+    )
+    fields: dict[str, object] = {"uncertain": 0, "looks": 0, "attempts": 0, "reason": ""}
+    return End(Status.AWAITING_PERSON, note, steps=steps, fields=fields)
+
+
+def _waits_on(turn: Turn, end: End) -> End:
+    """What telling a person came to, if it is not told: after the first time, they know, and it waits for them."""
+    if not turn.delivery.current.reminders or end.to is Status.UNCONFIRMED:
+        return end
+    return dataclasses.replace(end, to=Status.AWAITING_PERSON)
 
 
 def _park(turn: Turn, why: str) -> End:
@@ -392,4 +458,7 @@ def _given_up(turn: Turn, step: Step, end: End) -> End:
 
 
 def _with(delivery: Delivery, step: Step) -> tuple[Step, ...]:
+    if step.kind is StepKind.REMIND:  # what was to be posted is kept, not what its person is told
+        known = delivery.current
+        step = dataclasses.replace(step, kind=known.kind, key=known.key, post=known.post)
     return (*delivery.steps[: delivery.step], step, *delivery.steps[delivery.step + 1 :])

@@ -77,13 +77,15 @@ end
 -- ms to wait while paused, line if held. Answers the fence, the record, the steps and the time, or one word that says
 -- why not.
 local function begin(id, now, lease, stale, later, line)
-  redis.call('ZREM', root .. 'waking', id)
+  local woken = redis.call('ZREM', root .. 'waking', id)
   local h = redis.call('HMGET', record(id), 'status', 'due', 'account', 'workspace', 'step')
   local status = h[1]
   if not status then return {'gone'} end
-  if status ~= 'scheduled' and status ~= 'unconfirmed' then return {status} end
+  if not has('scheduled,unconfirmed,awaiting person', status) then return {status} end
   if redis.call('ZSCORE', root .. 'leases', id) then return {'leased'} end
   local planned = redis.call('ZSCORE', root .. 'due', id)
+  -- Whoever waits for a person is looked at again only if a look was planned.
+  if status == 'awaiting person' and not planned and woken == 0 then return {status} end
   if planned and tonumber(planned) > now then return {'early'} end
   local ends, why = stopped(h[3], h[4], now)
   if ends then
@@ -103,6 +105,6 @@ local function begin(id, now, lease, stale, later, line)
   local fence = redis.call('HINCRBY', record(id), 'fence', 1)
   redis.call('ZREM', root .. 'due', id)
   redis.call('ZADD', root .. 'leases', now + lease, id)
-  if status == 'scheduled' then move(id, status, 'preparing', now) end
+  if status ~= 'unconfirmed' then move(id, status, 'preparing', now) end
   return {'ok', fence, redis.call('HGETALL', record(id)), redis.call('GET', root .. 'steps:' .. id), now}
 end

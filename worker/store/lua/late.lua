@@ -21,4 +21,12 @@ end
 ask(redis.call('ZRANGEBYSCORE', root .. 'due', '(' .. past, '+inf', 'LIMIT', 0, 500))
 ask(redis.call('ZRANGE', root .. 'waking', 0, -1))
 ask(redis.call('ZRANGE', root .. 'leases', 0, -1))
+-- Whoever has been told twice to post by hand, and has not said that it is done, is late.
+for _, w in ipairs(ARGV[3] ~= '' and {ARGV[3]} or redis.call('SMEMBERS', root .. 'workspaces')) do
+  for _, id in ipairs(redis.call('ZRANGE', root .. 'status:' .. w .. ':awaiting person', 0, -1)) do
+    if not redis.call('ZSCORE', root .. 'due', id) and not redis.call('ZSCORE', root .. 'waking', id) then
+      late = late + 1
+    end
+  end
+end
 return late
