@@ -24,6 +24,7 @@ from web import (
     evergreen,
     exports,
     hooks,
+    house,
     inbox,
     listeners,
     pages,
@@ -75,6 +76,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(signs.router)
     app.include_router(exports.router)
     app.include_router(api.router)
+    app.include_router(house.router)
     app.include_router(listeners.router)
     app.include_router(evergreen.api)
     app.include_router(changes.api)

@@ -13,7 +13,7 @@ import publishers
 from web import render, views
 from web import status as rows
 from web.access import Caller, Editor, Form, Parts, Person, Reader, Sent, Viewer, Writer, flash
-from web.api import REFUSALS
+from web.api import NOT_THERE, REFUSALS
 from worker.errors import HandbillError, NotFound
 from worker.evergreen import Rule, checked
 from worker.model import Delivery, Status
@@ -23,7 +23,7 @@ PLANNED_MOST = 200
 NUMBERS = ("after", "every", "times", "weekly", "oldest", "window")
 
 router = APIRouter(prefix="/evergreen", include_in_schema=False)
-api = APIRouter(prefix="/api/v1/evergreen", tags=["evergreen"], responses=REFUSALS)
+api = APIRouter(prefix="/api/v1/evergreen", tags=["evergreen"], responses=REFUSALS | NOT_THERE)
 
 
 class RuleIn(BaseModel):
