@@ -47,6 +47,11 @@ def test_a_source_is_read_changed_stopped_started_and_removed(desk):
     assert (changed["rules"]["at"], changed["rules"]["approve"], changed["accounts"]) == ("inbox", True, [account.id])
     assert (changed["rules"]["include"], changed["rules"]["voice"]["always"]) == ({"tag": ["Culture"]}, ["Harbour"])
     assert ask(desk, "PATCH", "/sources/lantern", {"rules": {"most": 3}}).json()["rules"]["at"] == "inbox"
+    seen = ask(desk, "GET", "/sources/lantern").headers["etag"]
+    for status in (200, 412):  # the second edit is of what the first has changed
+        token = desk.token("write")
+        body, tag = {"name": "The Lantern"}, {"If-Match": seen}
+        assert desk.ask("PATCH", "/api/v1/sources/lantern", token=token, json=body, headers=tag).status_code == status
     assert ask(desk, "PATCH", "/sources/lantern", {"active": False}).json()["active"] is False
     assert ask(desk, "PATCH", "/sources/lantern", {"active": True}).json()["active"] is True
     for wrong in (
@@ -66,6 +71,9 @@ def test_an_account_is_connected_set_and_removed_and_never_tells_a_secret(desk):
     assert made.status_code == 201, made.text
     assert (made.json()["id"], made.json()["zone"]) == ("main.outbox-papers", "Asia/Kolkata")
 
+    stale = {"If-Match": '"of another time"'}
+    address = "/api/v1/accounts/outbox-papers"
+    assert desk.ask("PATCH", address, token=desk.token("admin"), json={}, headers=stale).status_code == 412
     edit = {"zone": "Europe/Vienna", "calendar": "mon-fri 09:00; gap 45", "approval": True}
     changed = ask(desk, "PATCH", "/accounts/outbox-papers", edit).json()
     assert (changed["zone"], changed["calendar"], changed["approval"]) == (

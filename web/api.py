@@ -373,7 +373,7 @@ def get_delivery(
 ) -> Any:
     """One delivery with its history; its ETag is what edits must name in If-Match."""
     found = _find(parts, caller, delivery)
-    if etag(found) in _tags(if_none_match):
+    if etag(found) in tags(if_none_match):
         return Response(status_code=304, headers={"ETag": etag(found)})
     return _in_full(parts, found, response)
 
@@ -632,7 +632,8 @@ def etag(delivery: Delivery) -> str:
     return f'"{delivery.fence}-{delivery.status.replace(" ", "-")}"'
 
 
-def _tags(header: str) -> set[str]:
+def tags(header: str) -> set[str]:
+    """The ETags that a header names."""
     return {tag.strip().removeprefix("W/") for tag in header.split(",")}
 
 
@@ -640,7 +641,7 @@ def _seen(found: Delivery, if_match: str, *, needed: bool) -> Delivery:
     """``found``, if it is what If-Match says that the caller looked at."""
     if not if_match and needed:
         raise HTTPException(428, "Say in If-Match which version you looked at: the ETag of GET on this address.")
-    if if_match and if_match.strip() != "*" and etag(found) not in _tags(if_match):
+    if if_match and if_match.strip() != "*" and etag(found) not in tags(if_match):
         line = f"{found.id} was changed meanwhile. Look at it again, then repeat."
         raise HTTPException(412, line, {"ETag": etag(found)})
     return found

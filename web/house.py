@@ -9,22 +9,22 @@ import tempfile
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 import publishers
 from web import calendar
 from web.access import Admin, Caller, Parts, Reader, Writer
-from web.api import NOT_NOW, NOT_THERE, REFUSALS, AccountOut
+from web.api import CHANGED, NOT_NOW, NOT_THERE, REFUSALS, AccountOut, IfMatch, tags
 from web.guard import takes
 from web.replay import DESCRIBED, Remembered
 from worker import schedule, show, team
 from worker.errors import HandbillError, NotFound, Refused
 from worker.intake.model import Source
-from worker.model import Account, Brand
+from worker.model import Account, Brand, digest, to_json
 from worker.people import Role
 from worker.pipeline.follow import Follow
 from worker.pipeline.pictures import brand_folder, make_brand
@@ -33,6 +33,8 @@ from worker.runtime import Runtime
 
 router = APIRouter(prefix="/api/v1", tags=["house"], responses=REFUSALS, route_class=Remembered)
 
+Seen = TypeVar("Seen", Source, Account)
+CHANGES = NOT_THERE | {412: CHANGED[412]}
 FILE_MOST = 4_000_000
 BOUND = ConfigDict(extra="forbid")
 Short = Annotated[str, Field(max_length=200)]
@@ -336,15 +338,19 @@ def add_source(parts: Parts, caller: Writer, wanted: SourceIn) -> SourceOut:
 
 
 @router.get("/sources/{source}", responses=NOT_THERE)
-def get_source(parts: Parts, caller: Reader, source: str) -> SourceOut:
-    """One source, with its health and its rules."""
-    return _source_out(parts, _source(parts, caller, source))
-
-
-@router.patch("/sources/{source}", responses=NOT_THERE)
-def edit_source(parts: Parts, caller: Writer, source: str, wanted: SourceEdit) -> SourceOut:
-    """Change a source's name, accounts or rules, stop it or start it again."""
+def get_source(parts: Parts, caller: Reader, response: Response, source: str) -> SourceOut:
+    """One source, with its health and its rules; its ETag is what edits may name in If-Match."""
     found = _source(parts, caller, source)
+    response.headers["ETag"] = _tag(found)
+    return _source_out(parts, found)
+
+
+@router.patch("/sources/{source}", responses=CHANGES)
+def edit_source(
+    parts: Parts, caller: Writer, response: Response, source: str, *, wanted: SourceEdit, if_match: IfMatch = ""
+) -> SourceOut:
+    """Change a source's name, accounts or rules, stop it or start it again."""
+    found = _seen(_source(parts, caller, source), if_match)
     follow = Follow(parts)
     try:
         values: dict[str, Any] = {}
@@ -360,6 +366,7 @@ def edit_source(parts: Parts, caller: Writer, source: str, wanted: SourceEdit) -
     finally:
         follow.close()
     parts.audit.record(caller.actor, "source changed", workspace=caller.workspace, detail=found.id)
+    response.headers["ETag"] = _tag(found)
     return _source_out(parts, found)
 
 
@@ -422,15 +429,19 @@ def connect_account(parts: Parts, caller: Admin, wanted: AccountIn) -> AccountIn
 
 
 @router.get("/accounts/{account}", responses=NOT_THERE)
-def get_account(parts: Parts, caller: Reader, account: str) -> AccountInFull:
-    """One account with what was set about it, and how its token stands."""
-    return _account_out(parts, _account(parts, caller, account))
-
-
-@router.patch("/accounts/{account}", responses=NOT_THERE)
-def edit_account(parts: Parts, caller: Admin, account: str, wanted: AccountEdit) -> AccountInFull:
-    """Set when an account posts, whether its posts are approved, and how its cards look."""
+def get_account(parts: Parts, caller: Reader, response: Response, account: str) -> AccountInFull:
+    """One account with what was set about it, and how its token stands; its ETag is what edits may name in If-Match."""
     found = _account(parts, caller, account)
+    response.headers["ETag"] = _tag(found)
+    return _account_out(parts, found)
+
+
+@router.patch("/accounts/{account}", responses=CHANGES)
+def edit_account(
+    parts: Parts, caller: Admin, response: Response, account: str, *, wanted: AccountEdit, if_match: IfMatch = ""
+) -> AccountInFull:
+    """Set when an account posts, whether its posts are approved, and how its cards look."""
+    found = _seen(_account(parts, caller, account), if_match)
     values: dict[str, Any] = {n: getattr(wanted, n) for n in wanted.model_fields_set}
     values = {n: v for n, v in values.items() if v is not None or n == "approval"}
     if "zone" in values:
@@ -442,6 +453,7 @@ def edit_account(parts: Parts, caller: Admin, account: str, wanted: AccountEdit)
     changed = parts.records.change_account(found.id, lambda a, _: (dataclasses.replace(a, **values), None))
     told = ", ".join(sorted(values))
     parts.audit.record(caller.actor, "account changed", found.id, workspace=caller.workspace, detail=told)
+    response.headers["ETag"] = _tag(changed)
     return _account_out(parts, changed)
 
 
@@ -462,14 +474,17 @@ def check_account(parts: Parts, caller: Admin, account: str) -> AccountInFull:
     return _account_out(parts, parts.records.account(found.id))
 
 
-@router.put("/accounts/{account}/voice", responses=NOT_THERE)
-def set_voice(parts: Parts, caller: Writer, account: str, wanted: VoiceIn) -> AccountInFull:
+@router.put("/accounts/{account}/voice", responses=CHANGES)
+def set_voice(
+    parts: Parts, caller: Writer, response: Response, account: str, *, wanted: VoiceIn, if_match: IfMatch = ""
+) -> AccountInFull:
     """Set how an account speaks; refused where it could not be posted so."""
-    found = _account(parts, caller, account)
+    found = _seen(_account(parts, caller, account), if_match)
     said = {n: v for n in wanted.model_fields_set - {"host"} if (v := getattr(wanted, n)) is not None}
     made = speaking(found, wanted.host, said)
     kept = parts.records.change_account(made.id, lambda a, _: (dataclasses.replace(a, voices=made.voices), None))
     parts.audit.record(caller.actor, "voice changed", found.id, workspace=caller.workspace, detail=wanted.host)
+    response.headers["ETag"] = _tag(kept)
     return _account_out(parts, kept)
 
 
@@ -622,6 +637,19 @@ def forecast(
         quotas=[QuotaOut(account=q.name, platform=q.label, most=q.most, used=q.used, day=q.day) for q in found.quotas],
         expiring=[ExpiringOut(account=name, at=at, posts_after=after) for name, at, after in found.expiring],
     )
+
+
+def _tag(record: Source | Account) -> str:
+    """The ETag of a record: what changes whenever anybody has set something about it."""
+    return f'"{digest(to_json(record), length=16)}"'
+
+
+def _seen(found: Seen, if_match: str) -> Seen:
+    """``found``, if it is what If-Match says that the caller looked at."""
+    if if_match and if_match.strip() != "*" and _tag(found) not in tags(if_match):
+        line = f"{found.id} was changed meanwhile. Look at it again, then repeat."
+        raise HTTPException(412, line, {"ETag": _tag(found)})
+    return found
 
 
 def _source(parts: Runtime, caller: Caller, name: str) -> Source:
