@@ -112,17 +112,19 @@ def _timed(work: Any) -> float:
 
 def run(*, count: int, fsync: Fsync) -> dict[str, Any]:
     """Measure, then say what each size needs."""
-    with tempfile.TemporaryDirectory(prefix="handbill-sizing-") as folder:
-        with Embedded.start(Path(folder), fsync=fsync) as server:
-            store = open_store(server.url, trial=True)
-            empty = _used(store)
-            pid = int((server.folder / "server.pid").read_text())
-            before = cpu_seconds(pid)
-            rates = live(store, count, accounts=10)
-            processor = cpu_seconds(pid) - before
-            each = (_used(store) - empty) / count
-            article = _article_bytes(store)
-            store.close()
+    with (
+        tempfile.TemporaryDirectory(prefix="handbill-sizing-") as folder,
+        Embedded.start(Path(folder), fsync=fsync) as server,
+    ):
+        store = open_store(server.url, trial=True)
+        empty = _used(store)
+        pid = int((server.folder / "server.pid").read_text())
+        before = cpu_seconds(pid)
+        rates = live(store, count, accounts=10)
+        processor = cpu_seconds(pid) - before
+        each = (_used(store) - empty) / count
+        article = _article_bytes(store)
+        store.close()
     measured = {
         **rates,
         "deliveries": count,

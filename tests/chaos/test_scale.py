@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import shutil
 import signal
@@ -112,7 +113,7 @@ def judged(parts: Runtime, trial: Trial, url: str, hurt_at: float) -> dict[str, 
     table = judge(trial, found, events, parts)
     table.pop("B-slow", None)  # shows what it took only after every look of ours: no client can be right
     asked = sorted(e.at for e in events if e.what == "asked")
-    after = [b - a for a, b in zip(asked, asked[1:], strict=False) if b > hurt_at]
+    after = [b - a for a, b in itertools.pairwise(asked) if b > hurt_at]
     total = Counter()
     for row in table.values():
         total.update({name: number for name, number in row.items() if name != "late_worst_ms"})
