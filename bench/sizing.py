@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography.fernet import Fernet
+
 from bench.chaos import step_of
 from bench.processes import cpu_seconds
 from publishers.core.post import Receipt
@@ -154,7 +156,7 @@ def size(a_day: int, measured: dict[str, Any]) -> dict[str, Any]:
 
 
 def _article_bytes(store: Store) -> float:
-    before, records = _used(store), Records(store, Vault("MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="))
+    before, records = _used(store), Records(store, Vault(Fernet.generate_key().decode()))
     text = "A paragraph of an article that weighs what articles weigh. " * 70
     for number in range(200):
         url = f"https://example.org/{number}"

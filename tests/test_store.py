@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -233,3 +234,11 @@ def test_sentinels_and_passwords_are_read_and_never_shown():
     url = "sentinel://:hunter%402@one.example:26379,two.example:26380/posts"
     assert _sentinels(url) == ([("one.example", 26379), ("two.example", 26380)], "posts", "hunter@2")
     assert "hunter" not in _without_password(url)
+
+
+def test_a_key_that_nobody_drew_is_refused():
+    for made_up in (b"0" * 32, b"password" * 4, bytes(32)):
+        with pytest.raises(HandbillError, match="is not a Fernet key"):
+            Vault(base64.urlsafe_b64encode(made_up).decode())
+    for _ in range(200):
+        assert Vault(Fernet.generate_key().decode()).lock("row", {})

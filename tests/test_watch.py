@@ -22,6 +22,7 @@ from publishers.core.errors import Unavailable, Unconfirmed
 from publishers.core.limits import Limits
 from publishers.core.post import Post
 from worker import app
+from worker.doctor import _of_redis
 from worker.embedded import Embedded
 from worker.errors import HandbillError, NotFound, Refused
 from worker.lifecycle import TRANSITIONS
@@ -468,3 +469,29 @@ def test_the_terminal_view_shows_what_is_so(house, told):
     ):
         assert words in shown, shown
     assert alerting.NAMED == 5
+
+
+def test_the_doctor_says_what_is_wrong_with_redis_with_the_key_and_that_nobody_is_told(house):
+    def found():
+        return {f.check: f for f in _of_redis(house.settings, house)}
+
+    name = plan(house, 1)
+    house.deliveries.mark_double(name)
+    house.store.client.config_set("appendonly", "no")
+    key = house.settings.data_dir / "secret.key"
+    key.chmod(0o644)
+    try:
+        said = found()
+    finally:
+        house.store.client.config_set("appendonly", "yes")
+        key.chmod(0o600)
+
+    assert not said["double"].ok
+    assert said["double"].found == name
+    assert not said["redis"].ok
+    assert "appendonly is off" in {f.found.partition(": ")[2] for f in said.values()} | {
+        said["redis"].found.partition(": ")[2]
+    }
+    assert (said["key"].ok, said["key"].do) == (False, f"chmod 600 {key}")
+    assert said["alerts"].do == "handbill alerts add ACCOUNT"
+    assert "key" not in found()

@@ -14,6 +14,8 @@ from worker.errors import HandbillError
 from worker.model import Status
 from worker.runtime import Runtime, open_runtime
 from worker.settings import Settings
+from worker.watch.alerts import Alerts
+from worker.watch.conditions import Kind, conditions
 
 LATE_SECONDS = 60.0
 LOW_DISK = 500_000_000
@@ -81,6 +83,7 @@ def _findings(config: Settings) -> Iterator[Finding]:
 def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
     overlooked = parts.store.check(trial=True)
     yield Finding("redis", not overlooked, overlooked[0] if overlooked else f"{parts.store.where} may hold the truth")
+    yield from _of_server(config, parts)
     workers = parts.records.alive()
     lacking = [
         queue for queue in ("publish", "content", "intake") if not any(name.startswith(queue) for name in workers)
@@ -118,6 +121,19 @@ def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
         yield _reach(config)
     do = "" if accounts else "handbill accounts add PLATFORM"
     yield Finding("accounts", bool(accounts), f"{len(accounts)} connected", do)
+
+
+def _of_server(config: Settings, parts: Runtime) -> Iterator[Finding]:
+    """What the conditions that people are told of say of Redis, who is told, and whether the key is private."""
+    for condition in conditions(parts):
+        if condition.kind in {Kind.REDIS, Kind.DOUBLE}:
+            yield Finding(condition.kind, ok=False, found=condition.text, do=condition.do)
+    told = [a for w in parts.records.workspaces() for a in Alerts(parts).listed(w)]
+    found = f"{', '.join(told)} is told of what is wrong" if told else "nobody is told of what is wrong"
+    yield Finding("alerts", ok=True, found=found, do="" if told else "handbill alerts add ACCOUNT")
+    key = config.data_dir / "secret.key"
+    if not config.secret_key.get_secret_value() and key.exists() and key.stat().st_mode & 0o077:
+        yield Finding("key", ok=False, found=f"{key} can be read by others", do=f"chmod 600 {key}")
 
 
 def _reach(config: Settings) -> Finding:

@@ -19,9 +19,21 @@ SEALED = re.compile(rb"gAAAAA[A-Za-z0-9_-]{90,}={0,2}")
 """Nothing else that is stored looks like a Fernet token: a version, the high bytes of an instant, random ones."""
 
 
+LEAST_BYTES = 12
+"""Different bytes in a key of 32: random ones have at least 20, what somebody made up for an example has fewer."""
+
+
 def is_sealed(item: bytes) -> bool:
     """Whether something that is stored was encrypted, with whatever key."""
     return SEALED.fullmatch(item) is not None
+
+
+def _key(text: str) -> Fernet:
+    """Raises ValueError for what is no key, or none that anybody drew."""
+    found = Fernet(text)
+    if len(set(base64.urlsafe_b64decode(text))) < LEAST_BYTES:
+        raise ValueError("it was not drawn at random")
+    return found
 
 
 class Vault:
@@ -38,7 +50,7 @@ class Vault:
         self._given = secret_keys
         self._keys = [k.strip() for k in secret_keys.split(",") if k.strip()]
         try:
-            found = [Fernet(k) for k in self._keys]
+            found = [_key(k) for k in self._keys]
             self._fernet, self._newest = MultiFernet(found), found[0]
         except (ValueError, IndexError):
             do = "It is 32 random bytes in URL-safe base64; leave it empty to have one made"
