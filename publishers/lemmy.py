@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
-from publishers.core.markup import JOINER, closed, escaped, headline, marked
-from publishers.core.post import Commit, Media, Post, Receipt
+from publishers.core.markup import JOINER, apart, closed, escaped, marked
+from publishers.core.post import Commit, Media, Post, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting
 
 API = "/api/v3"  # which 1.0 speaks too: crates/api/routes_v3
@@ -162,6 +162,32 @@ class Lemmy(Publisher):
     def locate(self, address: str) -> Receipt:
         return super().locate(self.ours(address))
 
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        kind = COMMENT if receipt.id.startswith(COMMENT) else POST
+        try:
+            answer = self.call("GET", f"{API}/{kind}", headers=self._auth(), params={"id": str(_number(receipt))})
+        except Rejected as error:
+            if error.status == 404 or any(f'"{code}"' in error.words for code in GONE):
+                return None
+            raise
+        answer.pick(f"{kind}_view", kind, "id")
+        told = answer.json()[f"{kind}_view"][kind]
+        if told.get("deleted") or told.get("removed"):
+            return None
+        if kind == COMMENT:
+            content = str(told.get("content") or "")
+            return Seen(text=content, same=_same(content, markdown(post)))
+        try:
+            same = self._is({"post": told}, post)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise answer.unreadable("the answer is not a post") from error
+        text = "\n\n".join(part for part in (str(told["name"]), str(told.get("body") or "")) if part)
+        thumbnail = _thumbnail(told, post)
+        alts = (str(told.get("alt_text") or ""),) if thumbnail else ()
+        return Seen(
+            text=text, same=same, pictures=len(alts), alts=alts, card=bool(told.get("url")) if post.link else None
+        )
+
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit
         _check(post, receipt if receipt.id.startswith(COMMENT) else None)
@@ -306,14 +332,8 @@ class Lemmy(Publisher):
 
 def split(post: Post) -> tuple[str, str]:
     """A post's title, which Lemmy shows as it is, and the Markdown below it; no word of the text is lost."""
-    first = post.text.partition("\n")[0]
-    done = headline(post) if post.title else len(first)
-    if 0 < len(shown := first[:done].replace(JOINER, "").strip()) <= TITLE:
-        return shown, markdown(post, done).strip()
-    title = " ".join((post.title or first.replace(JOINER, "")).split())
-    if len(title) > TITLE:
-        title = (title[: TITLE - 1].rpartition(" ")[0].rstrip() or title[: TITLE - 1]) + "…"
-    return title, markdown(post).strip()
+    title, start = apart(post, TITLE)
+    return title, markdown(post, start).strip()
 
 
 def markdown(post: Post, start: int = 0) -> str:

@@ -21,7 +21,7 @@ from publishers.core.errors import (
 from publishers.core.http import DAY, SOONEST, Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.oauth import OAuth, challenge
-from publishers.core.post import Commit, Media, Post, Receipt
+from publishers.core.post import Commit, Media, Post, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
 CLOCKS = timedelta(minutes=5)  # how far the server's clock and ours may be apart
@@ -37,6 +37,7 @@ NOBODY = Proof(kind=ProofClass.C)
 # Servers before this one write a cat's words in a cat's way, so that a look-up would not know them again: the change
 # "nyaize in the client" of https://github.com/misskey-dev/misskey/blob/develop/CHANGELOG.md, named from memory.
 CATS_SINCE = (2023, 11, 0)
+PLAIN = re.compile(r"<plain>(.*?)</plain>", re.DOTALL)
 RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 NO_RIGHT = {
     *("AUTHENTICATION_FAILED", "CREDENTIAL_REQUIRED", "PERMISSION_DENIED", "ACCESS_DENIED", "ROLE_PERMISSION_DENIED"),
@@ -173,6 +174,24 @@ class Misskey(Publisher):
 
     def locate(self, address: str) -> Receipt:
         return super().locate(self.ours(address))
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        try:
+            answer = self._ask("notes/show", noteId=receipt.id)
+        except Rejected as error:
+            if error.status == 404 or any(code in error.words for code in GONE):
+                return None
+            raise
+        answer.pick("id")
+        note = answer.json()
+        try:
+            text, files = str(note["text"] or ""), list(note.get("files") or ())
+            alts = tuple(str(f.get("comment") or "") for f in files)
+            warned = (note.get("cw") or "") == post.warning
+        except (KeyError, TypeError, AttributeError) as error:
+            raise answer.unreadable("the answer is not a note") from error
+        same = text_hash(text) == text_hash(_markup(post)) and warned
+        return Seen(text=PLAIN.sub(r"\1", text), same=same, pictures=len(files), alts=alts)
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit

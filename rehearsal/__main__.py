@@ -29,7 +29,7 @@ def main() -> int:
             log_level="warning",
             access_log=False,
             lifespan="off",
-            ws="none",
+            ws="wsproto",
             timeout_graceful_shutdown=1,
         )
     )

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import rehearsal
@@ -70,7 +70,7 @@ def build(world: World) -> ASGIApp:
     inner = Starlette(routes=routes, exception_handlers={Refused: refused})
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] in {"http", "websocket"}:
             # The only way to vanish without an answer: uvicorn's ``send`` is bound to what holds the transport.
             scope["rehearsal.close"] = send.__self__.transport.abort  # type: ignore[attr-defined]  # see above
         await inner(scope, receive, send)
@@ -78,10 +78,13 @@ def build(world: World) -> ASGIApp:
     return app
 
 
-def _guarded(platform: Platform, route: Route) -> Route:
+def _guarded(platform: Platform, route: BaseRoute) -> BaseRoute:
     """``route`` for those whose token has not ended, where the stand-in gives tokens of its own."""
-    desk, endpoint = platform.desk, route.endpoint
-    if desk is None or getattr(endpoint, "__self__", None) is desk:
+    desk = platform.desk
+    if desk is None or not isinstance(route, Route):
+        return route
+    endpoint = route.endpoint
+    if getattr(endpoint, "__self__", None) is desk:
         return route
 
     async def guarded(request: Request) -> Response:

@@ -142,7 +142,7 @@ class Lemmy(Platform):
         picture = self._picture(account, str(sent.get("custom_thumbnail") or url))
         pictures = [account.describe(picture, alt)] if picture else []
         own = {"name": title, "body": body, "url": url, "nsfw": bool(sent.get("nsfw"))}
-        own |= {"thumbnail": sent.get("custom_thumbnail"), "language": sent.get("language_id", 0)}
+        own |= {"alt": alt, "thumbnail": sent.get("custom_thumbnail"), "language": sent.get("language_id", 0)}
         card = {"url": url, "title": "", "description": ""} if url and not (picture and picture.path in url) else None
         return {"text": text, "facets": facets, "pictures": pictures, "card": card, "own": own}
 
@@ -218,7 +218,12 @@ class Lemmy(Platform):
             return {"comment_view": {"comment": told, "counts": {"upvotes": 1, "child_count": below}}}
         under = sum(p.own.get("post") == post.id for p in account.living)
         told |= {"name": own["name"], "body": own["body"] or None, "url": own["url"] or None, "nsfw": own["nsfw"]}
-        told |= {"thumbnail_url": own["thumbnail"], "featured_community": False, "language_id": own["language"]}
+        told |= {
+            "alt_text": own["alt"],
+            "thumbnail_url": own["thumbnail"],
+            "featured_community": False,
+            "language_id": own["language"],
+        }
         return {"post_view": {"post": told, "counts": {"upvotes": 1, "comments": under}}}
 
     def _picture(self, account: Account, address: str) -> Picture | None:

@@ -21,7 +21,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 URN = "urn:li:share:"
@@ -259,7 +259,7 @@ class Platform(ABC):
         self.world = world
 
     @abstractmethod
-    def routes(self) -> list[Route]:
+    def routes(self) -> Sequence[BaseRoute]:
         """The API's paths below the account's prefix."""
 
     @abstractmethod

@@ -161,6 +161,21 @@ def test_mastodon_is_asked_what_the_description_made_from_its_documentation_allo
     assert undescribed == {"/.well-known/nodeinfo", "/nodeinfo/2.0"}
 
 
+def test_pinterest_is_asked_what_its_openapi_description_allows():
+    api = OpenApi(description("pinterest-v5-openapi.json"))
+    grants = {"refresh_token": "OauthAccessTokenRequestRefresh", "authorization_code": "OauthAccessTokenRequestCode"}
+    seen = set()
+    for name, request, path, query in steps("pinterest"):
+        asked = path.removeprefix("/v5")
+        seen.add((request["method"], asked.replace("900", "{}").replace("7001", "{}")))
+        body, kind = sent(request)
+        if asked == "/oauth/token":  # whose body hangs on the kind of grant
+            api.valid({"$ref": f"#/components/schemas/{grants[body['grant_type']]}"}, body, name)
+            continue
+        api.check(name, api.operation(request["method"], asked), query, body, kind)
+    assert seen >= {("POST", "/pins"), ("PATCH", "/pins/{}"), ("GET", "/boards/{}/pins"), ("POST", "/oauth/token")}
+
+
 def test_slack_is_asked_what_its_description_allows():
     told = description("slack_web_openapi_v2.json")
     # The description is of 2021 and knows neither of these: https://docs.slack.dev/reference/methods/chat.postMessage

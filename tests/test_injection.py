@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import html
 import json
 import re
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -16,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import publishers
+from publishers.contract.conversation import opened
 from publishers.core import counting
 from publishers.core.errors import PublishError
 from publishers.core.http import Http
@@ -27,6 +30,7 @@ from worker.settings import TEMPLATES
 
 FIXTURES = Path(__file__).parent / "fixtures" / "publishers"
 LINK = "https://example.org/bees"
+PICTURE = Path(tempfile.mkdtemp()) / "picture.jpg"
 HOSTILE = (
     "@everyone", "@here", "＠ada", "@ada@evil.example", "<@123>", "<@!123>", "<@&45>", "<#67>", "<!channel>", "<!here>",
     "<t:0:R>", "<:e:1>", "@[Ada](urn:li:person:1)", "{hashtag|\\#|Evil}", "{mention|Ada|1}", "#evil", "＃evil", "\\#evil",
@@ -62,6 +66,24 @@ def sent(platform, post, *, read=json.loads, **commit):
             adapter.create(post, Commit(key="5e1fc0de" * 5, at=datetime(2026, 11, 24, tzinfo=UTC), **commit))
     (request,) = requests
     return read(request.content)
+
+
+def heard(platform, post):
+    """What the adapter says over a WebSocket to make ``post`` public."""
+    kept = []
+
+    def answer(request):
+        response = opened(request, [])
+        kept.append(request.extensions["messages"])
+        return response
+
+    told = json.loads((FIXTURES / f"{platform}.json").read_text())["settings"]
+    with Http(transport=httpx.MockTransport(answer)) as http:
+        adapter = publishers.load(platform)(told, http)
+        with pytest.raises(PublishError):
+            adapter.create(post, Commit(key="5e1fc0de" * 5, at=datetime(2026, 11, 24, tzinfo=UTC)))
+    (messages,) = kept
+    return messages
 
 
 def form(platform, post, monkeypatch=pytest.MonkeyPatch):
@@ -392,6 +414,47 @@ def _cut(title):
     return " ".join(title.split())
 
 
+def pinterest(post):
+    body = sent("pinterest", illustrated(post))
+    start = len(post.text.partition("\n")[0]) if body["description"] != post.text.strip() else 0
+    assert body["description"] == post.text[start:].strip()
+    assert body["title"].replace("\u2060", "") in {_cut(post.text[:start].replace("\u2060", "")), _cut(post.title)}
+    assert body["link"] == LINK
+    nothing_is_live(post.text, post)
+
+
+def illustrated(post):
+    """The post with a picture that is there, for a platform that wants it in the request itself."""
+    content = b"a picture"
+    PICTURE.write_bytes(content)
+    told = {"path": str(PICTURE), "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    return dataclasses.replace(post, media=(Media(**told, mime="image/jpeg", width=1, height=1, alt=""),))
+
+
+def tumblr(post):
+    kept = json.loads((FIXTURES / "tumblr.json").read_text())["create"][0]["exchange"][0]["answer"]["json"]
+    body = sent("tumblr", post, prepared={"draft": kept["response"]["id"]})
+    blocks = [b for b in body["content"] if b["type"] == "text"]
+    assert {b["type"] for b in body["content"]} <= {"text", "link"}
+    assert [b["url"] for b in body["content"] if b["type"] == "link"] == [LINK]
+    tags = " ".join(f"#{t}" for t in body.get("tags", "").split(",") if t)
+    said = " ".join([*(b["text"] for b in blocks), tags]).split()
+    assert said == post.text.split()
+    for block in blocks:
+        marks = [block["text"][m["start"] : m["end"]] for m in block.get("formatting", ())]
+        assert set(marks) <= {LINK}
+    nothing_is_live(post.text, post)
+
+
+def nostr(post):
+    (_, event), *_ = heard("nostr", post)
+    assert event["content"].replace("\u2060", "") == post.text.replace("\u2060", "")
+    nothing_is_live(event["content"], post)
+    assert not re.search(r"(?i)(?:npub|nprofile|nevent|naddr|note|nrelay|lnurl)1[a-z0-9]{20}", event["content"])
+    assert [t[1] for t in event["tags"] if t[0] in {"r", "t"}] == [f.value.lower() for f in post.facets]
+    assert {t[0] for t in event["tags"]} <= {"r", "t", "L", "l", "handbill"}
+
+
 def lemmy(post):
     body = sent("lemmy", post)
     assert body["url"] == LINK
@@ -448,6 +511,9 @@ CHECKS = {
     "hashnode": hashnode,
     "teams": teams,
     "mattermost": mattermost,
+    "nostr": nostr,
+    "pinterest": pinterest,
+    "tumblr": tumblr,
     "ntfy": ntfy,
     "rocketchat": rocketchat,
     "vk": vk,

@@ -61,8 +61,13 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "mastodon": {"access_token": "token"},
     "matrix": {"access_token": "token", "room": "#news:rehearsal.example"},
     "mattermost": {"access_token": "token", "channel": "paper/news"},
+    "nostr": {
+        "secret_key": "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5",
+        "relays": "wss://relay.example",
+    },
     "misskey": {"access_token": "token"},
     "ntfy": {"topic": "news"},
+    "pinterest": {"access_token": "token", "board_id": "7001"},
     "reddit": {"access_token": "token", "subreddit": "ships", "kind": "self"},
     "rocketchat": {"user_id": "u1", "auth_token": "token", "room": "news"},
     "slack": {"bot_token": "token", "channel": "C0123"},
@@ -70,6 +75,7 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "telegram": {"bot_token": "12:token", "chat_id": "@me"},
     "threads": {"access_token": "token"},
     "vk": {"access_token": "token", "group": "thepaper"},
+    "tumblr": {"access_token": "token", "blog": "me"},
     "webhook": {"url": "hook", "secret": "rehearsal"},
     "wordpress": {"username": "ines", "app_password": "word"},
     "x": {"access_token": "token"},
@@ -90,6 +96,7 @@ TAGLESS = {
     "rocketchat",
     "slack",
     "teams",
+    "tumblr",
     "wordpress",
     "zulip",
 }  # where a hashtag is a word like others
@@ -106,7 +113,16 @@ BOUNDLESS = {
     "wordpress",
     "zulip",
 }  # where no text is too long, or more than its length is taken of it
-ALONE = {"devto", "ghost", "googlebusiness", "hashnode", "ntfy", "teams"}  # where nothing answers a message
+ALONE = {
+    "devto",
+    "ghost",
+    "googlebusiness",
+    "hashnode",
+    "ntfy",
+    "pinterest",
+    "teams",
+    "tumblr",
+}  # where nothing answers a message
 UNREAD = {"teams", "webhook"}  # where any 2xx is success, whatever comes with it
 FLAT = {
     "facebook",
@@ -119,7 +135,7 @@ FLAT = {
     "vk",
     "zulip",
 }  # where every answer stands under the first post
-ILLUSTRATED = {"instagram"}  # where there is no post without a picture
+ILLUSTRATED = {"instagram", "pinterest"}  # where there is no post without a picture
 LINKLESS = ILLUSTRATED | {"googlebusiness"}  # where an address is a word like others
 HERE = sorted(set(GIVEN) & set(publishers.names()))
 
@@ -151,7 +167,7 @@ def listening():
     async def app(scope, receive, send):
         await now["app"](scope, receive, send)
 
-    config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, log_level="error", lifespan="off", ws="wsproto", timeout_graceful_shutdown=1)
     runner = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=runner.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -274,9 +290,9 @@ def test_a_post_arrives_as_its_reader_should_see_it(platform, account, world, pi
 
 
 @pytest.mark.parametrize("platform", sorted(ALONE))
-def test_what_nothing_answers_stands_alone_and_comes_down_again(platform, account, world):
+def test_what_nothing_answers_stands_alone_and_comes_down_again(platform, account, world, picture):
     adapter = account(platform)
-    receipt = send(adapter, article_post(), 1)
+    receipt = send(adapter, story(platform, picture), 1)
     with pytest.raises(Unsupported):
         send(adapter, Post(text="And the wall is higher."), 2, reply_to=receipt, root=receipt)
     assert len(world.seen()) == 1
@@ -316,6 +332,8 @@ def test_a_thread_hangs_together_and_comes_down_again(platform, account, world, 
             "matrix",
             "mattermost",
             "ntfy",
+            "pinterest",
+            "tumblr",
             "reddit",
             "rocketchat",
             "slack",
@@ -806,6 +824,43 @@ def test_a_webhook_with_another_secret_or_an_old_time_is_not_believed(account, w
             account("webhook", **wrong)
     with pytest.raises(Unauthorized, match="https"):
         account("webhook", server="")
+
+
+def test_tumblr_shows_blocks_tags_and_a_card_and_makes_its_draft_public_once(account, world, picture):
+    text = "Harbour\n\nIt <b>opens</b> *again*\n\n#Harbour #TownCouncil"
+    facets = tuple(Facet(**f) for f in reading.facets(text))
+    post = Post(text=text, facets=facets, title="Harbour", link="https://example.org/harbour", media=(picture,))
+    adapter = account("tumblr")
+    draft = adapter.draft(post, key(1), None)
+    assert world.seen() == []
+    commit = Commit(key=key(1), at=AT, prepared=draft)
+    assert adapter.find(post, commit) == ()
+    receipts = [adapter.create(post, commit) for _ in range(3)]
+    assert len(set(map(own, receipts))) == 1
+    (got,) = world.seen()
+    assert (got["text"], [f["value"] for f in got["facets"]]) == (text, ["Harbour", "TownCouncil"])
+    assert (got["card"]["url"], got["pictures"][0]["alt"]) == ("https://example.org/harbour", picture.alt)
+    assert adapter.find(post, commit) == (receipts[0],)
+    better = Post(text="Better", media=(dataclasses.replace(picture, alt="Another"),))
+    assert adapter.edit(receipts[0], better, commit) == receipts[0]
+    assert [(p["text"], p["pictures"][0]["alt"]) for p in world.seen()] == [("Better", "Another")]
+    assert adapter.metrics(receipts[0]) == {"likes": 0, "shares": 0, "replies": 0}
+    gone = dataclasses.replace(commit, prepared={"draft": "99"})
+    with pytest.raises(Unavailable, match="deleted the draft") as caught:
+        adapter.create(post, gone)
+    assert caught.value.stale
+    with pytest.raises(Unsupported, match="nobody can tell"):
+        adapter.find(post, gone)
+
+
+def test_tumblr_names_the_blogs_there_are_and_waits_where_a_day_is_full(account):
+    with pytest.raises(Unauthorized, match="may not post to other; its blogs are me"):
+        account("tumblr", blog="other")
+    adapter = account("tumblr")
+    adapter.settings = {**adapter.settings, "blog": "full"}
+    with pytest.raises(RateLimited) as caught:
+        send(adapter, Post(text="Look"), 1)
+    assert caught.value.retry_after == 3600
 
 
 def test_wordpress_shows_title_and_tags_in_their_places_and_runs_nothing(account, world, picture):
@@ -1436,6 +1491,28 @@ def test_a_status_that_came_back_empty_is_never_believed_to_be_the_post(on, monk
         send(adapter, Post(text="Harbour"), 1)
 
 
+def test_pinterest_shows_title_link_and_picture_and_changes_all_but_the_picture(account, world, picture):
+    adapter = account("pinterest")
+    first = send(adapter, article_post(picture, text="Harbour\n\nFrist"), 1)
+    better = article_post(dataclasses.replace(picture, alt="Another"), text="Harbour\n\nFirst #Harbour")
+    assert adapter.edit(first, better, Commit(key=key(2), at=AT)) == first
+    (got,) = world.seen()
+    assert (got["text"], got["card"]["url"]) == ("Harbour\n\nFirst #Harbour", "https://example.org/harbour?a=1&b=2")
+    assert [p["alt"] for p in got["pictures"]] == ["Another"]
+    assert adapter.metrics(first) == {"likes": 0, "replies": 0, "views": 0, "clicks": 0}
+    with pytest.raises(Unsupported, match="needs a picture"):
+        send(adapter, article_post(), 3)
+
+
+def test_pinterest_names_a_secret_board_a_missing_one_and_an_app_on_trial(account, picture):
+    with pytest.raises(Unauthorized, match="the board Drafts is secret"):
+        account("pinterest", board_id="7003")
+    with pytest.raises(Unauthorized, match="there is no board 9"):
+        account("pinterest", board_id="9")
+    with pytest.raises(Unauthorized, match="trial access"):
+        send(account("pinterest", access_token="trial"), article_post(picture), 1)
+
+
 def test_reddit_shows_a_link_with_its_text_below_and_takes_it_once(account, world):
     adapter = account("reddit", kind="link")
     post = dataclasses.replace(article_post(text="Harbour\n\n*Ships* by u/ada.\nIn r/ships."), title="Harbour")
@@ -1503,6 +1580,36 @@ def test_farcaster_shows_the_link_as_an_embed_and_tells_two_links_apart(account,
     assert adapter.metrics(receipt) == {"likes": 0, "shares": 0, "replies": 0}
     with pytest.raises(Rejected, match="256 bytes"):
         adapter.create(Post(text="Long", link="https://example.org/" + "a" * 240), Commit(key=key(2), at=AT))
+
+
+def test_nostr_says_who_writes_where_a_relay_wants_to_know_and_believes_a_refusal(account, world, server):
+    locked = account("nostr", server=f"{server}/nostr/locked")
+    first = send(locked, article_post(), 1)
+    assert locked.find(article_post(), Commit(key=key(1), at=AT)) == (first,)
+    send(locked, Post(text="Yes"), 2, reply_to=first, root=first)
+    assert locked.metrics(first) == {"likes": 0, "shares": 0, "replies": 1}
+    with pytest.raises(Unauthorized, match="not on the list"):
+        send(account("nostr", server=f"{server}/nostr/blocked"), article_post(), 3)
+    with pytest.raises(Unauthorized, match="secret key cannot be read"):
+        account("nostr", secret_key="nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe6")
+
+
+def test_nostr_is_public_where_one_relay_has_it_and_unknown_where_one_may(server):
+    """Three relays: what one has is published, whatever the others say; what none has for certain is looked for."""
+    with Http(allow={"127.0.0.1"}, seconds=5) as http:
+        ws = f"ws{server.removeprefix('http')}/nostr"
+        given = {**GIVEN["nostr"], "relays": f"ws://127.0.0.1:1 {ws}/blocked/ {ws}/me/"}
+        adapter = publishers.load("nostr")(given, http)
+        post, commit = article_post(), Commit(key=key(1), at=AT)
+        with pytest.raises(Unavailable):
+            adapter.find(post, commit)  # one of them could not be asked
+        receipt = adapter.create(post, commit)
+        assert receipt.extra == {"relays": [f"{ws}/me/"]}
+        assert adapter.create(post, commit) == receipt
+        assert adapter.find(post, commit) == (receipt,)
+        alone = publishers.load("nostr")({**given, "relays": f"ws://127.0.0.1:1 {ws}/blocked/"}, http)
+        with pytest.raises(Unavailable):
+            alone.create(post, commit)
 
 
 def test_ntfy_looks_up_only_what_it_may_read_and_changes_nothing_on_an_old_server(account, world, server):

@@ -15,8 +15,10 @@ from typing import Any
 
 import httpx
 
+from publishers.contract.conversation import opened
+from publishers.core.channel import Channel
 from publishers.core.errors import PublishError
-from publishers.core.http import Answer, Http
+from publishers.core.http import Answer, Http, Said
 from publishers.core.post import Commit, Facet, Media, Post, Prepared, Receipt
 from publishers.core.publisher import Publisher
 
@@ -160,21 +162,28 @@ class Wire(Http):
         self.exchange, self.fault = exchange, fault
         self.sent: list[httpx.Request] = []
         self.commits: list[bool] = []
-        super().__init__(transport=httpx.MockTransport(self._answer), now=lambda: now)
+        super().__init__(transport=httpx.MockTransport(self._reply), now=lambda: now)
 
     def send(self, method: str, url: str, *, commit: bool, **request: Any) -> Answer:
         """Send as ``Http`` does, and remember what the adapter thought of it."""
         self.commits.append(commit)
         return super().send(method, url, commit=commit, **request)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def talk(self, url: str, say: Callable[[Channel], Said], *, commit: bool) -> Said | Answer:
+        """Open a WebSocket as ``Http`` does, and remember what the adapter thought of it."""
+        self.commits.append(commit)
+        return super().talk(url, say, commit=commit)
+
+    def _reply(self, request: httpx.Request) -> httpx.Response:
         place = len(self.sent)
         self.sent.append(request)
         request.read()
         assert place < len(self.exchange), f"one request too many: {request.method} {request.url}"
         if self.fault is not None and (answer := self.fault(place, request)) is not None:
-            return answer
+            return opened(request, answer.extensions["messages"]) if "messages" in answer.extensions else answer
         told = self.exchange[place].get("answer", {})
+        if "messages" in told:
+            return opened(request, told["messages"])
         body = json.dumps(told["json"]) if "json" in told else told.get("text", "")
         return reply(told.get("status", 200), body, **told.get("headers", {}))
 
@@ -267,6 +276,8 @@ def as_told(request: httpx.Request) -> dict[str, Any]:
             told["multipart"][field] = value.decode() if named is None else [named, value, part.get_content_type()]
     elif body:
         told["body"] = body
+    if "messages" in request.extensions:
+        told["messages"] = request.extensions["messages"]
     return told
 
 
@@ -285,7 +296,7 @@ def wanted(told: Told) -> dict[str, Any]:
 def raw(request: httpx.Request, fresh: Collection[str] = ()) -> tuple[Any, ...]:
     """A request to the byte, without the headers that the protocol wants new with each attempt."""
     headers = [(name, value) for name, value in sorted(request.headers.multi_items()) if name not in fresh]
-    return request.method, str(request.url), headers, request.content
+    return request.method, str(request.url), headers, request.content, request.extensions.get("messages")
 
 
 def plain(receipt: Receipt) -> Any:

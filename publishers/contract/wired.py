@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from publishers.contract.conversation import told
 from publishers.contract.promise import Asked, Promised, asked_of, must, once, same
 from publishers.contract.scene import (
     AT,
@@ -45,6 +46,7 @@ from publishers.core.http import Http
 from publishers.core.post import Commit, Post, Receipt, Seen
 from publishers.core.publisher import ProofClass, Publisher
 
+BODIES = {"json", "text", "messages"}  # the ways in which a refusal may have words of its own
 REFUSALS = (  # what a status means unless the fixture knows better
     (400, "Rejected"),
     (401, "Unauthorized"),
@@ -99,11 +101,12 @@ def a_fixture_is_in_words_that_the_suite_knows(subject: Subject, _: Path) -> Non
             _known(case, words, f"a case of {scene}")
             for step in case.get("exchange", []):
                 _known(step, {"request", "answer", "commit", "session"}, f"an exchange of {scene}")
-                body = {"json", "form", "multipart", "body"}
+                body = {"json", "form", "multipart", "body", "messages"}
                 _known(step["request"], {"method", "url", "headers", *body}, f"a request of {scene}")
-                _known(step.get("answer", {}), {"status", "headers", "json", "text"}, f"an answer of {scene}")
+                answer = {"status", "headers", "json", "text", "messages"}
+                _known(step.get("answer", {}), answer, f"an answer of {scene}")
     for refusal in subject.told.get("refusals", []):
-        _known(refusal, {"status", "headers", "json", "text", "error", "retry_after", "on"}, "a refusal")
+        _known(refusal, {"status", "headers", *BODIES, "error", "retry_after", "on"}, "a refusal")
         kind = refusal["error"] and getattr(errors, refusal["error"], None)
         must(kind is None or issubclass(kind, PublishError), f"{refusal['error']} is not one of the six errors")
 
@@ -310,7 +313,10 @@ def the_other_acts_send_what_is_written_and_give_back_what_they_should(case: Cas
             must(all(reads), "a look-up only reads")
             same([plain(r) for r in got], [whole(r) for r in case.told["receipts"]], "what was found")
         case "read_back":
-            must(all(request.method in {"GET", "HEAD"} for request in wire.sent), "reading a message again only reads")
+            reads = [
+                r.method in {"GET", "HEAD"} or s.get("session") for r, s in zip(wire.sent, case.exchange, strict=True)
+            ]
+            must(all(reads), "reading a message again only reads")
             told = case.told["seen"]
             if told and "alts" in told:
                 told = {**told, "alts": tuple(told["alts"])}
@@ -382,11 +388,11 @@ def no_secret_is_in_an_address(case: Case, folder: Path) -> None:
 def _refusals(subject: Subject, scene: str) -> Iterator[dict[str, Any]]:
     """Each refusal of a commit: what every platform may answer, and what this one's fixture adds or corrects."""
     told = [r for r in subject.told.get("refusals", []) if scene in r.get("on", COMMITS)]
-    corrected = {r["status"]: r for r in told if not {"json", "text"} & set(r)}
+    corrected = {r["status"]: r for r in told if not BODIES & set(r)}
     for status, error in REFUSALS:
         yield {"status": status, "error": error, **corrected.pop(status, {})}
     yield from corrected.values()
-    yield from (r for r in told if {"json", "text"} & set(r))
+    yield from (r for r in told if BODIES & set(r))
 
 
 def _refused(subject: Subject) -> Asked:
@@ -403,6 +409,8 @@ def _answer_of(refusal: Mapping[str, Any], secrets: set[str]) -> Any:
         headers["Retry-After"] = "7"
     if refusal["status"] == 302:
         headers["Location"] = "https://elsewhere.example/"
+    if "messages" in refusal:
+        return told(refusal["messages"])
     if "text" in refusal:
         return reply(refusal["status"], refusal["text"], **headers)
     echo = {"error": WORDS, "message": WORDS, "seen": sorted(secrets)}
@@ -422,7 +430,7 @@ def every_answer_to_a_commit_says_what_may_happen_next(case: Case, refusal: Mapp
     same(error.status, refusal["status"], "the error's status")
     if isinstance(error, RateLimited):
         same(error.retry_after, refusal.get("retry_after", 7.0), "seconds to wait")
-    if not {"json", "text"} & set(refusal):
+    if not BODIES & set(refusal):
         must(WORDS in str(error), "the error does not have the platform's own words")
     tells_no_secret(error, stage.secrets)
 

@@ -17,16 +17,18 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 from urllib.parse import quote, quote_plus
 
 import httpcore
 import httpx
 
+from publishers.core.channel import Channel, agreed, asking
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unconfirmed
-from publishers.core.guard import Deadline, GuardedBackend
+from publishers.core.guard import LATE, LOST, Deadline, GuardedBackend
 
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+Said = TypeVar("Said")
 ANSWER_BYTES = 4_000_000
 WORDS = 300
 DAY = 86_400.0
@@ -265,6 +267,42 @@ class Http:
         except (httpx.HTTPError, OSError, ValueError) as error:
             kind = Unconfirmed if commit else Unavailable
             raise kind(self._what("no answer" if commit else "no readable answer", url, error)) from None
+        return self._answer(response, body, commit=commit)
+
+    def talk(self, url: str, say: Callable[[Channel], Said], *, commit: bool) -> Said | Answer:
+        """Open a WebSocket and let ``say`` speak over it; returns what it does, or the answer of one who opens none.
+
+        Raises as ``send`` does: what breaks once a commit's conversation was begun is Unconfirmed.
+        """
+        self._deadline.restart()
+        if self._deadline.left() <= 0:
+            raise Unavailable(self._what("nothing was sent", url, TimeoutError("the time to send it had run out")))
+        asked = asking()
+        try:
+            headers = {**self._headers, **asked}
+            request = httpx.Request("GET", url, headers=headers, extensions={"timeout": self._timeout})
+        except (httpx.InvalidURL, ValueError, TypeError):
+            raise Unavailable(self._what("the request cannot be written down", url)) from None
+        try:
+            with self.watch("GET", request.url.host, commit=commit) as answered:
+                response = self._transport.handle_request(request)
+                try:
+                    answered(response.status_code)
+                    if response.status_code == httpx.codes.SWITCHING_PROTOCOLS:
+                        if not agreed(asked, response.headers):
+                            raise ValueError("the other side speaks no WebSocket")
+                        return say(Channel(response.extensions["network_stream"]))
+                    body = self._read(response)
+                finally:
+                    response.close()
+        except NEVER_SENT as error:
+            raise Unavailable(self._what("no connection", url, error)) from None
+        except (httpx.HTTPError, LATE, *LOST, OSError, ValueError) as error:
+            kind = Unconfirmed if commit else Unavailable
+            raise kind(self._what("no answer" if commit else "no readable answer", url, error)) from None
+        return self._answer(response, body, commit=commit)
+
+    def _answer(self, response: httpx.Response, body: bytes, *, commit: bool) -> Answer:
         headers = {k.lower(): v for k, v in response.headers.items()}
         if response.status_code >= 300:  # what may end up in an error
             body = self.redact(body.decode("utf-8", "replace")).encode()

@@ -34,6 +34,21 @@ def headline(post: Post) -> int:
     return len(first)
 
 
+def apart(post: Post, most: int) -> tuple[str, int]:
+    """The title for a platform that has one apart, on one line of at most so many code points, and where in the text
+    the words go on below it: at the beginning, if the title is not the text's own first line. No word is lost.
+    """
+    first = post.text.partition("\n")[0]
+    done = headline(post) if post.title else len(first)
+    shown = " ".join(first[:done].replace(JOINER, "").split())
+    if 0 < len(shown) <= most:
+        return shown, done
+    title = " ".join((post.title or first.replace(JOINER, "")).split())
+    if len(title) > most:
+        title = (title[: most - 1].rpartition(" ")[0].rstrip() or title[: most - 1]) + "…"
+    return title, 0
+
+
 def marked(post: Post, words: Words, link: Callable[[str, str], str], *, start: int = 0, end: int | None = None) -> str:
     """The text from ``start`` to ``end`` as markup; ``link`` writes one of its words and its address.
 

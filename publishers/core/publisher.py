@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, TypeVar, final
 from urllib.parse import unquote, urlsplit
 
 from publishers.core import oauth
+from publishers.core.channel import Channel
 from publishers.core.errors import PublishError, Rejected, Unauthorized, Unsupported
 from publishers.core.http import Answer, Http, judge
 from publishers.core.limits import Limits
@@ -32,6 +33,9 @@ __all__ = (
     "Setting",
     "text_hash",
 )
+
+
+Said = TypeVar("Said")
 
 
 class ProofClass(StrEnum):
@@ -297,6 +301,16 @@ class Publisher(ABC):
     def commit(self, method: str, path: str, **request: Any) -> Answer:
         """The irreversible request; raises what ``classify`` says of a refusal."""
         return self._send(method, path, commit=True, **request)
+
+    @final
+    def talk(self, url: str, say: Callable[[Channel], Said], *, commit: bool = False) -> Said:
+        """A conversation over a WebSocket, which is the irreversible request if ``commit`` says so."""
+        got = self.http.talk(url, say, commit=commit)
+        if not isinstance(got, Answer):
+            return got
+        error = self.classify(got) or got.unreadable("the answer is no WebSocket")
+        error.words = self.http.redact(error.words)
+        raise error
 
     def _send(self, method: str, path: str, *, commit: bool, **request: Any) -> Answer:
         url = path if path.startswith(("http://", "https://")) else self.base + path
