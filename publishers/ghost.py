@@ -25,7 +25,7 @@ EXCERPT = 300  # custom_excerpt's length in core/server/data/schema/schema.js
 ALT = 191
 TITLE = 255
 SUFFIX = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
-KEY = re.compile(r"[0-9a-f]{24}:[0-9a-f]{64}")
+COPY = "copy it again from the integration: 24 signs, a colon and 64 signs"
 TAG = re.compile(r"<[^>]*>")
 PUBLIC = {"published", "sent"}
 
@@ -143,6 +143,8 @@ class Ghost(Publisher):
 
     def classify(self, answer: Answer) -> PublishError | None:
         status, words, kind = answer.status, answer.words(), str(answer.told("errors", 0, "type") or "")
+        if status == 401:
+            return Unauthorized(f"Ghost does not know this Admin API key; {COPY}", status=status, words=words)
         if status == 403:
             return Unauthorized("Ghost does not let this integration do this", status=status, words=words)
         if status == 404 and answer.commit and kind == "NotFoundError":
@@ -172,11 +174,11 @@ class Ghost(Publisher):
     def _signed(self) -> str:
         """A token that is good for this attempt alone (RFC 7519, HS256)."""
         key = self.settings.get("admin_key", "").strip()
-        if not KEY.fullmatch(key):
-            raise Unauthorized(
-                "the Admin API key is 24 signs, a colon and 64 signs; copy it again from the integration"
-            )
         number, _, secret = key.partition(":")
+        try:
+            private = bytes.fromhex(secret)
+        except ValueError:
+            raise Unauthorized(f"this is no Admin API key; {COPY}") from None
         self.http.hide(secret)
         now = int(self.http.now().timestamp())
         told = (
@@ -184,7 +186,7 @@ class Ghost(Publisher):
             {"iat": now, "exp": now + 60 * MINUTES, "aud": "/admin/"},
         )
         content = b".".join(_base64(json.dumps(part, separators=(",", ":")).encode()) for part in told)
-        signature = hmac.new(bytes.fromhex(secret), content, hashlib.sha256).digest()
+        signature = hmac.new(private, content, hashlib.sha256).digest()
         token = (content + b"." + _base64(signature)).decode()
         self.http.hide(token)
         return token

@@ -46,7 +46,11 @@ class GoogleBusiness(Publisher):
     )
     fields: ClassVar = (
         Setting(name="access_token", label="OAuth 2 access token", secret=True),
-        Setting(name="location", label="Location, such as accounts/123/locations/456"),
+        Setting(
+            name="location",
+            label="Location, such as accounts/123/locations/456; the only one if left out",
+            required=False,
+        ),
         Setting(name="refresh_token", label="Refresh token", secret=True, required=False),
         Setting(name="client_id", label="Client id of your app", required=False),
         Setting(name="client_secret", label="Client secret of your app", secret=True, required=False),
@@ -73,6 +77,12 @@ class GoogleBusiness(Publisher):
     )
 
     def connect(self) -> Profile:
+        if not self.settings.get("location"):
+            found = self.choices()
+            if len(found) > 1:
+                named = ", ".join(f"{c.settings['location']} ({c.label})" for c in found)
+                raise Unauthorized(f"set location to one of: {named}")
+            self.settings = {**self.settings, **found[0].settings}
         place = self._location()
         location = f"locations/{place.rpartition('/')[2]}"
         answer = self._get(f"{PLACES}/{location}", {"readMask": "title,metadata"})

@@ -197,7 +197,8 @@ class Mattermost(Publisher):
                 told = answer.told("team_id")
                 team = self._get(f"/teams/{told}").pick("name") if told else ""
             else:
-                raise Unauthorized("the channel is written team/channel, as in its address, or by its id of 26 signs")
+                team = self._only_team()
+                answer = self._get(f"/teams/name/{team}/channels/name/{given}")
         except Rejected as error:
             if error.status != 404:
                 raise
@@ -207,6 +208,20 @@ class Mattermost(Publisher):
             raise Unauthorized(f"the channel {given} is archived")
         shown = answer.pick("name")
         return answer.pick("id"), f"{team}/{shown}" if team else shown, team
+
+    def _only_team(self) -> str:
+        """The team of a channel that is given by its name alone."""
+        answer = self._get("/users/me/teams")
+        try:
+            names = [str(team["name"]) for team in answer.json()]
+        except (KeyError, TypeError) as error:
+            raise answer.unreadable("the answer is not a list of teams") from error
+        if len(names) != 1:
+            named = f"; the bot is in {', '.join(names)}" if names else "; the bot is in no team"
+            raise Unauthorized(
+                f"the channel is written team/channel, as in its address, or by its id of 26 signs{named}"
+            )
+        return names[0]
 
     def _channel(self) -> str:
         return self.settings.get("channel_id") or self._place()[0]

@@ -169,7 +169,9 @@ class Ghost(Platform):
 
 
 def secret_of(number: str) -> str:
-    """The secret that belongs to a key's id here, so that the stand-in need keep none."""
+    """The secret that belongs to a key's id here, so that the stand-in need keep none; ``rehearsal`` has none."""
+    if number == "rehearsal":
+        return ""
     return hashlib.sha256(f"rehearsal {number}".encode()).hexdigest()
 
 

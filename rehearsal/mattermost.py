@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rehearsal import text as reading
+from rehearsal.oauth import SEVERAL
 from rehearsal.world import Account, Platform, Received, Refused, bearer, body_of
 
 POST = 16_383
@@ -29,6 +30,7 @@ class Mattermost(Platform):
         api = "/api/v4"
         return [
             Route(f"{api}/users/me", self.me),
+            Route(f"{api}/users/me/teams", self.teams),
             Route(f"{api}/teams/name/{{team}}/channels/name/{{channel}}", self.channel),
             Route(f"{api}/channels/{{channel}}/members/{{user}}", self.member),
             Route(f"{api}/config/client", self.config),
@@ -51,6 +53,11 @@ class Mattermost(Platform):
         _authorize(request)
         account = self.account(request)
         return JSONResponse({"id": _id("user", account.name), "username": account.name, "is_bot": True})
+
+    async def teams(self, request: Request) -> Response:
+        _authorize(request)
+        names = ["paper", "radio"] if SEVERAL in self.account(request).name else ["paper"]
+        return JSONResponse([{"id": _id("team", name), "name": name} for name in names])
 
     async def channel(self, request: Request) -> Response:
         _authorize(request)
