@@ -115,8 +115,13 @@ class GoogleBusiness(Publisher):
             self.call("POST", oauth.place(own.revoke, self._own()), form={"token": token})
 
     def prepare(self, post: Post, key: str) -> Prepared:
-        del post, key
-        return {}  # Google fetches the picture itself when the post is made
+        del key
+        # Google fetches the picture itself when the post is made; its address is kept, so that a repeat is the same.
+        for picture in post.media[:1]:
+            if not picture.url.startswith("https://") and not self._own():
+                raise Unsupported("Google fetches pictures from https addresses alone")
+            return {"picture": picture.url}
+        return {}
 
     def create(self, post: Post, commit: Commit) -> Receipt:
         if post.warning or post.visibility != "public":
@@ -126,10 +131,8 @@ class GoogleBusiness(Publisher):
         body: dict[str, Any] = {"topicType": "STANDARD", **self._said(post)}
         if post.language:
             body["languageCode"] = post.language
-        if post.media:
-            if not post.media[0].url.startswith("https://") and not self._own():
-                raise Unsupported("Google fetches pictures from https addresses alone")
-            body["media"] = [{"mediaFormat": "PHOTO", "sourceUrl": post.media[0].url}]
+        if picture := commit.prepared.get("picture"):
+            body["media"] = [{"mediaFormat": "PHOTO", "sourceUrl": str(picture)}]
         answer = self.commit(
             "POST", self._at(f"{POSTS}/{self._location()}/localPosts"), headers=self._auth(), json=body
         )
