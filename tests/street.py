@@ -11,6 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import uvicorn
 
+from publishers import load
 from rehearsal.app import build
 from rehearsal.world import Received, World
 from tests.newsroom import runtime
@@ -60,7 +61,8 @@ class Street:
         self.accounts = {p: self.connect(p) for p in platforms}
 
     def connect(self, platform) -> Account:
-        account = self.parts.accounts.connect(platform, {}, workspace="main", name="me", rehearsal=True)
+        stand_in = load(platform).networked
+        account = self.parts.accounts.connect(platform, {}, workspace="main", name="me", rehearsal=stand_in)
         account = dataclasses.replace(account, zone="Europe/Vienna", calendar=self.calendar)
         self.parts.records.save_account(account)
         return account

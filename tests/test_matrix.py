@@ -155,6 +155,7 @@ EXPECT = {
     "POST /evergreen/plan": "write",
     "POST /evergreen/remove": "write",
     "POST /evergreen/stop": "write",
+    "GET /forecast": "look",
     "GET /changes": "look",
     "POST /changes/look": "write",
     "POST /changes/{change}/approve": "approve",
@@ -166,6 +167,7 @@ EXPECT = {
     "POST /receipts/{delivery}/read": "operate",
     "POST /receipts/{delivery}/noted": "operate",
     # the API
+    "GET /api/v1/forecast": READ,
     "GET /api/v1/changes": READ,
     "POST /api/v1/changes/{change}/approve": ADMIN,
     "POST /api/v1/changes/{change}/dismiss": ADMIN,

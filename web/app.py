@@ -23,6 +23,7 @@ from web import (
     entry,
     evergreen,
     exports,
+    forecast,
     hooks,
     house,
     inbox,
@@ -79,6 +80,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(house.router)
     app.include_router(listeners.router)
     app.include_router(evergreen.api)
+    app.include_router(forecast.api)
     app.include_router(changes.api)
     app.include_router(receipts.api)
     app.include_router(entry.router)
@@ -94,6 +96,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(brands.router)
     app.include_router(sources.router)
     app.include_router(evergreen.router)
+    app.include_router(forecast.router)
     app.include_router(changes.router)
     app.include_router(receipts.router)
     app.include_router(stops.router)

@@ -14,6 +14,7 @@ import typer
 from worker import log as logs
 from worker.commands import (
     accounts,
+    ahead,
     alerts,
     apps,
     changes,
@@ -56,6 +57,7 @@ cli.add_typer(sources.cli, name="sources")
 cli.add_typer(evergreen.cli, name="evergreen")
 cli.add_typer(receipts.cli, name="receipts")
 cli.add_typer(changes.cli, name="changes")
+ahead.add_to(cli)
 cli.command("contract")(contract.contract)
 cli.add_typer(digest.cli, name="digest")
 keep.attach(cli)

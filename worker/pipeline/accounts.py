@@ -190,6 +190,18 @@ class Accounts:
         reminders.check(self._settings, found)
         return found
 
+    def stand_in(self, account: Account) -> None:
+        """Store a stand-in in the account's place, with its limits, class and calendar; raises HandbillError."""
+        kind = publishers.load(account.platform)
+        twin = dataclasses.replace(account, rehearsal=True, settings={}, approval=None)
+        values = self._values(kind, twin, {}, {})
+        profile = self._profile(twin, values)
+        kept = {**values, **{k: v for k, v in profile.settings.items() if v}}
+        secret = {k: v for k, v in kept.items() if k in kind.secrets()}
+        shown = {k: v for k, v in kept.items() if k not in secret}
+        proof = account.proof or profile.proof
+        self._records.save_account(dataclasses.replace(twin, url=profile.url, proof=proof, settings=shown), secret)
+
     def check(self, account: Account) -> Profile:
         """Ask the platform again who we are and what it takes; keeps what is new. Raises HandbillError."""
         kind = publishers.load(account.platform)

@@ -38,10 +38,13 @@ return 1
 """The check of the gap and the entry are one step, so two planners never take one slot."""
 
 SPEND = """
-local t = redis.call('TIME')
-local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+local now = tonumber(ARGV[2])
+if not now then
+  local t = redis.call('TIME')
+  now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
 local longest, wait = 0, 0
-for i = 2, #ARGV, 2 do
+for i = 3, #ARGV, 2 do
   local most, window = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
   longest = math.max(longest, window)
   local oldest = redis.call('ZRANGE', KEYS[1], -most, -most, 'WITHSCORES')
@@ -95,9 +98,13 @@ Change = Callable[[Account, dict[str, str]], tuple[Account, Mapping[str, str] | 
 
 
 class Records:
-    """Everything stored that is not a delivery."""
+    """Everything stored that is not a delivery.
 
-    def __init__(self, store: Store, vault: Vault) -> None:
+    ``clock``, in milliseconds since 1970, stands in for Redis' own where rates are counted in a simulated world.
+    """
+
+    def __init__(self, store: Store, vault: Vault, *, clock: Callable[[], int] | None = None) -> None:
+        self._clock = clock
         self._store = store
         self._redis = store.client
         self._vault = vault
@@ -380,7 +387,8 @@ class Records:
                 f"{keys.home(keys.ALL)}budget:{app}" if wanted else f"{keys.home(account.workspace)}budget:{account.id}"
             )
             rows = [x for b in shared for x in (b.posts, int(b.seconds * 1000))]
-            wait = cast("int", self._redis.eval(SPEND, 1, key, random_secrets.token_hex(6), *rows))
+            now = self._clock() if self._clock else ""
+            wait = cast("int", self._redis.eval(SPEND, 1, key, random_secrets.token_hex(6), now, *rows))
             if wait > 0:
                 return wait / 1000
         return 0.0

@@ -1,0 +1,256 @@
+"""A dress rehearsal: what is planned is sent to stand-ins, days in seconds, with faults, on a throw-away store."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import publishers
+from worker.embedded import Embedded
+from worker.errors import HandbillError
+from worker.model import Account, Delivery, Status, Step
+from worker.runtime import Runtime
+from worker.store import Deliveries, Records, open_store
+from worker.store.secrets import Vault, key_of
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
+
+FAULTS = ("429", "500-before", "drop-before", "500-after", "accept-then-drop", "garbled")
+"""What goes wrong: all but a platform that keeps silent, which would take real time."""
+
+A_DAY_MOST = 500
+PLANNED = (Status.SCHEDULED, Status.AWAITING_APPROVAL)
+CALM = timedelta(days=2)
+"""Simulated time after the last day in which what went wrong may be put right."""
+
+TURNS_MOST = 200_000
+REQUEST_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsed:
+    """What became of one planned post: when it went out, after how many attempts, how often readers saw it, and why."""
+
+    delivery: str
+    account: str
+    title: str
+    due: datetime
+    sent: datetime | None
+    status: Status
+    attempts: int
+    seen: int
+    approval: bool
+    notes: tuple[str, ...]
+
+    @property
+    def late(self) -> timedelta:
+        """How long after its time it went out."""
+        return max((self.sent or self.due) - self.due, timedelta())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The whole rehearsal; ``faults`` is how often something went wrong on the wire, by what the engine said of it."""
+
+    posts: tuple[Rehearsed, ...]
+    left_out: Mapping[str, str]
+    faults: Mapping[str, int]
+    doubles: int
+    lost: int
+    turns: int
+
+
+class Clock:
+    """The only time that the rehearsed engine knows."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def __call__(self) -> int:
+        return round(self.at.timestamp() * 1000)
+
+    def now(self) -> datetime:
+        """The instant."""
+        return self.at
+
+
+def rehearse(parts: Runtime, workspace: str, *, days: int, ratio: float, seed: int = 1) -> Report:
+    """Send what is planned for the next ``days`` to stand-ins; ``ratio`` is the share of commits that go wrong.
+
+    Nothing of it reaches a platform or changes the store that ``parts`` speaks to.
+    """
+    now = parts.now()
+    planned = list(_planned(parts, workspace, now, days))
+    accounts = {a.id: a for a in parts.records.accounts(workspace)}
+    with tempfile.TemporaryDirectory(prefix="handbill-rehearsal-") as place, contextlib.ExitStack() as stack:
+        folder = Path(place)
+        url = stack.enter_context(_stand_ins(folder / "platforms"))
+        server = stack.enter_context(Embedded.start(folder, fsync="everysec"))
+        clock = Clock(now)
+        config = parts.settings.model_copy(
+            update={
+                "data_dir": folder,
+                "rehearsal_url": url,
+                "redis_url": server.url,
+                "trial": True,
+                "request_seconds": REQUEST_SECONDS,
+                "settle_seconds": 0.0,
+            }
+        )
+        there = _runtime(config, server.url, clock)
+        stack.callback(there.close)
+        left_out = dict(_connect(there, accounts.values(), {d.account for d in planned}))
+        mine = [d for d in planned if d.account in accounts and d.account not in left_out]
+        for platform in {d.platform for d in mine if publishers.load(d.platform).networked}:
+            _order(f"{url}/_faults/{platform}", {"ratio": ratio, "kinds": list(FAULTS), "seed": seed})
+        for delivery in mine:
+            there.deliveries.create(_fresh(delivery), note="rehearsed")
+        turns = _run(there, clock, now + timedelta(days=days) + CALM)
+        seen = _seen(there, url)
+        posts = tuple(_rehearsed(there, d, seen) for d in mine)
+        return Report(
+            posts=posts,
+            left_out=left_out,
+            faults=_faults(there, mine),
+            doubles=sum(p.seen > 1 for p in posts),
+            lost=sum(p.status is Status.PUBLISHED and p.seen == 0 for p in posts),
+            turns=turns,
+        )
+
+
+def _planned(parts: Runtime, workspace: str, now: datetime, days: int) -> Iterator[Delivery]:
+    bounds = [now + timedelta(days=n) for n in range(days + 1)]
+    found = parts.deliveries.planned(workspace, bounds, most=A_DAY_MOST)
+    for delivery in parts.deliveries.several(i for _, names in found for i in names):
+        if delivery.status in PLANNED and delivery.step == 0:
+            yield delivery
+
+
+@contextlib.contextmanager
+def _stand_ins(folder: Path) -> Iterator[str]:
+    """The stand-ins of all platforms, in a process of their own; their address."""
+    argv = [sys.executable, "-m", "rehearsal", "--port", "0", "--dir", str(folder)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603 - this very Python
+        try:
+            assert child.stdout is not None, "it was asked for"
+            url = child.stdout.readline().strip()
+            if not url:
+                raise HandbillError("The stand-ins did not start", do="Run: python -m rehearsal --port 0 --dir /tmp/x")
+            yield url
+        finally:
+            child.terminate()
+
+
+def _runtime(config: Settings, url: str, clock: Clock) -> Runtime:
+    vault = Vault(key_of(config.data_dir, ""))
+    store = open_store(url, trial=True)
+    there = Runtime(config, store, vault)
+    there.deliveries = Deliveries(store, clock=clock)
+    there.records = Records(store, vault, clock=clock)
+    there.accounts = type(there.accounts)(there.records, config)
+    return there
+
+
+def _connect(there: Runtime, accounts: Any, wanted: set[str]) -> Iterator[tuple[str, str]]:
+    """Connect a stand-in in the place of each account, with its limits, class and zone; which have none, and why."""
+    for account in accounts:
+        if account.id not in wanted:
+            continue
+        kind = publishers.load(account.platform)
+        try:
+            if not kind.networked:
+                there.records.save_account(_in_folder(account, there.settings.data_dir), {})
+                continue
+            there.accounts.stand_in(account)
+        except HandbillError as error:
+            yield account.id, str(error)
+
+
+def _in_folder(account: Account, folder: Path) -> Account:
+    """An account that posts into a folder, into one of its own here."""
+    settings = {k: str(folder / "outbox") if Path(v).is_absolute() else v for k, v in account.settings.items()}
+    return dataclasses.replace(account, settings=settings)
+
+
+def _fresh(delivery: Delivery) -> Delivery:
+    steps = tuple(Step(kind=s.kind, ordinal=s.ordinal, key=s.key, post=s.post, of=s.of) for s in delivery.steps)
+    return dataclasses.replace(delivery, status=Status.SCHEDULED, steps=steps, attempts=0, fence=0, reason="")
+
+
+def _run(there: Runtime, clock: Clock, until: datetime) -> int:
+    """Let time jump from one thing that is due to the next, until nothing is; how many turns that took."""
+    woken: list[str] = []
+    engine = there.engine(wake=woken.append, depth=lambda: 0)
+    for turn in range(TURNS_MOST):
+        engine.tick()
+        if not woken:
+            if engine.following == float("inf") or clock.at + timedelta(seconds=engine.following) > until:
+                return turn
+            clock.at += timedelta(seconds=max(engine.following, 0.001))
+        while woken:
+            engine.publish(woken.pop(0))
+    return TURNS_MOST
+
+
+def _rehearsed(there: Runtime, planned: Delivery, seen: Mapping[str, int]) -> Rehearsed:
+    found = there.deliveries.get(planned.id)
+    history = there.deliveries.history(planned.id)
+    first = found.steps[0]
+    return Rehearsed(
+        delivery=planned.id,
+        account=planned.account,
+        title=first.post.title or first.post.text.partition("\n")[0],
+        due=planned.due,
+        sent=first.at if first.receipt else None,
+        status=found.status,
+        attempts=sum(bool(e.attempt) for e in history),
+        seen=seen[_flat(first.post.text)],
+        approval=planned.status is Status.AWAITING_APPROVAL,
+        notes=tuple(e.note for e in history if e.attempt),
+    )
+
+
+def _faults(there: Runtime, planned: Sequence[Delivery]) -> Counter[str]:
+    told: Counter[str] = Counter()
+    for delivery in planned:
+        for event in there.deliveries.history(delivery.id):
+            name, _, _ = event.note.partition(":")
+            if event.attempt and name.isalpha() and name[:1].isupper():
+                told[name] += 1
+    return told
+
+
+def _seen(there: Runtime, url: str) -> Counter[str]:
+    """How often each text stands where readers look: on the stand-ins, and in folders."""
+    found = [str(p["text"]) for p in json.loads(_get(f"{url}/_seen"))]
+    folder = there.settings.data_dir / "outbox"
+    found += [str(json.loads(f.read_bytes())["text"]) for f in folder.glob("*.json")]
+    return Counter(_flat(text) for text in found)
+
+
+def _flat(text: str) -> str:
+    return "".join(text.split())
+
+
+def _order(url: str, body: object) -> None:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="PUT")  # noqa: S310 - the stand-ins' own address
+    with urllib.request.urlopen(request, timeout=10):  # noqa: S310 - as above
+        pass
+
+
+def _get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - the stand-ins' own address
+        body: bytes = answer.read()
+        return body
