@@ -62,6 +62,7 @@ class X(Publisher):
     # https://help.circleboom.com/publish/faq/scheduling-tweet-rules (read 2026-11-26)
     reshares: ClassVar = timedelta(days=365)
     edits_for: ClassVar = timedelta(hours=1)
+    reading_costs: ClassVar = 0.001  # a post of one's own: https://docs.x.com/x-api/getting-started/pricing, 2026
     # https://docs.x.com/x-api/fundamentals/rate-limits
     budgets: ClassVar = (Budget(posts=100, seconds=900), Budget(posts=10_000, seconds=86_400, app=True))
     addressed: ClassVar = r"(?:^|/status/)(\d+)(?=[/?#]|$)"

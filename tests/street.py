@@ -14,11 +14,12 @@ import uvicorn
 from publishers import load
 from rehearsal.app import build
 from rehearsal.world import Received, World
-from tests.newsroom import runtime
+from tests.newsroom import KEY, runtime
 from worker.model import Account, Calendar, Delivery
 from worker.schedule import When
 from worker.settings import TEMPLATES
-from worker.store import Deliveries
+from worker.store import Deliveries, Records
+from worker.store.secrets import Vault
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 SAMPLE = str(TEMPLATES / "sample" / "index.html")
@@ -53,6 +54,8 @@ class Street:
         self.parts = runtime(server, folder, rehearsal_url=here["url"], settle_seconds=2, backoff_seconds=1, **settings)
         self.parts.store.client.flushdb()
         self.parts.deliveries = Deliveries(self.parts.store, clock=lambda: round(self.at.timestamp() * 1000))
+        clock = lambda: round(self.at.timestamp() * 1000)  # noqa: E731 - said twice
+        self.parts.records = Records(self.parts.store, Vault(KEY), clock=clock)
         self.parts.now = lambda: self.at
         self.parts.announcer._deliveries = self.parts.deliveries
         self.woken: list[str] = []

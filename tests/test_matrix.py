@@ -155,6 +155,8 @@ EXPECT = {
     "POST /evergreen/plan": "write",
     "POST /evergreen/remove": "write",
     "POST /evergreen/stop": "write",
+    "GET /numbers": "look",
+    "POST /numbers/report": "rule",
     "GET /forecast": "look",
     "GET /changes": "look",
     "POST /changes/look": "write",
@@ -167,6 +169,7 @@ EXPECT = {
     "POST /receipts/{delivery}/read": "operate",
     "POST /receipts/{delivery}/noted": "operate",
     # the API
+    "GET /api/v1/numbers": READ,
     "GET /api/v1/forecast": READ,
     "GET /api/v1/changes": READ,
     "POST /api/v1/changes/{change}/approve": ADMIN,

@@ -28,6 +28,7 @@ from web import (
     house,
     inbox,
     listeners,
+    numbers,
     pages,
     problems,
     pull,
@@ -80,6 +81,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(house.router)
     app.include_router(listeners.router)
     app.include_router(evergreen.api)
+    app.include_router(numbers.api)
     app.include_router(forecast.api)
     app.include_router(changes.api)
     app.include_router(receipts.api)
@@ -96,6 +98,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(brands.router)
     app.include_router(sources.router)
     app.include_router(evergreen.router)
+    app.include_router(numbers.router)
     app.include_router(forecast.router)
     app.include_router(changes.router)
     app.include_router(receipts.router)

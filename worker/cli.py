@@ -23,6 +23,7 @@ from worker.commands import (
     evergreen,
     hooks,
     keep,
+    numbers,
     receipts,
     sources,
     users,
@@ -58,6 +59,7 @@ cli.add_typer(evergreen.cli, name="evergreen")
 cli.add_typer(receipts.cli, name="receipts")
 cli.add_typer(changes.cli, name="changes")
 ahead.add_to(cli)
+numbers.add_to(cli)
 cli.command("contract")(contract.contract)
 cli.add_typer(digest.cli, name="digest")
 keep.attach(cli)

@@ -84,9 +84,10 @@ class Gatherer:
         return min(following, EVERY)
 
     def cared(self) -> float:
-        """Enter what became public, and read it back."""
+        """Enter what became public, read it back, and ask what readers did."""
         for workspace in self._parts.records.workspaces():
             self._parts.receipts.round(workspace)
+            self._parts.numbers.round(workspace)
         return CARE_EVERY
 
     def tended(self) -> float:
@@ -95,7 +96,8 @@ class Gatherer:
             care, now = self._parts.aftercare, self._parts.now()
             heard = self._parts.hooks.heard(workspace, most=1)
             digests = any(a.digest for a in self._parts.records.accounts(workspace))
-            if heard or digests or care.rules(workspace) or care.to_recheck(workspace, now, most=1):
+            mail = digests or care.reporting(workspace)
+            if heard or mail or care.rules(workspace) or care.to_recheck(workspace, now, most=1):
                 self._tend(workspace)
         return TEND_EVERY
 

@@ -13,6 +13,7 @@ from worker.pipeline.accounts import Accounts
 from worker.pipeline.announce import Announcer
 from worker.pipeline.connect import Connecting
 from worker.pipeline.intake import Intake
+from worker.pipeline.numbers import Numbers
 from worker.pipeline.owners import Owners
 from worker.pipeline.publish import Engine
 from worker.pipeline.push import Push
@@ -68,6 +69,7 @@ class Runtime:
         self.receiver = Receiver(self.hooks, self.sources, self.intake)
         self.push = Push(self.hooks, self.sources, config)
         self.receipts = Receipts(self)
+        self.numbers = Numbers(self)
 
     @functools.cached_property
     def planner(self) -> Planner:
@@ -99,7 +101,7 @@ class Runtime:
         """Shares older articles again; made when first asked for, as above."""
         from worker.pipeline.evergreen import Evergreens  # noqa: PLC0415
 
-        return Evergreens(self)
+        return Evergreens(self, score=self.numbers.score)
 
     @functools.cached_property
     def changes(self) -> Changes:

@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     model_name: str = Field("", description="The model's name there.")
     model_key: SecretStr = Field(SecretStr(""), description="The endpoint's key, if it wants one.")
     model_seconds: float = Field(30.0, gt=0, le=300, description="Total deadline of one question to the model.")
+    paid_numbers: bool = Field(
+        False, description="Ask for likes, shares and replies where reading costs money, too (X: $0.001 a time)."
+    )
     shortener: str = Field(
         "",
         pattern="^(|dub|shortio|yourls|kutt)$",

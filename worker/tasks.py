@@ -7,6 +7,7 @@ import time
 
 from worker import app as application
 from worker.app import app, engine, nudge, pulse, runtime, stopping
+from worker.pipeline.numbers import send_report
 
 AT_A_STRETCH = (5.0, 15.0)
 """Seconds that a thread goes on without a new message; longer, and messages that wait would wait too long. Drawn anew
@@ -42,6 +43,7 @@ def tend(workspace: str) -> None:
     runtime().digests.sweep(workspace)
     runtime().changes.round(workspace)
     runtime().evergreens.sweep(workspace)
+    send_report(runtime(), workspace)
 
 
 @app.task(name="handbill.read")  # type: ignore[untyped-decorator]  # Celery publishes no types

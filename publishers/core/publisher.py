@@ -112,6 +112,8 @@ class Publisher(ABC):
     """Whether there is a stand-in of it to rehearse with (rehearsal/)."""
     by_hand: ClassVar[bool] = False
     """Whether a person posts there, and is told so by an account of a platform for a ``team``."""
+    reading_costs: ClassVar[float] = 0.0
+    """What asking for one message costs, in US dollars."""
     pulls: ClassVar[bool] = False
     """Whether it fetches pictures itself, from ``Media.url``."""
     oauth: ClassVar[OAuth | None] = None

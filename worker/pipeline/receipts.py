@@ -59,6 +59,7 @@ class Receipts:
             if self._enter(delivery) and now - at < YOUNG and delivery.messages:
                 care.read_at(delivery.id, at + READ_AFTER)
                 self._watch(delivery, at)
+                care.sample_at(delivery.id, at + RECHECK_AFTER)
         if moved:
             stuck = len(moved) == NOTICED_MOST and moved[-1][0] == since
             care.mark_noticed(workspace, moved[-1][0] + (timedelta(milliseconds=1) if stuck else timedelta()))

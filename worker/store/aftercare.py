@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import cast
@@ -10,6 +11,7 @@ from worker.changes import Change
 from worker.errors import NotFound
 from worker.evergreen import Rule
 from worker.model import Article, from_json, to_json
+from worker.numbers import NAMES, Sample
 from worker.receipts import FIRST, FLAGGED, Entry, Readback
 from worker.store import keys
 from worker.store.redis import Store
@@ -233,6 +235,50 @@ class Aftercare:
     def mark_events(self, workspace: str, moment: datetime) -> None:
         """Events up to ``moment`` were acted on."""
         self._redis.set(keys.aftercare(workspace, "events"), moment.isoformat())
+
+    # Numbers
+
+    def sample_at(self, delivery: str, moment: datetime) -> None:
+        """Ask for a delivery's numbers at ``moment``."""
+        self._redis.zadd(keys.aftercare(_workspace(delivery), "sampling"), {delivery: _ms(moment)})
+
+    def sample_never(self, delivery: str) -> None:
+        """Ask for its numbers no more."""
+        self._redis.zrem(keys.aftercare(_workspace(delivery), "sampling"), delivery)
+
+    def to_sample(self, workspace: str, now: datetime, *, most: int) -> list[str]:
+        """Deliveries whose numbers are to be asked for now."""
+        key = keys.aftercare(workspace, "sampling")
+        return [d.decode() for d in cast("list[bytes]", self._redis.zrangebyscore(key, 0, _ms(now), 0, most))]
+
+    def keep_samples(self, delivery: str, samples: Sequence[Sample]) -> None:
+        """Store a delivery's numbers: a row of minutes and counts for each sample."""
+        rows = [[s.minutes, *(getattr(s, name) for name in NAMES)] for s in samples]
+        text = json.dumps(rows, separators=(",", ":")).replace("null", "-1")
+        self._redis.hset(keys.aftercare(_workspace(delivery), "numbers"), delivery, text)
+
+    def samples(self, workspace: str) -> dict[str, list[Sample]]:
+        """The numbers of every delivery that has any, the oldest sample first."""
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(keys.aftercare(workspace, "numbers")))
+        return {d.decode(): [_sample(row) for row in json.loads(rows)] for d, rows in found.items()}
+
+    def reporting(self, workspace: str) -> tuple[str, int] | None:
+        """The account that the weekly report goes to, and the weekday (0 = Monday); None if nobody wants one."""
+        found = cast("bytes | None", self._redis.get(keys.aftercare(workspace, "report")))
+        return (found.decode().rpartition(" ")[0], int(found.rpartition(b" ")[2])) if found else None
+
+    def report_to(self, workspace: str, account: str, weekday: int) -> None:
+        """Send the weekly report to an account; "" sends none."""
+        key = keys.aftercare(workspace, "report")
+        if account:
+            self._redis.set(key, f"{account} {weekday}")
+        else:
+            self._redis.delete(key)
+
+
+def _sample(row: Sequence[int]) -> Sample:
+    minutes, *counts = row
+    return Sample(minutes, *(None if c < 0 else c for c in counts))
 
 
 def _ms(moment: datetime) -> int:

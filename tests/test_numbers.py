@@ -1,0 +1,219 @@
+"""What readers did: asked for ever less often, kept in few bytes, and never more certain than a few posts allow."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from publishers.core.publisher import Budget
+from tests.street import NOW, Street, listening
+from tests.test_web import BASE, Desk
+from web.app import create_app
+from worker import numbers
+from worker.embedded import Embedded
+from worker.model import Status
+from worker.numbers import Sample, Told
+from worker.pipeline.numbers import report, send_report
+
+STUDENT = (
+    (1, 12.706204736),
+    (2, 4.302652730),
+    (5, 2.570581836),
+    (9, 2.262157163),
+    (30, 2.042272456),
+    (100, 1.983971519),
+)
+"""scipy 1.17.1, stats.t.ppf(0.975, n)."""
+
+EXACT = (
+    ([41, 19, 50], [83, 6, 9], 0.7),
+    ([68, 12, 46, 74], [7, 64, 27, 4, 11], 0.1111111111),
+    ([222, 214, 35, 123, 46, 282, 217, 30], [289, 63, 114, 298, 31, 295], 0.4135864136),
+    ([37, 25], [3, 14, 2, 35, 8, 18, 26, 9, 34], 0.2181818182),
+    ([0, 2, 1, 0], [1, 2, 0, 0], 1.0),
+    ([4, 0, 4, 1, 3], [4, 3, 2, 3, 4, 3], 0.6536796537),
+    ([2, 2, 1, 1, 5, 1, 0], [4, 2, 4], 0.1916666667),
+    ([1, 1, 2, 1, 1, 2], [0, 0, 2, 1, 0, 1], 0.2380952381),
+)
+"""scipy 1.17.1, stats.permutation_test of every way to divide the ranks, by how far their sum is from its middle."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Embedded.start(tmp_path_factory.mktemp("numbers"), fsync="everysec") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def here():
+    with listening() as now:
+        yield now
+
+
+# Statistics
+
+
+@pytest.mark.parametrize(("freedom", "point"), STUDENT)
+def test_students_t_is_what_scipy_says(freedom, point):
+    assert numbers.student(freedom) == pytest.approx(point, abs=1e-8)
+
+
+@pytest.mark.parametrize(("one", "other", "p"), EXACT)
+def test_the_rank_test_is_what_scipy_says_ties_and_all(one, other, p):
+    assert numbers.rank_test(one, other) == pytest.approx(p, abs=1e-9)
+    assert numbers.rank_test(other, one) == pytest.approx(p, abs=1e-9)
+
+
+def test_where_scipy_is_at_hand_it_agrees_on_numbers_drawn_by_chance():
+    stats = pytest.importorskip("scipy.stats", reason="scipy is not installed; the figures above are its own")
+    draw = random.Random(5)
+    for _ in range(50):
+        pool = draw.sample(range(5000), 14)
+        exact = stats.mannwhitneyu(pool[:6], pool[6:], method="exact").pvalue
+        assert numbers.rank_test(pool[:6], pool[6:]) == pytest.approx(exact)
+        a, b = ([draw.randint(0, 12) for _ in range(30)] for _ in range(2))
+        assert numbers.rank_test(a, b) == pytest.approx(stats.mannwhitneyu(a, b, method="asymptotic").pvalue)
+
+
+def test_chance_alone_is_called_a_difference_no_more_often_than_it_says():
+    draw, wrong, rounds = random.Random(11), 0, 400
+    for _ in range(rounds):
+        values = [round(draw.paretovariate(1.2)) for _ in range(16)]  # a few posts run wild, as posts do
+        wrong += numbers.compare("a", values[:8], "b", values[8:]).sure
+    assert wrong / rounds <= numbers.LIKELY + 0.02
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_three_posts_against_three_prove_nothing_whatever_their_numbers(count):
+    verdict = numbers.compare("a", [1000] * count, "b", [0] * count)
+    assert not verdict.sure
+    assert "too few to tell" in verdict.words
+
+
+def test_a_real_difference_is_found_and_one_lucky_post_is_none():
+    assert numbers.compare("late", [30, 41, 28, 35, 50, 44], "early", [2, 5, 1, 4, 3, 6]).sure
+    assert not numbers.compare("late", [2, 5, 1000, 4, 3, 6], "early", [2, 5, 1, 4, 3, 6]).sure
+    many = numbers.compare("late", [30, 41, 28, 35], "early", [2, 5, 1, 4], tests=24)
+    assert not many.sure, "of 24 hours one is best by chance"
+
+
+def told(hour, engaged, number=0):
+    return Told(
+        delivery=f"main.{number}", article="main.a", account="main.m", platform="mastodon", sent=NOW, weekday=0, hour=hour,
+        hashtags=("News",), picture="with a picture", variant=0, evergreen=False, sample=Sample(5000, likes=engaged),
+        ripe=True,
+    )  # fmt: skip
+
+
+def test_an_hour_with_one_lucky_post_is_no_best_time_and_says_how_unsure_it_is():
+    posts = [told(9, 10 + n % 3) for n in range(12)] + [told(13, 3) for _ in range(12)] + [told(22, 14)]
+    best = numbers.best_time(posts)
+    assert best.hour == 9
+    assert best.verdict.sure
+    lucky = next(h for h in best.hours if h.hour == 22)
+    assert lucky.high - lucky.low > next(h for h in best.hours if h.hour == 9).high - best.hours[0].low - 1
+    few = numbers.best_time([told(9, 10), told(13, 3)])
+    assert not few.verdict.sure
+    assert numbers.best_time([]).hour is None
+
+
+def test_samples_are_taken_ever_less_often_and_equal_ones_are_kept_once():
+    age, ages = timedelta(), []
+    while (step := numbers.following(age)) is not None:
+        age = step
+        ages.append(step)
+    assert len(ages) == 9
+    assert all(b - a >= a / 2 for a, b in itertools.pairwise(ages))
+    kept = []
+    for minutes in (60, 180, 480, 1440):
+        kept = numbers.thinned(kept, Sample(minutes, likes=3))
+    assert [s.minutes for s in kept] == [60, 1440]
+
+
+# On stand-ins
+
+
+def popular(street, platform, likes):
+    """Readers like the newest post: the stand-ins count none by themselves."""
+    adapter = type(street.parts.accounts.open(street.accounts[platform].id)[1])
+    return adapter, lambda self, receipt: {"likes": likes(), "shares": 1, "replies": 0}
+
+
+def test_numbers_are_asked_for_on_their_days_kept_and_shown(server, here, tmp_path, monkeypatch):
+    street = Street(server, tmp_path, here, ["mastodon", "telegram", "x"])
+    asked = []
+    adapter, reading = popular(street, "mastodon", lambda: asked.append(street.at) or len(asked) * 2)
+    monkeypatch.setattr(adapter, "metrics", reading)
+    made = {d.platform: d for d in street.share()}
+    for _ in range(24 * 8):
+        street.parts.receipts.notice("main")
+        street.parts.numbers.round("main")
+        street.at += timedelta(hours=1)
+    assert [round((at - NOW) / timedelta(hours=1)) for at in asked] == [1, 3, 8, 24, 72, 168]
+    samples = street.parts.aftercare.samples("main")
+    assert set(samples) == {made["mastodon"].id}, "Telegram tells none, and X wants money for them"
+    assert [s.likes for s in samples[made["mastodon"].id]] == [2, 4, 6, 8, 10, 12]
+    assert samples[made["mastodon"].id][0].views is None
+    key = street.parts.store.client.hget("handbill:{main}:after:numbers", made["mastodon"].id)
+    assert len(key) < 150, "few bytes"
+    (one,) = street.parts.numbers.posts("main")
+    assert (one.sample.likes, one.ripe, one.hour) == (10, True, 9), "compared at the age of three days, on its wall"
+
+    desk = Desk.__new__(Desk)
+    desk.parts, desk.app = street.parts, create_app(street.parts)
+    page = desk.page("/numbers").text
+    assert "<svg" in page
+    assert "one post says nothing" in page
+    assert "Too few posts to compare" in page
+    answer = desk.get("/api/v1/numbers", token=desk.token()).json()
+    assert answer["posts"][0]["likes"] == 10
+    assert answer["best"][0]["sure"] is False
+
+
+def test_an_account_is_asked_for_no_more_than_its_share_an_hour(server, here, tmp_path, monkeypatch):
+    street = Street(server, tmp_path, here, ["mastodon"])
+    asked = []
+    adapter, reading = popular(street, "mastodon", lambda: asked.append(1) or 1)
+    monkeypatch.setattr(adapter, "metrics", reading)
+    monkeypatch.setattr("worker.pipeline.numbers.READS", (numbers_budget(2),))
+    for _ in range(5):
+        street.share(again=True)
+        street.at += timedelta(minutes=1)
+    street.parts.receipts.notice("main")
+    street.at += timedelta(hours=2)
+    street.parts.numbers.round("main")
+    assert len(asked) == 2
+
+
+def numbers_budget(posts):
+
+    return Budget(posts=posts, seconds=3600, app=True)
+
+
+def test_the_weekly_report_goes_out_once_a_week_through_an_account(server, here, tmp_path):
+    street = Street(server, tmp_path, here, ["slack"])
+    street.share()
+    parts = street.parts
+    assert send_report(parts, "main") is None, "nobody wants one"
+    desk = Desk.__new__(Desk)
+    desk.parts, desk.app = parts, create_app(parts)
+    name = street.accounts["slack"].id
+    data = {"form_token": desk.owner.form_token, "account": name, "weekday": "2"}
+    assert desk.post("/numbers/report", data=data, headers={"Origin": BASE}, visit=desk.owner).status_code == 303
+    sent = []
+    for _ in range(24 * 15):
+        made = send_report(parts, "main")
+        if made:
+            sent.append((street.at.weekday(), made.id))
+            street.work()
+            assert parts.deliveries.get(made.id).status is Status.PUBLISHED
+        street.at += timedelta(hours=1)
+    assert [day for day, _ in sent] == [2, 2]
+    assert len({name for _, name in sent}) == 2
+    texts = [p.text for p in street.got("slack")]
+    assert sum(t.startswith("Handbill, ") for t in texts) == 2
+    assert "posts went out" in report(parts, "main", days=30)
+    assert datetime(2026, 11, 4, tzinfo=UTC).weekday() == 2

@@ -1,0 +1,208 @@
+"""The numbers page and its API: what readers did with posts, with plots, and how sure any difference is."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel
+from starlette.responses import RedirectResponse, Response
+
+from web import render, views
+from web.access import Form, Owner, Parts, Reader, Viewer, flash
+from web.api import REFUSALS
+from worker import numbers
+from worker.errors import HandbillError
+from worker.numbers import BestTime, Group, Told
+from worker.pipeline.numbers import pairs, report
+from worker.runtime import Runtime
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+SHOWN = 12
+DAYS_MOST = 400
+
+router = APIRouter(prefix="/numbers", include_in_schema=False)
+api = APIRouter(prefix="/api/v1/numbers", tags=["numbers"], responses=REFUSALS)
+
+Days = Annotated[int, Query(ge=1, le=DAYS_MOST)]
+
+
+class NumbersOut(BaseModel):
+    """What readers did with one post, ``minutes`` after it went out; null where the platform does not say."""
+
+    delivery: str
+    article: str
+    account: str
+    sent_at: str
+    minutes: int
+    likes: int | None
+    shares: int | None
+    replies: int | None
+    views: int | None
+    clicks: int | None
+    evergreen: bool
+    variant: int
+
+
+class HourOut(BaseModel):
+    """An hour of an account's day: what one may expect of the next post, and where that lies with 95 %."""
+
+    hour: int
+    posts: int
+    mean: float
+    low: float
+    high: float
+
+
+class BestOut(BaseModel):
+    """The hour that did best, and whether that is more than chance."""
+
+    account: str
+    hour: int | None
+    sure: bool
+    words: str
+    hours: list[HourOut]
+
+
+class Numbers(BaseModel):
+    """The posts that have numbers, the latest first, and the best time of each account."""
+
+    posts: list[NumbersOut]
+    best: list[BestOut]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One bar of a plot: its length, and where its whisker begins and ends, in percent of the plot."""
+
+    name: str
+    count: int
+    mean: float
+    length: float
+    low: float
+    high: float
+    said: str
+
+
+@router.get("")
+def show(request: Request, parts: Parts, person: Viewer, days: Days = 90, account: str = "") -> Response:
+    """What readers did in the last days, of all accounts or of one."""
+    accounts = {a.id: a for a in parts.records.accounts(person.workspace)}
+    told = [
+        t
+        for t in parts.numbers.posts(person.workspace, since=parts.now() - timedelta(days=days))
+        if account in {"", t.account}
+    ]
+    titles = parts.records.titles({t.article for t in told})
+    names = {a.id: f"{views.label_of(a.platform)} {a.name}" for a in accounts.values()}
+    plots: list[tuple[str, Callable[[Told], Iterable[str]]]] = [
+        ("By account", lambda t: [names.get(t.account, t.account)]),
+        ("By hour", lambda t: [f"{t.hour:02}:00"]),
+        ("By weekday", lambda t: [WEEKDAYS[t.weekday]]),
+        ("By hashtag", lambda t: [f"#{tag}" for tag in t.hashtags]),
+        ("By variant", lambda t: [f"variant {t.variant + 1}{' (evergreen)' if t.evergreen else ''}"]),
+        ("By picture", lambda t: [t.picture]),
+        ("By article", lambda t: [titles.get(t.article, t.article)]),
+    ]
+    return render.page(
+        request,
+        "numbers.html",
+        told=told,
+        days=days,
+        account=account,
+        names=names,
+        titles=titles,
+        plots=[(title, bars(numbers.groups(told, key))) for title, key in plots if told],
+        best=[(names.get(a, a), _best(parts, a)) for a in sorted({t.account for t in told})],
+        verdicts=_verdicts(told),
+        reporting=parts.aftercare.reporting(person.workspace),
+        accounts=accounts,
+        weekdays=WEEKDAYS,
+        preview=report(parts, person.workspace, days=7) if told else "",
+    )
+
+
+@router.post("/report")
+def weekly(parts: Parts, person: Owner, sent: Form) -> Response:
+    """Say which account the weekly report goes to, and when."""
+    name, weekday = sent.get("account", ""), sent.get("weekday", "0")
+    if not weekday.isdecimal() or int(weekday) > 6:
+        raise HandbillError("This is no weekday", do="Choose one")
+    account = parts.accounts.find(name, person.workspace).id if name else ""
+    parts.aftercare.report_to(person.workspace, account, int(weekday))
+    parts.audit.record(person.actor, "weekly report set", account, workspace=person.workspace)
+    flash(parts, person, "The weekly report goes out from now on." if account else "No weekly report goes out.")
+    return RedirectResponse("/numbers", 303)
+
+
+@api.get("")
+def tell(parts: Parts, caller: Reader, days: Days = 90) -> Numbers:
+    """What readers did with the posts of the last days, and the best times with how sure they are."""
+    told = parts.numbers.posts(caller.workspace, since=parts.now() - timedelta(days=days))
+    best = []
+    for name in sorted({t.account for t in told}):
+        found = parts.numbers.best_time(name)
+        best.append(
+            BestOut(
+                account=name,
+                hour=found.hour,
+                sure=bool(found.verdict and found.verdict.sure),
+                words=found.verdict.words if found.verdict else "too few posts to compare",
+                hours=[HourOut(hour=h.hour, posts=h.count, mean=h.mean, low=h.low, high=h.high) for h in found.hours],
+            )
+        )
+    return Numbers(posts=[_out(t) for t in told], best=best)
+
+
+def bars(groups: Sequence[Group]) -> list[Bar]:
+    """The groups as bars; a whisker is where the mean lies with 95 %, cut off where one post says nothing."""
+    shown = list(groups[:SHOWN])
+    ends = [g.high if math.isfinite(g.high) else g.mean for g in shown]
+    longest = max([*ends, 1.0])
+    made = []
+    for group, end in zip(shown, ends, strict=True):
+        sure = "one post says nothing" if group.count == 1 else f"95 %: {group.low:.1f} to {group.high:.1f}"
+        made.append(
+            Bar(
+                name=group.name,
+                count=group.count,
+                mean=group.mean,
+                length=100 * group.mean / longest,
+                low=100 * (group.low if group.count > 1 else group.mean) / longest,
+                high=100 * end / longest,
+                said=sure,
+            )
+        )
+    return made
+
+
+def _best(parts: Runtime, account: str) -> BestTime:
+    return parts.numbers.best_time(account)
+
+
+def _verdicts(told: Sequence[Told]) -> list[str]:
+    """The first share of articles against each later one, all looked at together."""
+    grown = [t for t in told if t.ripe]
+    first, *later = pairs(grown) or [("", [])]
+    return [
+        f"{name} against {first[0]}: {numbers.compare(name, values, first[0], first[1], tests=len(later)).words}"
+        for name, values in later
+    ]
+
+
+def _out(told: Told) -> NumbersOut:
+    counts = {name: getattr(told.sample, name) for name in numbers.NAMES}
+    return NumbersOut(
+        delivery=told.delivery,
+        article=told.article,
+        account=told.account,
+        sent_at=told.sent.isoformat(),
+        minutes=told.sample.minutes,
+        evergreen=told.evergreen,
+        variant=told.variant,
+        **counts,
+    )

@@ -1,0 +1,229 @@
+"""What readers did with posts: asked for ever less often, kept in a few bytes, drawn together for pages and mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+import publishers
+from publishers.core.errors import PublishError, RateLimited, Unsupported
+from publishers.core.post import Post
+from publishers.core.publisher import Budget
+from worker import numbers, schedule
+from worker.errors import HandbillError, NotFound
+from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
+from worker.numbers import BestTime, Sample, Told
+from worker.pipeline.accounts import limits_of
+from worker.schedule import When
+
+if TYPE_CHECKING:
+    from worker.runtime import Runtime
+
+log = structlog.get_logger()
+
+ROUND_MOST = 10
+READS = (Budget(posts=60, seconds=3600, app=True),)
+"""Numbers that are asked for on one account in an hour: the platforms' rates are for posting first."""
+
+LATER = timedelta(minutes=20)
+LOCK_SECONDS = 300.0
+CACHED = timedelta(hours=1)
+PUBLIC = (Status.PUBLISHED, Status.EDITED)
+KEPT_MOST = 5000
+MORNING = 8
+"""The hour, on the wall of its account, from which the weekly report goes out."""
+
+
+class Numbers:
+    """Any number of workers may do a round: one asks at a time."""
+
+    def __init__(self, parts: Runtime) -> None:
+        self._parts = parts
+        self._best: dict[str, tuple[datetime, BestTime]] = {}
+
+    def round(self, workspace: str) -> int:
+        """Ask for the numbers whose time has come; how many posts that were."""
+        with self._parts.records.lock(workspace, "numbers", seconds=LOCK_SECONDS) as mine:
+            if not mine:
+                return 0
+            names = self._parts.aftercare.to_sample(workspace, self._parts.now(), most=ROUND_MOST)
+            for name in names:
+                try:
+                    self._sample(self._parts.deliveries.get(name))
+                except NotFound:
+                    self._parts.aftercare.sample_never(name)
+            return len(names)
+
+    def _sample(self, delivery: Delivery) -> None:
+        care, now = self._parts.aftercare, self._parts.now()
+        account, publisher = self._parts.accounts.open(delivery.account)
+        paid = publisher.reading_costs > 0 and not self._parts.settings.paid_numbers
+        if not delivery.messages or not publisher.can("metrics") or paid:
+            care.sample_never(delivery.id)
+            return
+        if self._parts.records.spend(account, f"numbers:{account.id}", READS) > 0:
+            care.sample_at(delivery.id, now + LATER)
+            return
+        sent = delivery.steps[0].at or delivery.due
+        try:
+            with publisher.http:
+                told = publisher.metrics(delivery.messages[0].receipt)
+        except Unsupported:
+            care.sample_never(delivery.id)
+            return
+        except RateLimited as error:
+            care.sample_at(delivery.id, now + max(LATER, timedelta(seconds=error.retry_after)))
+            return
+        except (PublishError, HandbillError) as error:
+            log.info("no numbers", delivery=delivery.id, reason=str(error))
+        else:
+            known = {name: told[name] for name in numbers.NAMES if name in told}
+            new = Sample(int((now - sent).total_seconds() // 60), **known)
+            care.keep_samples(delivery.id, numbers.thinned(care.samples(delivery.workspace).get(delivery.id, []), new))
+        following = numbers.following(now - sent)
+        if following is None:
+            care.sample_never(delivery.id)
+        else:
+            care.sample_at(delivery.id, sent + following)
+
+    def posts(self, workspace: str, *, since: datetime | None = None) -> list[Told]:
+        """Every post that has numbers, the latest first."""
+        samples = self._parts.aftercare.samples(workspace)
+        accounts = {a.id: a for a in self._parts.records.accounts(workspace)}
+        names = list(samples)[-KEPT_MOST:]
+        found = list(self._told(self._parts.deliveries.several(names), samples, accounts))
+        return sorted((t for t in found if since is None or t.sent >= since), key=lambda t: t.sent, reverse=True)
+
+    def _told(
+        self,
+        deliveries: Iterator[Delivery],
+        samples: dict[str, list[Sample]],
+        accounts: dict[str, Account],
+    ) -> Iterator[Told]:
+        for delivery in deliveries:
+            ripe = numbers.ripe_sample(samples[delivery.id])
+            if ripe is None or not delivery.steps:
+                continue
+            sent = delivery.steps[0].at or delivery.due
+            account = accounts.get(delivery.account)
+            wall = sent.astimezone(schedule.zone_of(account.zone if account else delivery.zone))
+            post = delivery.steps[0].post
+            yield Told(
+                delivery=delivery.id,
+                article=delivery.article,
+                account=delivery.account,
+                platform=delivery.platform,
+                sent=sent,
+                weekday=wall.weekday(),
+                hour=wall.hour,
+                hashtags=tuple(f.value for f in post.facets if f.type == "tag"),
+                picture="with a picture" if post.media else "without a picture",
+                variant=delivery.share,
+                evergreen=bool(delivery.evergreen),
+                sample=ripe[0],
+                ripe=ripe[1],
+            )
+
+    def best_time(self, account: str) -> BestTime:
+        """The hour that an account's posts did best in, by those old enough to compare."""
+        mine = [t for t in self.posts(account.partition(".")[0]) if t.account == account and t.ripe]
+        return numbers.best_time(mine)
+
+    def score(self, account: Account, when: When) -> float:
+        """How good a time is: 0 for all unless the account's best hour is more than chance."""
+        now = self._parts.now()
+        known = self._best.get(account.id)
+        if known is None or now - known[0] > CACHED:
+            known = self._best[account.id] = (now, self.best_time(account.id))
+        best = known[1]
+        if best.verdict is None or not best.verdict.sure:
+            return 0.0
+        hour = when.instant.astimezone(schedule.zone_of(account.zone)).hour
+        return next((h.mean for h in best.hours if h.hour == hour), 0.0)
+
+
+def report(parts: Runtime, workspace: str, *, days: int) -> str:
+    """What the last ``days`` brought, as a text that people read in their mail."""
+    now = parts.now()
+    since = now - timedelta(days=days)
+    told = parts.numbers.posts(workspace, since=since)
+    every = parts.numbers.posts(workspace)
+    accounts = {a.id: a for a in parts.records.accounts(workspace)}
+    titles = parts.records.titles({t.article for t in told})
+    count = parts.deliveries.count(workspace)
+    lines = [f"Handbill, {since:%d %B} to {now:%d %B %Y}", ""]
+    public = parts.deliveries.moved(workspace, PUBLIC, since=since, most=10_000)
+    lines += [f"{len(public)} posts went out; {len(told)} of them have numbers."]
+    for status in (Status.PARKED, Status.FAILED, Status.HELD):
+        if count[status]:
+            lines.append(f"{count[status]} {status}: somebody must decide.")
+    if flagged := parts.aftercare.flagged(workspace):
+        lines.append(f"{len(flagged)} not there as they were sent.")
+    if told:
+        lines += ["", "By account (likes, shares, replies and clicks a post; where the mean lies with 95 %):"]
+        lines += [_line(g, accounts) for g in numbers.groups(told, lambda t: [t.account])]
+        lines += ["", "Best posts:"]
+        best = sorted(told, key=lambda t: t.sample.engaged, reverse=True)[:5]
+        lines += [f"- {t.sample.engaged}: {titles.get(t.article, '')} ({_name(t.account, accounts)})" for t in best]
+    for name in sorted({t.account for t in every}):
+        verdict = parts.numbers.best_time(name).verdict
+        if verdict is not None:
+            lines += ["", f"Best time of {_name(name, accounts)}: {verdict.words}."]
+    return "\n".join(lines)
+
+
+def _line(group: numbers.Group, accounts: dict[str, Account]) -> str:
+    spread = "one post says nothing" if group.count == 1 else f"{group.low:.1f} to {group.high:.1f}"
+    return f"- {_name(group.name, accounts)}: {group.mean:.1f} ({spread}), {group.count} posts"
+
+
+def _name(account: str, accounts: dict[str, Account]) -> str:
+    found = accounts.get(account)
+    return f"{publishers.load(found.platform).label} {found.name}" if found else account
+
+
+def pairs(told: Sequence[Told]) -> list[tuple[str, list[float]]]:
+    """The numbers of posts by which variant of their article they are: the first share, the second and so on."""
+    found: dict[int, list[float]] = {}
+    for one in told:
+        found.setdefault(one.variant, []).append(one.sample.engaged)
+    return [(f"variant {n + 1}", values) for n, values in sorted(found.items())]
+
+
+def send_report(parts: Runtime, workspace: str) -> Delivery | None:
+    """Send the weekly report if its day has come, once a week whoever asks; None if it is not time or was sent."""
+    wanted = parts.aftercare.reporting(workspace)
+    if wanted is None:
+        return None
+    name, weekday = wanted
+    account = parts.records.account(name)
+    here = parts.now().astimezone(schedule.zone_of(account.zone))
+    if here.weekday() != weekday or here.hour < MORNING:
+        return None
+    year, week, _ = here.isocalendar()
+    article = f"{workspace}.report-{year}-{week:02}"
+    identity = delivery_id(article, account.id, 0)
+    if parts.deliveries.exists(identity):
+        return None
+    lines = report(parts, workspace, days=7).split("\n")
+    limits = limits_of(account)
+    while len(lines) > 1 and not limits.fits("\n".join(lines), media=False):
+        lines.pop()
+    text = "\n".join(lines)
+    post = Post(text=text, title=lines[0], language="en")
+    step = Step(kind=StepKind.POST, ordinal=0, key=step_key(identity, StepKind.POST, 0, 1), post=post)
+    delivery = Delivery(
+        id=identity,
+        article=article,
+        account=account.id,
+        platform=account.platform,
+        workspace=workspace,
+        status=Status.SCHEDULED,
+        due=parts.now(),
+        zone=account.zone,
+        steps=(step,),
+    )
+    return delivery if parts.deliveries.create(delivery, note="the weekly report") else None
