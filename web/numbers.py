@@ -12,13 +12,14 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
+import publishers
 from web import render, views
 from web.access import Form, Owner, Parts, Reader, Viewer, flash
 from web.api import REFUSALS
 from worker import numbers
 from worker.errors import HandbillError
 from worker.numbers import BestTime, Group, Told
-from worker.pipeline.numbers import pairs, report
+from worker.pipeline.numbers import pairs, report, report_to
 from worker.runtime import Runtime
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -120,7 +121,7 @@ def show(request: Request, parts: Parts, person: Viewer, days: Days = 90, accoun
         best=[(names.get(a, a), _best(parts, a)) for a in sorted({t.account for t in told})],
         verdicts=_verdicts(told),
         reporting=parts.aftercare.reporting(person.workspace),
-        accounts=accounts,
+        teams=[a for a in accounts.values() if publishers.load(a.platform).team],
         weekdays=WEEKDAYS,
         preview=report(parts, person.workspace, days=7) if told else "",
     )
@@ -132,8 +133,7 @@ def weekly(parts: Parts, person: Owner, sent: Form) -> Response:
     name, weekday = sent.get("account", ""), sent.get("weekday", "0")
     if not weekday.isdecimal() or int(weekday) > 6:
         raise HandbillError("This is no weekday", do="Choose one")
-    account = parts.accounts.find(name, person.workspace).id if name else ""
-    parts.aftercare.report_to(person.workspace, account, int(weekday))
+    account = report_to(parts, person.workspace, name, int(weekday))
     parts.audit.record(person.actor, "weekly report set", account, workspace=person.workspace)
     flash(parts, person, "The weekly report goes out from now on." if account else "No weekly report goes out.")
     return RedirectResponse("/numbers", 303)

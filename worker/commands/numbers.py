@@ -49,12 +49,12 @@ def report(
 ) -> None:
     """Print what the last days brought, or have it sent every week through an account."""
     from worker.pipeline.numbers import report as text_of  # noqa: PLC0415 - as above
+    from worker.pipeline.numbers import report_to  # noqa: PLC0415 - as above
 
     home = workspace_or_own(workspace)
     with parts() as found:
         if weekly:
-            account = "" if weekly == "none" else found.accounts.find(weekly, home).id
-            found.aftercare.report_to(home, account, weekday)
+            account = report_to(found, home, "" if weekly == "none" else weekly, weekday)
             found.audit.record(actor(), "weekly report set", account, workspace=home)
             out.print(f"The weekly report goes to {account}" if account else "No weekly report goes out", markup=False)
             return

@@ -13,7 +13,7 @@ from publishers.core.errors import PublishError, RateLimited, Unsupported
 from publishers.core.post import Post
 from publishers.core.publisher import Budget
 from worker import numbers, schedule
-from worker.errors import HandbillError, NotFound
+from worker.errors import HandbillError, NotFound, Refused
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
 from worker.numbers import BestTime, Sample, Told
 from worker.pipeline.accounts import limits_of
@@ -191,6 +191,16 @@ def pairs(told: Sequence[Told]) -> list[tuple[str, list[float]]]:
     for one in told:
         found.setdefault(one.variant, []).append(one.sample.engaged)
     return [(f"variant {n + 1}", values) for n, values in sorted(found.items())]
+
+
+def report_to(parts: Runtime, workspace: str, name: str, weekday: int) -> str:
+    """Send the weekly report to an account from now on ("" = to nobody); its id. Raises Refused if readers see it."""
+    account = parts.accounts.find(name, workspace) if name else None
+    if account is not None and not publishers.load(account.platform).team:
+        what = f"What {account.name} posts is for readers"
+        raise Refused(what, do="Choose an account that a team reads, such as e-mail or Slack")
+    parts.aftercare.report_to(workspace, account.id if account else "", weekday)
+    return account.id if account else ""
 
 
 def send_report(parts: Runtime, workspace: str) -> Delivery | None:
