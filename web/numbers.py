@@ -121,7 +121,7 @@ def show(request: Request, parts: Parts, person: Viewer, days: Days = 90, accoun
         best=[(names.get(a, a), _best(parts, a)) for a in sorted({t.account for t in told})],
         verdicts=_verdicts(told),
         reporting=parts.aftercare.reporting(person.workspace),
-        teams=[a for a in accounts.values() if publishers.load(a.platform).team],
+        inside=[a for a in accounts.values() if publishers.load(a.platform).team],
         weekdays=WEEKDAYS,
         preview=report(parts, person.workspace, days=7) if told else "",
     )

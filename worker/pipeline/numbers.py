@@ -198,7 +198,7 @@ def report_to(parts: Runtime, workspace: str, name: str, weekday: int) -> str:
     account = parts.accounts.find(name, workspace) if name else None
     if account is not None and not publishers.load(account.platform).team:
         what = f"What {account.name} posts is for readers"
-        raise Refused(what, do="Choose an account that a team reads, such as e-mail or Slack")
+        raise Refused(what, do="Choose an account that a team reads, such as e-mail or a chat")
     parts.aftercare.report_to(workspace, account.id if account else "", weekday)
     return account.id if account else ""
 
