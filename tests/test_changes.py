@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import urllib.request
@@ -191,6 +192,23 @@ def test_a_corrected_number_is_edited_where_it_can_be_and_posted_anew_where_not(
     assert sorted(acts) == ["delete", "edit", "edit", "post", "post", "post", "post"]
     for delivery in (posts["mastodon"], posts["bluesky"]):
         assert street.parts.receipts.read_one(delivery.id, final=True).sight is Sight.LIVE
+
+
+def test_a_title_that_stands_on_the_picture_alone_takes_a_new_post_and_no_edit(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["discord"])
+    posts = public(street)
+    account = street.accounts["discord"]
+    street.at += changes.FRESH / 24
+    first = now(street, posts["discord"])
+    wrong = [changes.Slip(first.steps[0].post.title, "Another title", "the title was another")]
+    old, _ = street.parts.records.article(first.article)
+    said = first.steps[0].post
+    told = {"post": dataclasses.replace(said, text="Something else."), "article": old, "kind": Kind.CORRECTED}
+    text = street.parts.changes._text(first, account, new=old, wrong=wrong, **told)
+    assert text == "Something else."
+    options = street.parts.changes._options(first, account, Kind.CORRECTED, text=text, edits=False)
+    assert options[0] is Action.REPOST
+    assert Action.EDIT not in options
 
 
 def test_an_edit_whose_answer_is_lost_is_made_once_and_one_that_is_refused_leaves_the_post_public(

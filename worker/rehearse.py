@@ -170,6 +170,9 @@ def _connect(there: Runtime, accounts: Any, wanted: set[str]) -> Iterator[tuple[
             continue
         kind = publishers.load(account.platform)
         try:
+            if kind.by_hand or not kind.rehearsed:
+                yield account.id, f"there is no stand-in of {kind.label}"
+                continue
             if not kind.networked:
                 there.records.save_account(_in_folder(account, there.settings.data_dir), {})
                 continue

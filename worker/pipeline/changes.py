@@ -227,17 +227,17 @@ class Changes:
             options = [Action.DELETE] if kind in {Kind.GONE, Kind.HIDDEN} else [Action.EDIT, Action.DELETE]
             options = [*options, Action.LEAVE]
         else:
-            options = self._options(delivery, account, kind, text)
+            options = self._options(delivery, account, kind, text=text, edits=text != said[0].text)
         return Proposal(
             delivery=delivery.id, action=options[0], options=tuple(options), text=text, reply=reply, why=tuple(why)
         )
 
-    def _options(self, delivery: Delivery, account: Account, kind: Kind, text: str) -> list[Action]:
+    def _options(self, delivery: Delivery, account: Account, kind: Kind, *, text: str, edits: bool) -> list[Action]:
         adapter, limits = publishers.load(account.platform), limits_of(account)
         age = self._parts.now() - (delivery.steps[0].at or delivery.due)
         return changes.propose(
             kind,
-            edits=adapter.can("edit") and (adapter.edits_for is None or age < adapter.edits_for),
+            edits=edits and adapter.can("edit") and (adapter.edits_for is None or age < adapter.edits_for),
             replaces=bool(text),
             deletes=adapter.can("delete"),
             replies=limits.thread or limits.comment,
@@ -265,6 +265,8 @@ class Changes:
         text = changes.amended(post.text, wrong)
         if text and text != post.text and limits.fits(text, media=bool(post.media)):
             return text
+        if post.media and not changes.told(wrong, post.text):
+            return post.text  # only its picture or its link card is wrong: that takes a new post
         try:
             text = self._composed(new, account, delivery.share).text
         except HandbillError:
