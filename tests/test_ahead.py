@@ -108,7 +108,7 @@ def test_the_forecast_says_what_goes_when_what_it_costs_and_what_is_in_its_way(s
     page = desk.page("/forecast?days=7").text
     for line in ("Paused: the card is empty.", "does not go out by itself", "$0.20"):
         assert line in page
-    told = desk.get("/api/v1/forecast?days=7", token=desk.token()).json()
+    told = desk.get("/api/v1/forecast/posts?days=7", token=desk.token()).json()
     assert [p["delivery"] for p in told["posts"]] == [c.delivery for c in seen.coming]
 
 

@@ -170,7 +170,7 @@ EXPECT = {
     "POST /receipts/{delivery}/noted": "operate",
     # the API
     "GET /api/v1/numbers": READ,
-    "GET /api/v1/forecast": READ,
+    "GET /api/v1/forecast/posts": READ,
     "GET /api/v1/changes": READ,
     "POST /api/v1/changes/{change}/approve": ADMIN,
     "POST /api/v1/changes/{change}/dismiss": ADMIN,

@@ -423,7 +423,7 @@ def test_the_description_of_the_api_names_every_address_and_asks_for_a_token(des
         "/api/v1/deliveries", "/api/v1/deliveries/{delivery}", "/api/v1/articles", "/api/v1/articles/{article}",
         "/api/v1/items", "/api/v1/items/{item}",
         "/api/v1/accounts", "/api/v1/deliveries.csv", "/api/v1/stop", "/api/v1/resume",
-        "/api/v1/numbers", "/api/v1/forecast", "/api/v1/changes", *(f"/api/v1/changes/{{change}}/{d}" for d in ("approve", "dismiss")),
+        "/api/v1/numbers", "/api/v1/forecast/posts", "/api/v1/changes", *(f"/api/v1/changes/{{change}}/{d}" for d in ("approve", "dismiss")),
         "/api/v1/articles/{article}/look-again", "/api/v1/receipts", "/api/v1/receipts/{delivery}", "/api/v1/receipts/{delivery}/read",
         "/api/v1/evergreen", "/api/v1/evergreen/{rule}", "/api/v1/evergreen/stopped/{article}",
         "/api/v1/webhooks", "/api/v1/webhooks/{webhook}", "/api/v1/webhooks/{webhook}/test",

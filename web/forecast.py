@@ -16,7 +16,7 @@ from worker.forecast import DAYS_MOST, foresee
 from worker.model import Status
 
 router = APIRouter(include_in_schema=False)
-api = APIRouter(prefix="/api/v1/forecast", tags=["forecast"], responses=REFUSALS)
+api = APIRouter(prefix="/api/v1/forecast/posts", tags=["forecast"], responses=REFUSALS)
 
 Days = Annotated[int, Query(ge=1, le=DAYS_MOST)]
 
