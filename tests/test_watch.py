@@ -433,7 +433,7 @@ def test_everything_that_people_should_know_of_is_a_condition(house):
     assert all(c.do for c in found)
     assert not [c for c in found if "asked to wait" in c.text]
     text = message(found, "http://page")
-    assert text.index("Redis is not safe") < text.index("Nothing consumes") < text.index("Awaiting approval")
+    assert text.index("Redis is not safe") < text.index("Workers are missing") < text.index("Awaiting approval")
 
 
 def test_a_message_is_cut_to_what_the_channel_takes_and_keeps_the_address():

@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 TITLES: dict[Kind, str] = {
     Kind.REDIS: "Redis is not safe",
-    Kind.WORKERS: "Nothing consumes",
+    Kind.WORKERS: "Workers are missing",
     Kind.LATE: "Late",
     Kind.DOUBLE: "Public more than once",
     Kind.PARKED: "Perhaps public: look, then settle",
@@ -111,7 +111,7 @@ def _posts(parts: Runtime, workspace: str) -> Iterator[Condition]:
 def _post(delivery: Delivery, title: str) -> Condition:
     kind = OF_POSTS[delivery.status]
     account = delivery.account.partition(".")[2]
-    text = f"“{title[:80]}” on {account}" + (f": {delivery.reason[:120]}" if kind is Kind.FAILED else "")
+    text = (f"“{title[:80]}”" if title else "a post") + f" on {account}" + (f": {delivery.reason[:120]}" if kind is Kind.FAILED else "")
     # A post that comes to the same status again is another condition: something was done about the first.
     name = f"{kind}:{delivery.id}:{delivery.fence}"
     return Condition(name, kind, text, f"handbill delivery show {delivery.id}", delivery.workspace)
