@@ -111,7 +111,11 @@ def _posts(parts: Runtime, workspace: str) -> Iterator[Condition]:
 def _post(delivery: Delivery, title: str) -> Condition:
     kind = OF_POSTS[delivery.status]
     account = delivery.account.partition(".")[2]
-    text = (f"“{title[:80]}”" if title else "a post") + f" on {account}" + (f": {delivery.reason[:120]}" if kind is Kind.FAILED else "")
+    text = (
+        (f"“{title[:80]}”" if title else "a post")
+        + f" on {account}"
+        + (f": {delivery.reason[:120]}" if kind is Kind.FAILED else "")
+    )
     # A post that comes to the same status again is another condition: something was done about the first.
     name = f"{kind}:{delivery.id}:{delivery.fence}"
     return Condition(name, kind, text, f"handbill delivery show {delivery.id}", delivery.workspace)
