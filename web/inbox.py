@@ -161,6 +161,7 @@ def _letters(
     ids = parts.records.deliveries_of_many(list(found))
     posts = {d.id: d for d in parts.deliveries.several(i for many in ids.values() for i in many)}
     known = {a.id: a for a in accounts}
+    sent = parts.reader.destinations([article for article, _ in found.values()]) if places and found else {}
     now = parts.now()
     letters = []
     for arrived, name in rows:
@@ -169,7 +170,8 @@ def _letters(
         article, content = found[name]
         there = [posts[i] for i in ids[name] if i in posts and posts[i].status not in lifecycle.GONE]
         shown = sorted(there, key=lambda d: (d.due, d.id))
-        only, waits = ((), False) if shown or not places else _only(parts, article, places)
+        named, waits = ((), False) if shown or not places else sent.get(name, ((), False))
+        only = tuple(p for a, p in places.items() if a in named) if named and set(named) != set(places) else ()
         letters.append(
             Letter(
                 article=article,
@@ -185,16 +187,6 @@ def _letters(
             )
         )
     return letters
-
-
-def _only(parts: Runtime, article: Article, places: Mapping[str, Place]) -> tuple[tuple[Place, ...], bool]:
-    """Where the source of an article sends it, if not everywhere, and whether its posts wait for approval."""
-    try:
-        found, waits = parts.reader.targets(article)
-    except HandbillError:
-        return (), False
-    named = {a.id for a in found}
-    return () if named == set(places) else tuple(p for a, p in places.items() if a in named), waits
 
 
 def _places(parts: Runtime, person: Person, accounts: Sequence[Account]) -> dict[str, Place]:

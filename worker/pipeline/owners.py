@@ -81,11 +81,16 @@ class Owners:
                 self._remember(item.id, article)
         return article.id
 
-    def item_of(self, article: Article) -> Item | None:
-        """The item that brought an article, as it is stored; None for one that a person or program took in."""
-        key = address_key(article.url)
-        found = self._sources.items(i for i in self._sources.known(article.workspace, [key] if key else []) if i)
-        return next((i for i in map(self._original, found) if i.article == article.id), None)
+    def items_of(self, articles: Sequence[Article]) -> dict[str, Item]:
+        """The items that brought articles of one workspace, as they are stored, by article.
+
+        One that a person or program took in has none.
+        """
+        keys = {key: a.id for a in articles if (key := address_key(a.url))}
+        known = self._sources.known(articles[0].workspace, list(keys)) if keys else []
+        items = map(self._original, self._sources.items(dict.fromkeys(i for i in known if i)))
+        wanted = set(keys.values())
+        return {i.article: i for i in items if i.article in wanted}
 
     def _first(self, workspace: str, keys: Sequence[str], article: Article, me: Item) -> Owner | None:
         known = dict.fromkeys(o for o in self._sources.known(workspace, keys) if o)

@@ -138,6 +138,21 @@ class Reader:
         item, source = self._brought(article)
         return self.speaking(article, self._accounts(item, source))
 
+    def destinations(self, articles: Sequence[Article]) -> dict[str, tuple[tuple[str, ...], bool]]:
+        """The accounts that the sources of articles of one workspace name (none: all), and whether their posts wait.
+
+        By article, in as many round trips as for one.
+        """
+        items = self._parts.owners.items_of(articles)
+        sources = self._sources.several({i.source for i in items.values() if i.source})
+        found = {}
+        for name, item in items.items():
+            source = sources.get(item.source)
+            named = item.candidate.accounts or (source.accounts if source else ())
+            full = tuple(n if "." in n else f"{item.workspace}.{n}" for n in named)
+            found[name] = (full, bool(source and source.rules.approve))
+        return found
+
     def speaking(self, article: Article, accounts: Sequence[Account]) -> tuple[list[Account], bool]:
         """These accounts as the source of a stored article wants them to speak of it, and whether posts wait then."""
         _, source = self._brought(article)
@@ -146,7 +161,7 @@ class Reader:
 
     def _brought(self, article: Article) -> tuple[Item, Source | None]:
         """How a stored article came; its source is None, too, where that was removed, and its rules with it."""
-        item = self._parts.owners.item_of(article)
+        item = self._parts.owners.items_of([article]).get(article.id)
         if item is None:
             asked = Candidate(address=article.url)
             return Item(id="", workspace=article.workspace, candidate=asked, fate=Fate.INBOX), None
