@@ -107,7 +107,7 @@ def _page(
 
 def _row(parts: Runtime, account: Account, paused: Mapping[str, tuple[datetime | None, str]], now: datetime) -> Row:
     standing = parts.renewals.standing(account)
-    coming = sorted(parts.records.taken(account, since=now).values())
+    following = parts.records.following(account, since=now)
     state, tone, why, reconnect = _state(account, paused, standing, now)
     zone = schedule.zone_of(account.zone)
     return Row(
@@ -125,8 +125,8 @@ def _row(parts: Runtime, account: Account, paused: Mapping[str, tuple[datetime |
         reconnect=reconnect,
         token=_token(standing, now) if publishers.load(account.platform).secrets() else "none is needed",
         standing=standing,
-        planned=len(coming),
-        following=coming[0].astimezone(zone) if coming else None,
+        planned=parts.records.coming(account, since=now),
+        following=following.astimezone(zone) if following else None,
         zone=zone.key,
         calendar=schedule.write_calendar(account.calendar),
         proof=str(proof_of(account).kind),

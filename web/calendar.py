@@ -274,7 +274,7 @@ def foreseen(parts: Runtime, workspace: str, accounts: Sequence[Account], days: 
         ((_, ahead),) = parts.deliveries.planned(workspace, soon, most=AHEAD_MOST, accounts=[a.id for a in accounts])
     return Forecast(
         posts=total,
-        evergreen=parts.deliveries.evergreen(ahead),
+        evergreen=len(parts.deliveries.evergreens(ahead)),
         cost=cost,
         mean=mean,
         quotas=tuple(sorted(quotas, key=lambda q: q.used / q.most, reverse=True)),

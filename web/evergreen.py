@@ -17,9 +17,11 @@ from web.api import NOT_THERE, REFUSALS
 from worker.errors import HandbillError, NotFound
 from worker.evergreen import Rule, checked
 from worker.model import Delivery, Status
+from worker.pipeline.evergreen import AHEAD
 from worker.runtime import Runtime
 
 PLANNED_MOST = 200
+READ_MOST = 2000
 NUMBERS = ("after", "every", "times", "weekly", "oldest", "window")
 
 router = APIRouter(prefix="/evergreen", include_in_schema=False)
@@ -238,9 +240,9 @@ def _page(
 
 def _planned(parts: Runtime, person: Person) -> list[Delivery]:
     """What rules have planned and is not out yet, the next first."""
-    ids: list[str] = []
-    for account in parts.records.accounts(person.workspace):
-        ids += parts.records.taken(account, since=parts.now())
+    now = parts.now()  # rules plan a week ahead, and somebody may have moved one a little further
+    ((_, ids),) = parts.deliveries.planned(person.workspace, [now, now + 2 * AHEAD], most=READ_MOST)
+    ids = parts.deliveries.evergreens(ids)
     waits = {Status.SCHEDULED, Status.AWAITING_APPROVAL, Status.DRAFT, Status.HELD}
-    found = (d for d in parts.deliveries.several(ids) if d.evergreen and d.status in waits)
+    found = (d for d in parts.deliveries.several(ids) if d.status in waits)
     return sorted(found, key=lambda d: d.due)[:PLANNED_MOST]

@@ -231,12 +231,13 @@ class Deliveries:
                 if answers[2 * index]:
                     yield _delivery(delivery, answers[2 * index], answers[2 * index + 1])
 
-    def evergreen(self, ids: Iterable[str]) -> int:
-        """How many of these a rule shares again."""
+    def evergreens(self, ids: Iterable[str]) -> list[str]:
+        """Those of these that a rule shares again."""
+        wanted = list(ids)
         with self._store.client.pipeline(transaction=False) as pipe:
-            for delivery in ids:
+            for delivery in wanted:
                 pipe.hexists(f"{keys.root(keys.shard(delivery))}delivery:{delivery}", "evergreen")
-            return sum(pipe.execute())
+            return [d for d, is_one in zip(wanted, pipe.execute(), strict=True) if is_one]
 
     def overdue_seconds(self) -> float:
         """How late the latest due look is; 0 when nothing is late."""

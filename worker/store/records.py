@@ -361,6 +361,12 @@ class Records:
         """How many of the account's deliveries stand in its calendar from ``since`` on."""
         return self._redis.zcount(keys.calendar(account.id), since.timestamp() * 1000, "+inf")
 
+    def following(self, account: Account, *, since: datetime) -> datetime | None:
+        """When the account's next delivery stands in its calendar."""
+        key, at = keys.calendar(account.id), since.timestamp() * 1000
+        rows: list[tuple[bytes, float]] = cast("Any", self._redis.zrangebyscore(key, at, "+inf", 0, 1, withscores=True))
+        return datetime.fromtimestamp(rows[0][1] / 1000, UTC) if rows else None
+
     def booked(self, accounts: Sequence[str], days: Sequence[datetime]) -> dict[str, list[int]]:
         """How many places of each account's calendar are taken, day by day; ``days`` are as for a plan's days."""
         bounds = [round(d.timestamp() * 1000) for d in days]
