@@ -28,7 +28,7 @@ FREEZE_MS = 3000
 """The longest that writers may have to wait; they are let go as soon as the last changes are read."""
 
 FEW = 300
-"""Changed keys that may be left for the moment in which nobody writes; reading them takes hundredths of a second."""
+"""Changed keys that may be left for the moment in which nobody writes; reading them takes a moment."""
 
 ROUNDS = 30
 INVALIDATED = "__redis__:invalidate"
@@ -93,7 +93,7 @@ def names(store: Store) -> Iterator[bytes]:
 def snapshot(store: Store, *, clock: Callable[[], float] = time.monotonic) -> Iterator[Entry]:
     """Every key as it was at one single instant; an entry that comes later replaces the one that came before.
 
-    What others change meanwhile is read again and again until little is left; for that moment alone (some hundredths
+    What others change meanwhile is read again and again until little is left; for that moment alone (about a tenth
     of a second) their writes wait. Raises StoreDown where Redis forbids that or loses track of what changed.
     """
     with _Watch(store) as watch:
