@@ -107,6 +107,11 @@ def test_what_the_page_says_of_itself_is_read_from_json_ld_and_meta():
     assert article.tags == ("bread", "old ovens")
 
 
+@pytest.mark.parametrize("author", ["प्रिया मिश्रा", "高橋健", "สมชาย ใจดี", "ليلى الحسنً"])
+def test_an_author_keeps_every_sign_of_the_name(author):
+    assert extract(html(head=f'<meta name="author" content="{author}">')).author == author
+
+
 @pytest.mark.parametrize(
     ("written", "moment"),
     [

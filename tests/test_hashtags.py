@@ -214,3 +214,53 @@ def test_what_is_neither_in_the_title_nor_in_the_lead_needs_more_than_two_mentio
 
 def test_a_short_text_without_a_title_still_gets_a_tag():
     assert tags(text="Owls were seen again. The owls sleep.", title="") == ["Owls"]
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "text", "known", "struck"),
+    [
+        (
+            "he",
+            "עיריית חוף־דן תפתח שביל אופניים של 12 ק״מ לאורך הנחל",
+            'עיריית חוף־דן הודיעה כי תפתח שביל אופניים באורך 12 ק״מ לאורך הנחל. ד"ר ברק מעיריית חוף־דן בירכה.',
+            "עיריית_חוף_דן",
+            {"מ_לאורך_הנחל", "קמ", "לאורך_הנחל", "תפתח", "דן"},
+        ),
+        (
+            "hi",
+            "महिलाओं ने सरिया नदी को फिर से बहाया",
+            "महिलाओं ने सरिया नदी को फिर से बहाया है। सरिया नदी को फिर से बहाया जाना आसान न था।",
+            "सरिया_नदी",
+            {"फिर", "बहाया"},
+        ),
+        (
+            "ar",
+            "افتتاح مكتبة حي السلام بعد عشرين عامًا",
+            "افتتحت البلدية مكتبة حي السلام بعد عشرين عامًا من الانتظار. انتظر حي السلام عشرين عامًا.",
+            "",
+            {"عشرين_عامًا"},
+        ),
+        (
+            "en",
+            "Rents in Kesterport rise fastest since 2009",
+            "Rents in Kesterport rose by 11.8 per cent in a year, the fastest rise since 2009. Rents rose in every street.",
+            "Kesterport",
+            {"Fastest", "Rose"},
+        ),
+        (
+            "id",
+            "Sejarah Syi’ah",
+            "Syi’ah lahir di Kufah. Banyak ulama Syi’ah menulis sejarah Syi’ah di sana.",
+            "Syiah",
+            {"Syi"},
+        ),
+    ],
+)
+def test_words_are_not_torn_and_what_says_nothing_is_no_hashtag(language, title, text, known, struck):
+    found = tags(text, title, language)
+    assert not struck & set(found)
+    assert not known or known in found
+
+
+def test_an_authors_tag_does_not_shout():
+    assert tags(tags=("VELDEN",))[0] == "Velden"

@@ -276,3 +276,48 @@ def test_a_thousand_words_take_milliseconds():
     begin = time.process_time()
     write(long)
     assert time.process_time() - begin < 0.2  # 15 ms on a quiet machine; the bound is for a busy one
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence", "alone"),
+    [
+        ("de", "Das Land übernimmt davon 60 Prozent.", False),
+        ("de", "Die Bahn will darüber im Frühjahr entscheiden.", False),
+        ("de", "Die Polizei geht davon aus, dass niemand verletzt wurde.", True),
+        ("de", "Auf der Brücke verunglückten 87 Menschen, zwei davon tödlich.", True),
+        ("nl", "De provincie betaalt daarvan zestig procent.", False),
+        ("id", "Jadi harga tiket kereta tidak akan naik tahun ini.", False),
+    ],
+)
+def test_a_share_of_what_is_not_named_does_not_stand_alone(language, sentence, alone):
+    found = summary.stands(sentence, words.language(language))
+    assert (found > 0) is alone
+
+
+def test_what_this_points_to_may_stand_in_the_title():
+    lang = words.language("en")
+    title = set(words.terms("Seven quiet islands you can reach without a plane", lang))
+    told = "These seven islands can be reached by train and boat from London in less than a day."
+    assert summary.stands(told, lang, title=title) == 1
+    assert summary.stands(told, lang) == 0
+    assert summary.stands("These people can reach it by train from London in less than a day.", lang, title=title) == 0
+
+
+def test_a_place_that_was_named_before_counts_less():
+    lang = words.language("en")
+    assert summary.stands("Nobody there wants the noisy cars back in town.", lang) < 1
+    assert summary.stands("On Monday there were 400 cars on the bridge.", lang) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (
+            "青葉市は17日に発表した。2027年4月から順次導入する。",
+            ["青葉市は17日に発表した。", "2027年4月から順次導入する。"],
+        ),
+        ("市长说：“很好。2027年再来。”他笑了。", ["市长说：“很好。2027年再来。”", "他笑了。"]),
+    ],
+)
+def test_a_figure_begins_a_sentence_behind_a_full_stop_of_its_own_width(text, parts):
+    assert [text[a:b] for a, b in words.sentences(text, "zh" if "长" in text else "ja")] == parts

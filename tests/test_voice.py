@@ -346,6 +346,8 @@ def test_a_sentence_is_named_like_a_title_and_each_line_once():
 def test_a_title_twice_in_one_post_is_named():
     assert post_warnings(ARTICLE, f"{ARTICLE.title}\n\n{ARTICLE.title}.") == ("The title stands in the post twice",)
     assert post_warnings(ARTICLE, f"{ARTICLE.title}\n\nThe rest.") == ()
+    named = f"https://www.example.org/2026/{ARTICLE.title.lower().replace(' ', '-')}/"
+    assert post_warnings(ARTICLE, f"{ARTICLE.title}\n\nThe rest.\n\n{named}") == ()
 
 
 def test_warnings_stop_nothing(studio, content):

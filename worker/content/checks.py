@@ -22,6 +22,7 @@ PLACEHOLDER = regex.compile(
 TO_COME = regex.compile(r"\bTK\b")  # "to come", in English newsrooms only: elsewhere it is a company
 LOST = "\ufffd"
 FOREIGN = regex.compile(r"[^\x00-\x7f]{2,}")
+ADDRESS = regex.compile(r"https?://\S+")
 SHOUTED = 12  # letters; shorter ones are names of things, such as NATO
 SHOWN = 40
 
@@ -45,7 +46,8 @@ def post_warnings(
     """
     found = []
     title = words.key(article.title)
-    if len(title) > SHOUTED and words.key(text).count(title) > 1:
+    own = ADDRESS.sub(" ", text)  # many an address ends in the words of its title
+    if len(title) > SHOUTED and words.key(own).count(title) > 1:
         found.append("The title stands in the post twice")
     if not warned and (topics := mentioned(article, sensitive)):
         found.append(f"It is about {', '.join(topics)}: a content warning would spare readers")

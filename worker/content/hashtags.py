@@ -20,6 +20,7 @@ WORDS = 3
 FEW, FEWEST = 3, 2  # below so many, names that are less sure are used as well, and single words
 MACHINE = 8  # nobody writes more tags than this by hand; a longer list has no order to be kept
 KIN = 4  # letters
+ACRONYM = 3  # letters; what is longer may only be shouted
 OFTEN = 3  # times said
 SHORT = 200  # words; in a shorter text twice is often
 SURE, LIKELY = 3, 2  # points of evidence
@@ -64,9 +65,10 @@ def choose(article: Article) -> list[str]:
 
 
 def _as_written(part: str, forms: dict[str, Counter[str]], code: str) -> str:
-    """A word of a tag as the text writes it: ``NASA`` for ``nasa``."""
+    """A word of a tag as the text writes it: ``NASA`` for ``nasa``, ``Hanoi`` for ``HANOI``."""
     same = [f for f in forms.get(stem(part, code), ()) if words.plain(f) == words.plain(part)]
-    return max(same, key=lambda f: forms[stem(part, code)][f]) if same and part == part.lower() else part
+    loud = len(part) > ACRONYM and part.isupper()
+    return max(same, key=lambda f: forms[stem(part, code)][f]) if same and (loud or part == part.lower()) else part
 
 
 def _is_new(
@@ -203,7 +205,7 @@ class _Evidence:
 
 def _parts(text: str) -> list[str]:
     """The words a hashtag is made of, from a phrase or from a tag already written as one word."""
-    spaced = regex.sub(r"[_\-‑\u200c/]", " ", text)
+    spaced = regex.sub(r"[_\-‑־\u200c/]", " ", text)
     return [p for w in words.words(spaced) for p in (CAMEL.split(w) if text.count(" ") == 0 else [w]) if p]
 
 

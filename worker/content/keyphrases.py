@@ -25,7 +25,7 @@ STEMMERS = {
     "sv": "swedish", "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
 BREAK = regex.compile(
-    r"https?://\S+|\S+@\S+|[^\p{L}\p{M}\p{N}\s'’\u200c.&‑-]|[.](?=\s|$)|\s[–-]\s|\n|(?<=\p{L})['’]s(?=\s)"
+    r"https?://\S+|\S+@\S+|[^\p{L}\p{M}\p{N}\s'’\u200c.&‑\-־״׳\"]|(?<!\p{Hebrew})\"|\"(?!\p{Hebrew})|[.](?=\s|$)|\s[–-]\s|\n|(?<=\p{L})['’]s(?=\s)"
 )
 WORDY = regex.compile(r"\p{L}{2}|\p{Lo}")
 HAN = regex.compile(r"[\p{Han}々]{2,}")

@@ -8,6 +8,7 @@ https://doi.org/10.1145/290941.291025). Nothing random, nothing fetched.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -211,11 +212,17 @@ POINTS_BACK = regex.compile(  # English: "make that possible", "those spaces", b
     r"\b(?:that|this|those|these)(?=[.,;:]| (?:possible|impossible|clear|way)\b)|\b(?:did|do|does|doing|done) so\b"
     r"|\b(?:these|those) (?!who|that|of|in|with|days|\p{L}+(?:ing|ed)\b)|\bthis (?!year|week|month|morning|afternoon"
     r"|evening|summer|winter|spring|autumn|fall|season|time|century|decade|is\b|\p{Lu})"
+    r"|(?<=\p{Ll} )there\b(?!['’]| (?:is|are|was|were|will|has|have|had|can|could|may|might|would|should|must|be|been"
+    r"|seems?|remains?|appears?)\b)"
 )
 # "at that level", "that much": with no clause before it that could say which
 FAR_BACK = regex.compile(r"[^,;:—–“\"]*\b(?:(?:at|with|by|in|for|on|of|from) that \p{Ll}|that (?:much|many)\b(?! as))")
 AGED = regex.compile(r"(?:The|A) \d+-year-old")  # somebody who was named before
 CODE = regex.compile(r"\w\.\w+\(|\w\(\)|\w_\w|[=!]=|=>|\p{Ll}\p{Lu}\w*\(|`")
+CLAUSE = regex.compile(r"[,;:—–(]")
+SHOWN = regex.compile(
+    r"th(?:is|ese) ((?:[\p{L}\p{N}'-]+ ){1,3})", regex.I
+)  # "These seven islands", below "Seven islands"
 ASKS = ("?", "？", "؟")
 SHOUTS = ("!", "！")
 
@@ -227,7 +234,8 @@ def stands(text: str, lang: words.Language, *, cased: bool = True, title: Abstra
         return 0.0
     found = [words.plain(w) for w in words.words(text)]
     size = words.count(text)
-    if size < 5 or leans(head, found, lang) or QUOTATION.fullmatch(text):
+    told = lang.code == "en" and _shown(head, lang, title)
+    if size < 5 or (leans(head, found, lang) and not told) or QUOTATION.fullmatch(text):
         return 0.0
     if lang.aside is not None and lang.aside.search(words.plain(text)):
         return 0.0
@@ -246,6 +254,14 @@ def stands(text: str, lang: words.Language, *, cased: bool = True, title: Abstra
     if sum(w[0].isdigit() for w in found) > 0.25 * len(found):
         fit *= 0.5
     return fit * _placed(text, lang, title)
+
+
+def _shown(head: str, lang: words.Language, title: AbstractSet[str]) -> bool:
+    """Whether what "this" or "these" at the beginning points to stands in the title above: "This plum cake"."""
+    found = SHOWN.match(head)
+    counted = itertools.dropwhile(lambda w: words.plain(w) in lang.stop, found[1].split() if found else ())  # "two"
+    named = list(itertools.takewhile(lang.names, counted))
+    return bool(named) and not title.isdisjoint(words.terms(named[-1], lang))
 
 
 def _placed(text: str, lang: words.Language, title: AbstractSet[str]) -> float:
@@ -277,6 +293,8 @@ def leans(head: str, found: Sequence[str], lang: words.Language) -> bool:
     if lang.opener is not None and lang.opener.match(words.plain(head)):
         return True
     if lang.anaphors.intersection(found[:3]) or lang.links.intersection(found[:5]):
+        return True
+    if not lang.backs.isdisjoint(found) and not CLAUSE.search(head):
         return True
     spoken = SPOKEN.split(head)
     return len(spoken) > 1 and bool(

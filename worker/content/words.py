@@ -24,12 +24,16 @@ KANA = regex.compile(r"\p{Hiragana}+")
 WORD = regex.compile(
     r"[\p{Han}\p{Hiragana}\p{Katakana}ー々\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+"
     r"|(?:\p{Lu}\.){2,}"
-    r"|[\p{L}\p{M}\p{N}]+(?:['’\u200c\-‑.·&](?=[\p{L}\p{N}])[\p{L}\p{M}\p{N}]+)*"
+    r"|[\p{L}\p{M}\p{N}]+(?:(?:['’\u200c\-‑.·&](?=[\p{L}\p{N}])"
+    r"|(?<=\p{Hebrew})[\"״׳־](?=\p{Hebrew}))[\p{L}\p{M}\p{N}]+)*"  # "ק״מ" is one word, and so is "חוף־דן"
 )
+FULL_STOP = regex.compile(
+    r"(?<=[。！？][」』”）]?)(?=[^。！？」』”）\s])"
+)  # what stands behind one begins a sentence, a figure too
 ELISION = regex.compile(
     r"^(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|dell|nell|sull|dall|all|un|quell|quest|gl)['’](?=\p{L})", regex.I
 )
-CLITIC = regex.compile(r"['’](?:s|d|ll|ve|re|m|S|D|LL|VE|RE|M)$|(?<=^\p{Lu}\p{L}{2,})['’]\p{Ll}{1,5}$")
+CLITIC = regex.compile(r"['’](?:s|d|ll|ve|re|m|S|D|LL|VE|RE|M)$|(?<=^\p{Lu}\p{L}{2,})['’](?!a[hn]|ite|ism)\p{Ll}{1,5}$")
 ENDING = regex.compile(r"[.!?…。！？．؟۔।॥]+[\"'”’»›」』）)\]]*$")
 LABEL = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N} .-]{0,14}[:：]\s")  # "Ingredients: 500 g flour"
 OPENING = regex.compile(r"^[\s\"'“”„‟‘‚«»‹›「『（(\[¿¡–—-]+")
@@ -77,6 +81,7 @@ class Language:
     before; ``anaphors`` are its pronouns and ``links`` its "also" and "however", wherever they stand near the start;
     ``echoes`` are subjects that were named before ("the company"); ``persons`` are pronouns that stand for somebody,
     ``firsts`` those of who speaks; ``aside`` is found in one that speaks of the page and not of its subject;
+    ``backs`` ("davon") want a clause beside them that says of what;
     ``particles`` are endings that do what separate words do elsewhere; ``breaks`` are the characters of an unspaced
     script that end a name; ``boilerplate`` matches the start of a line that belongs to the site, not to the article.
     """
@@ -95,6 +100,7 @@ class Language:
     links: frozenset[str]
     persons: frozenset[str]
     firsts: frozenset[str]
+    backs: frozenset[str]
     linking: frozenset[str]
     acts_after: frozenset[str]
     acts_before: frozenset[str]
@@ -142,6 +148,7 @@ def language(tag: str) -> Language:
             "links",
             "persons",
             "firsts",
+            "backs",
             "linking",
             "acts_after",
             "acts_before",
@@ -169,6 +176,7 @@ def language(tag: str) -> Language:
         acting=tuple(data.get("acting", "").split()),
         doing=tuple(data.get("doing", "").split()),
         oblique=tuple(data.get("oblique", "").split()),
+        backs=words["backs"],
         echoes=_starts(data.get("echoes", "")),
         opener=_starts(data.get("openers", "")),
         aside=_starts(data.get("asides", "")),
@@ -259,12 +267,17 @@ def sentences(text: str, code: str) -> Iterator[tuple[int, int]]:
 
 def _line(line: str, code: str) -> Iterator[tuple[int, int]]:
     begin = at = 0
-    for piece in sentencex.segment(code or "en", line):
+    for piece in _pieces(line, code):
         if begin < at and not _joined(line[begin:at], line[at:]):
             yield from _trim(line, begin, at)
             begin = at
         at += len(piece)
     yield from _trim(line, begin, len(line))
+
+
+def _pieces(line: str, code: str) -> Iterator[str]:
+    for piece in sentencex.segment(code or "en", line):
+        yield from FULL_STOP.split(piece)
 
 
 def _joined(before: str, rest: str) -> bool:
