@@ -127,7 +127,7 @@ def list_rules(parts: Parts, caller: Reader) -> Rules:
 @api.put("/{rule}")
 def put_rule(parts: Parts, caller: Writer, rule: str, body: RuleIn) -> RuleOut:
     """Keep a rule, in place of the one of that name."""
-    account = parts.accounts.find(body.account, caller.workspace).id if body.account else ""
+    account = _account(parts, body.account, caller.workspace)
     told: dict[str, Any] = body.model_dump() | {"account": account, "season": tuple(body.season)}
     kept = checked(Rule(name=rule, workspace=caller.workspace, **told))
     parts.aftercare.save_rule(kept)
@@ -172,6 +172,16 @@ def _own(parts: Runtime, workspace: str, article: str) -> None:
     parts.records.article(article)
 
 
+def _account(parts: Runtime, name: str, workspace: str) -> str:
+    """The id of the workspace's account of that name, "" for none; raises NotFound."""
+    if not name:
+        return ""
+    found = parts.accounts.find(name, workspace)
+    if found.workspace != workspace:
+        raise NotFound(f"There is no account {name}")
+    return found.id
+
+
 def _out(rule: Rule) -> RuleOut:
     fields = {name: getattr(rule, name) for name in RuleOut.model_fields}
     return RuleOut(**fields | {"season": list(rule.season)})
@@ -195,7 +205,7 @@ def _read(parts: Runtime, person: Person, sent: Sent) -> Rule:
             name=(sent.get("was") or sent.get("name", "")).strip(),
             workspace=person.workspace,
             source=sent.get("source", "").strip().lower().removeprefix("www."),
-            account=parts.accounts.find(account, person.workspace).id if account else "",
+            account=_account(parts, account, person.workspace),
             season=tuple(sent.get("season", "").split()),
             until=until,
             active=bool(sent.get("active")),

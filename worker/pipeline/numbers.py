@@ -196,6 +196,8 @@ def pairs(told: Sequence[Told]) -> list[tuple[str, list[float]]]:
 def report_to(parts: Runtime, workspace: str, name: str, weekday: int) -> str:
     """Send the weekly report to an account from now on ("" = to nobody); its id. Raises Refused if readers see it."""
     account = parts.accounts.find(name, workspace) if name else None
+    if account is not None and account.workspace != workspace:
+        raise NotFound(f"There is no account {name}")
     if account is not None and not publishers.load(account.platform).team:
         what = f"What {account.name} posts is for readers"
         raise Refused(what, do="Choose an account that a team reads, such as e-mail or a chat")
