@@ -107,6 +107,13 @@ def test_what_the_page_says_of_itself_is_read_from_json_ld_and_meta():
     assert article.tags == ("bread", "old ovens")
 
 
+def test_what_stands_before_an_authors_name_is_no_part_of_it():
+    for head in ("By", "Opinion by", "Words by"):
+        assert (
+            extract(html(head=f'<meta name="author" content="{head} Beatriz Caldeira">')).author == "Beatriz Caldeira"
+        )
+
+
 @pytest.mark.parametrize("author", ["प्रिया मिश्रा", "高橋健", "สมชาย ใจดี", "ليلى الحسنً"])
 def test_an_author_keeps_every_sign_of_the_name(author):
     assert extract(html(head=f'<meta name="author" content="{author}">')).author == author

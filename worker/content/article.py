@@ -33,7 +33,10 @@ FILE_NAME = regex.compile(
     r"^\S*\.(?:jpe?g|png|gif|webp|avif|svg|bmp|tiff?)$|^(?:img|dsc|dscn|image|photo|screenshot)[\W_\d]*$", regex.I
 )
 BULLET = regex.compile(r"^[*•·▪►▶→✓✔■●◦]+\s*(?=[\p{L}\p{N}“\"'¿¡«])")
-BY = regex.compile(r"^(?:by|von|par|por|di|door|av|text|текст)\s*:?\s+(?=\p{Lu})", regex.I)
+BY = regex.compile(
+    r"^(?:(?:(?:opinion|comment|analysis|words|story|report) )?by|von|par|por|di|door|av|text|текст)\s*:?\s+(?=\p{Lu})",
+    regex.I,
+)
 DATELINE = regex.compile(  # "HANOI, Vietnam (AP) — "
     r"^(?:\p{Lu}[\p{Lu} .'’-]{2,30}(?:, [\p{L}. ]{2,20})?(?: \([\p{L} ]{2,20}\))?\s*[—–-]+\s*"
     r"|\p{Lu}[\p{L} .,'’-]{2,40} \((?:\p{Lu}{2,6}[\p{L} ]{0,12}|Reuters|dpa)\)\s*[—–-]*\s*"

@@ -212,11 +212,14 @@ POINTS_BACK = regex.compile(  # English: "make that possible", "those spaces", b
     r"\b(?:that|this|those|these)(?=[.,;:]| (?:possible|impossible|clear|way)\b)|\b(?:did|do|does|doing|done) so\b"
     r"|\b(?:these|those) (?!who|that|of|in|with|days|\p{L}+(?:ing|ed)\b)|\bthis (?!year|week|month|morning|afternoon"
     r"|evening|summer|winter|spring|autumn|fall|season|time|century|decade|is\b|\p{Lu})"
-    r"|(?<=\p{Ll} )there\b(?!['’]| (?:is|are|was|were|will|has|have|had|can|could|may|might|would|should|must|be|been"
-    r"|seems?|remains?|appears?)\b)"
 )
 # "at that level", "that much": with no clause before it that could say which
 FAR_BACK = regex.compile(r"[^,;:—–“\"]*\b(?:(?:at|with|by|in|for|on|of|from) that \p{Ll}|that (?:much|many)\b(?! as))")
+THERE = regex.compile(  # "was held there", but neither "there were" nor "in Paris, and lives there"
+    r"(?<=\p{Ll} )there\b(?!['’]| (?:is|are|was|were|will|has|have|had|can|could|may|might|would|should|must|be|been"
+    r"|seems?|remains?|appears?)\b)"
+)
+PLACED = regex.compile(r"\b(?:in|at|to|from|on|near|of) (?:the )?\p{Lu}")
 AGED = regex.compile(r"(?:The|A) \d+-year-old")  # somebody who was named before
 CODE = regex.compile(r"\w\.\w+\(|\w\(\)|\w_\w|[=!]=|=>|\p{Ll}\p{Lu}\w*\(|`")
 CLAUSE = regex.compile(r"[,;:—–(]")
@@ -239,7 +242,7 @@ def stands(text: str, lang: words.Language, *, cased: bool = True, title: Abstra
         return 0.0
     if lang.aside is not None and lang.aside.search(words.plain(text)):
         return 0.0
-    if lang.code == "en" and FAR_BACK.match(text):
+    if lang.code == "en" and (FAR_BACK.match(text) or _elsewhere(text)):
         return 0.0
     fit = 0.2 if CODE.search(text) else 1.0
     end = text.rstrip('"”»」』)')
@@ -256,6 +259,12 @@ def stands(text: str, lang: words.Language, *, cased: bool = True, title: Abstra
     return fit * _placed(text, lang, title)
 
 
+def _elsewhere(text: str) -> bool:
+    """Whether a sentence says "there" of a place that it does not name before."""
+    found = THERE.search(text)
+    return found is not None and not PLACED.search(text, endpos=found.start())
+
+
 def _shown(head: str, lang: words.Language, title: AbstractSet[str]) -> bool:
     """Whether what "this" or "these" at the beginning points to stands in the title above: "This plum cake"."""
     found = SHOWN.match(head)
@@ -270,7 +279,7 @@ def _placed(text: str, lang: words.Language, title: AbstractSet[str]) -> float:
     fit = 1.0
     if lang.firsts.intersection(words.plain(w) for w in own if len(w) < 2 or not w.isupper()) - title:  # "the US"
         fit *= UNSPOKEN
-    if _unnamed(own, lang) or (lang.code == "en" and POINTS_BACK.search(text)):
+    if _unnamed(own, lang) or (lang.code == "en" and (POINTS_BACK.search(text) or THERE.search(text))):
         fit *= UNNAMED
     echo = lang.echoes.match(words.plain(words.OPENING.sub("", text))) if lang.echoes is not None else None
     if (echo and title.isdisjoint(words.terms(echo[0], lang))) or AGED.match(text):
