@@ -16,7 +16,7 @@ class Elsewhere(ByHand):
     label: ClassVar = "By hand"
     limits: ClassVar = Limits(text=2000, hashtags=3, media=1, media_bytes=8_000_000, alt=1000)
     fields: ClassVar = (
-        Setting(name="service", label="What the place is called, such as TikTok"),
+        Setting(name="service", label="What the place is called, such as Town app"),
         *ByHand.fields,
         Setting(name="text_limit", label="How many signs a text may have there", required=False),
         Setting(name="opens", label="Address at which writing begins there", required=False),

@@ -67,8 +67,8 @@ class Lemmy(Publisher):
     fields: ClassVar = (
         Setting(name="server", label="Server, such as https://lemmy.world"),
         Setting(name="community", label="Community, such as news or news@lemmy.ml"),
-        Setting(name="username", label="Name or e-mail address", required=False),
-        Setting(name="password", label="Password", secret=True, required=False),
+        Setting(name="username", label="Name or e-mail address", required=False, rehearsal="{account}"),
+        Setting(name="password", label="Password", secret=True, required=False, rehearsal="rehearsal"),
         Setting(name="access_token", label="Or the token (jwt) of a session", secret=True, required=False),
     )
     pasted: ClassVar = "name and password"

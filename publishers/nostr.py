@@ -59,7 +59,7 @@ class Nostr(Publisher):
         warning=True,
     )
     fields: ClassVar = (
-        Setting(name="secret_key", label="Secret key (nsec1…, or 64 hex digits)", secret=True),
+        Setting(name="secret_key", label="Secret key (nsec1…, or 64 hex digits)", secret=True, rehearsal="5e" * 32),
         Setting(name="relays", label="Relays, such as wss://nos.lol wss://relay.damus.io"),
         Setting(name="blossom", label="Blossom server for pictures (https://…)", required=False),
     )

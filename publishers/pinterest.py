@@ -41,7 +41,7 @@ class Pinterest(Publisher):
     )
     fields: ClassVar = (
         Setting(name="access_token", label="OAuth 2 access token", secret=True),
-        Setting(name="board_id", label="Board's number"),
+        Setting(name="board_id", label="Board's number", rehearsal="7001"),
         Setting(name="refresh_token", label="Refresh token", secret=True, required=False),
         Setting(name="client_id", label="Client id of your app", required=False),
         Setting(name="client_secret", label="Client secret of your app", secret=True, required=False),

@@ -41,7 +41,7 @@ class Tumblr(Publisher):
     )
     fields: ClassVar = (
         Setting(name="access_token", label="OAuth 2 access token", secret=True),
-        Setting(name="blog", label="Blog, such as staff for staff.tumblr.com"),
+        Setting(name="blog", label="Blog, such as staff for staff.tumblr.com", rehearsal="{account}"),
         Setting(name="refresh_token", label="Refresh token", secret=True, required=False),
         Setting(name="client_id", label="Client id of your app", required=False),
         Setting(name="client_secret", label="Client secret of your app", secret=True, required=False),

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Setting:
     """One thing a person must give to connect an account; ``secret`` ones are stored encrypted and never shown.
 
-    A ``default`` may speak of ``{data_dir}``, the application's data folder.
+    A ``default`` may speak of ``{data_dir}``, the application's data folder. ``rehearsal`` is what a stand-in is given
+    where nobody gives anything, and may speak of ``{account}``; without one that is the word, if it is required.
     """
 
     name: str
@@ -17,3 +18,4 @@ class Setting:
     secret: bool = False
     required: bool = True
     default: str = ""
+    rehearsal: str = ""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import structlog
 
 import publishers
-from publishers.core.errors import PublishError, Unauthorized
+from publishers.core.errors import PublishError, Unauthorized, Unavailable
 from publishers.core.http import Http
 from publishers.core.limits import Limits
 from publishers.core.publisher import Profile, Proof, Publisher
@@ -364,8 +364,8 @@ class Accounts:
                 continue
             if field.default:
                 values[field.name] = field.default.replace("{data_dir}", str(self._settings.data_dir.resolve()))
-            elif field.required and account.rehearsal:
-                values[field.name] = REHEARSAL_SECRET
+            elif account.rehearsal and (said := field.rehearsal or (REHEARSAL_SECRET if field.required else "")):
+                values[field.name] = said.replace("{account}", account.id.partition(".")[2])
             elif field.required:
                 missing.append(field)
         if missing:
@@ -380,7 +380,7 @@ class Accounts:
                 return adapter.connect()
         except PublishError as error:
             do = "Check the address and the token"
-            if account.rehearsal and error.status is None:
+            if account.rehearsal and isinstance(error, Unavailable) and error.status is None:
                 do = "Start the rehearsal platforms with: handbill up"
             raise Refused(f"{adapter.label} cannot be connected", why=str(error), do=do) from None
 

@@ -1,0 +1,64 @@
+"""Trying a platform without an account: the stand-in of each is connected with nothing given, and can be posted to."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import publishers
+from tests.newsroom import runtime
+from worker.embedded import Embedded
+from worker.errors import Refused
+
+pytestmark = pytest.mark.redis
+REHEARSED = [n for n in publishers.names() if (kind := publishers.load(n)).networked and kind.rehearsed]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Embedded.start(tmp_path_factory.mktemp("rehearsed"), fsync="everysec") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory):
+    command = [sys.executable, "-m", "rehearsal", "--port", "0", "--dir", str(tmp_path_factory.mktemp("stand-ins"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield process.stdout.readline().strip()
+        process.terminate()
+
+
+@pytest.mark.parametrize("name", ["", "Night desk"])
+def test_every_platform_that_has_a_stand_in_is_tried_with_nothing_given(server, rehearsal, tmp_path, name):
+    parts = runtime(server, tmp_path, rehearsal_url=rehearsal)
+    try:
+        assert {"lemmy", "nostr", "pinterest", "tumblr"} <= set(REHEARSED)
+        for platform in REHEARSED:
+            account = parts.accounts.connect(platform, {}, workspace="main", name=name, rehearsal=True)
+            assert account.id == f"main.{platform}-{'night-desk' if name else 'rehearsal'}"
+            parts.accounts.stand_in(account)  # as `handbill rehearse` does
+    finally:
+        parts.close()
+
+
+def test_a_stand_in_that_is_there_and_refuses_is_not_said_to_be_missing(server, rehearsal, tmp_path):
+    parts = runtime(server, tmp_path, rehearsal_url=rehearsal)
+    try:
+        with pytest.raises(Refused) as refused:
+            parts.accounts.connect("nostr", {"secret_key": "nsec1wrong"}, workspace="main", rehearsal=True)
+        assert "the secret key cannot be read" in refused.value.why
+        assert refused.value.do == "Check the address and the token"
+    finally:
+        parts.close()
+
+
+def test_where_no_stand_ins_run_the_way_to_start_them_is_said(server, tmp_path):
+    parts = runtime(server, tmp_path, rehearsal_url="http://127.0.0.1:9")
+    try:
+        with pytest.raises(Refused) as refused:
+            parts.accounts.connect("mastodon", {}, workspace="main", rehearsal=True)
+        assert refused.value.do == "Start the rehearsal platforms with: handbill up"
+    finally:
+        parts.close()
