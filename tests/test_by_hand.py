@@ -26,6 +26,7 @@ from worker.errors import HandbillError, Refused
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
 from worker.pipeline.accounts import Renewed
 from worker.pipeline.publish import Engine
+from worker.pipeline.share import wait_for
 from worker.settings import Settings
 from worker.store import Deliveries
 
@@ -132,6 +133,22 @@ def test_whoever_posts_by_hand_is_told_when_it_is_time_and_it_waits_for_them(hou
     assert house.parts.deliveries.next_look(delivery) == pytest.approx(
         datetime.now(UTC) + timedelta(hours=4), abs=timedelta(seconds=20)
     )
+
+
+def test_who_waits_for_posts_does_not_wait_for_a_person(house):
+    delivery = house.plan_kit()
+    house.engine.publish(delivery)
+
+    (found,), why = wait_for(house.parts, [house.found(delivery)])
+    assert found.status is Status.AWAITING_PERSON
+    assert why == "Not waiting any longer: somebody posts what is left by hand. See: handbill deliveries"
+
+
+def test_a_title_that_names_everyone_calls_nobody_where_a_person_is_told(house):
+    house.engine.publish(house.plan_kit(dataclasses.replace(KIT, title="The mayor to @everyone: #stay")))
+
+    (told,) = house.told()
+    assert told.startswith("Anna, it is time to post on Medium:\nThe mayor to @\u2060everyone: #\u2060stay\n\n")
 
 
 def test_the_address_of_the_page_is_kept_nowhere(house):

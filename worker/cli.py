@@ -340,6 +340,7 @@ def share(
     good = {Status.PUBLISHED, Status.EDITED}
     if not wait:
         good |= {Status.SCHEDULED, Status.AWAITING_APPROVAL, Status.PREPARING, Status.PUBLISHING, Status.UNCONFIRMED}
+        good.add(Status.AWAITING_PERSON)
     raise typer.Exit(0 if all(d.status in good for d in planned) else 1)
 
 

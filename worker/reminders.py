@@ -8,6 +8,7 @@ from typing import Any
 
 from publishers.core.limits import Limits
 from publishers.core.post import Facet, Post
+from worker.content.compose import clean, plain
 from worker.errors import HandbillError
 from worker.model import Delivery, Step, StepKind, digest
 from worker.settings import Settings
@@ -64,8 +65,9 @@ def check(config: Settings, channel: Any) -> None:
 def _words(post: Post, place: str, person: str, limits: Limits, link: str, *, again: bool) -> Post:
     lead = f"{person}, this is still to be posted on {place}" if again else f"{person}, it is time to post on {place}"
     title = post.title or post.text.partition("\n")[0]
+    shown = plain(clean(title))  # "@everyone" in a title calls nobody
     end = f"\n\nText, picture and link, ready to copy, and where you say that it is done:\n{link}"
-    for said in (f"{lead}:\n{title}{end}", f"{lead}:\n{_cut(title)}{end}", f"{lead}:\n{link}", link):
+    for said in (f"{lead}:\n{shown}{end}", f"{lead}:\n{plain(_cut(clean(title)))}{end}", f"{lead}:\n{link}", link):
         if limits.fits(said, media=False):
             break
     start = len(said) - len(link)

@@ -90,8 +90,10 @@ def wait_for(parts: Runtime, planned: list[Delivery]) -> tuple[list[Delivery], s
             return planned, "Not waiting any longer: no worker is running. Start one with: handbill up"
         if any(d.status is Status.AWAITING_APPROVAL for d in waiting):
             return planned, "Not waiting any longer: some posts await approval. See: handbill deliveries"
-        if all(_far(parts, d) for d in waiting):
-            return planned, "Not waiting any longer: what is left is due later, or paused. See: handbill deliveries"
+        left = [d for d in waiting if d.status is not Status.AWAITING_PERSON]
+        if all(_far(parts, d) for d in left):
+            why = "what is left is due later, or paused" if left else "somebody posts what is left by hand"
+            return planned, f"Not waiting any longer: {why}. See: handbill deliveries"
         time.sleep(LOOK_EVERY)
 
 
