@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 import re
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +21,12 @@ from hypothesis import strategies as st
 import publishers
 from publishers.contract.conversation import opened
 from publishers.core import counting
+from publishers.core.by_hand import ByHand
 from publishers.core.errors import PublishError
 from publishers.core.http import Http
-from publishers.core.post import Commit, Media, Receipt
+from publishers.core.letter import write
+from publishers.core.post import Commit, Facet, Media, Post, Receipt
+from tests.test_apprise import Library, adapter
 from worker.content.compose import compose, thread
 from worker.content.template import load_template
 from worker.model import Article, Content, Sentence
@@ -264,7 +268,9 @@ def matrix(post):
 def bare(markup, post):
     """A chat's Markdown without its bold title and its own links, and without what stands behind a backslash."""
     assert markup.count(LINK) == sum(k == LINK for k in allowed(post))
-    rest = re.sub(r"\A\*\*?(.*?)(?<!\\)\*\*?$", r"·\1", markup, count=1, flags=re.MULTILINE).replace(LINK, "")
+    rest = re.sub(r"\A\*\*?(.*?)(?:(?<!\\)|(?<=\\\\))\*\*?$", r"·\1", markup, count=1, flags=re.MULTILINE).replace(
+        LINK, ""
+    )
     return re.sub(r"\\[!-/:-@\[-`{-~]", "·", rest)
 
 
@@ -497,7 +503,43 @@ def wordpress(post):
     nothing_is_live(post.text, post)
 
 
+def apprise(post):
+    library = Library()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(sys.modules, "apprise", library)
+        adapter("json://localhost").create(post, Commit(key="5e1fc0de" * 5, at=datetime(2026, 11, 24, tzinfo=UTC)))
+    ((_, title, body),) = library.said
+    assert body == (post.text if LINK in post.text else f"{post.text}\n\n{LINK}")
+    assert title in {"", post.title}
+    nothing_is_live(post.text, post)
+
+
+def mailed(platform, *signs):
+    """A letter has the tags and addresses of one that says nothing, and no words of the list's own but the list's."""
+    leave = getattr(publishers.load(platform), "leave", None)
+    text = f"A title\n\nTwo\nlines: {LINK}"
+    link = Facet(start=text.index(LINK), end=len(text), type="link", value=LINK)
+    plain = write(Post(text=text, title="A title", link=LINK, language="en", facets=(link,)), leave=leave)
+
+    def check(post):
+        letter = write(post, leave=leave)
+        assert set(re.findall(r"<[^<>]*>", letter.html)) <= set(re.findall(r"<[^<>]*>", plain.html))
+        assert letter.subject.isprintable()
+        for sign in signs:
+            assert letter.html.count(sign) == plain.html.count(sign)
+            assert letter.text.count(sign) == plain.text.count(sign)
+            assert sign not in letter.subject + letter.preheader
+        nothing_is_live(post.text, post)
+
+    return check
+
+
 CHECKS = {
+    "apprise": apprise,
+    "smtp": mailed("smtp"),
+    "listmonk": mailed("listmonk", "{{"),
+    "buttondown": mailed("buttondown", "{{", "{%", "{#"),
+    "mailchimp": mailed("mailchimp", "*|", "|*"),
     "mastodon": mastodon,
     "bluesky": bluesky,
     "x": plain("x", "text"),
@@ -532,7 +574,9 @@ CHECKS = {
 
 
 def test_every_platform_that_posts_is_attacked():
-    assert set(publishers.names()) - set(CHECKS) == {"outbox"}  # a folder on this machine; see test_outbox
+    # A folder on this machine (test_outbox), and what a person posts, whose reminder is a channel's (test_by_hand).
+    spared = {"outbox"} | {name for name in publishers.names() if issubclass(publishers.load(name), ByHand)}
+    assert set(publishers.names()) - set(CHECKS) == spared
 
 
 @pytest.mark.parametrize("platform", CHECKS)
