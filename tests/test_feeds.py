@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 import time
@@ -215,6 +216,14 @@ def test_encodings_are_read_as_declared_or_marked(encoding):
     title = "Прилив" if encoding == "koi8-r" else "Flût à Łódź" if encoding.startswith("utf") else "Flût à Köln"
     text = f'<?xml version="1.0" encoding="{encoding}"?><rss><channel><item><link>{BASE}/a</link><title>{title}</title></item></channel></rss>'
     assert only(text.encode(encoding)).title == title
+
+
+def test_a_sitemap_that_is_a_packed_file_is_read_and_a_bomb_is_not():
+    text = f"<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'><url><loc>{BASE}/a</loc></url></urlset>"
+    assert only(gzip.compress(text.encode())).address == f"{BASE}/a"
+    for packed, why in ((gzip.compress(bytes(20_000_000), 1), "more than 5 MB"), (gzip.compress(b"<rss>")[:-3], "cut off")):
+        with pytest.raises(NoFeed, match=why):
+            read(packed, URL)
 
 
 def test_a_wrong_declaration_is_no_harm():

@@ -4,6 +4,7 @@ import gzip
 import io
 import threading
 import time
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -179,9 +180,28 @@ def test_an_address_is_shown_without_its_query_and_a_password_is_refused(server)
     assert "holds a password" in line
 
 
-def test_a_compressed_answer_is_refused_because_nobody_knows_how_large_it_is(server):
-    server.page("/a", gzip.compress(PAGE.encode()), Content_Encoding="gzip")
-    assert "compressed" in refused(server.url("/a"), allow_hosts=[server.host])
+@pytest.mark.parametrize(("coding", "packed"), [("gzip", gzip.compress), ("GZIP", gzip.compress), ("deflate", zlib.compress)])
+def test_a_file_that_was_stored_compressed_is_read_although_nobody_asked_for_it_so(server, coding, packed):
+    whole = PAGE + "<p>x</p>" * 100_000
+    server.page("/a", packed(whole.encode()), Content_Encoding=coding)
+    assert server.read("/a").content == whole
+    assert server.asked[-1][1]["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (gzip.compress(bytes(2_000_000)), "more than 1 MB"),
+        (gzip.compress(PAGE.encode())[:-9], "cut off"),
+        (gzip.compress(PAGE.encode()) + b"more", "something follows"),
+        (b"\x1f\x8b" + b"x" * 50, "damaged"),
+        (PAGE.encode(), "damaged"),
+        (b"", "cut off"),
+    ],
+)
+def test_a_compressed_answer_that_is_too_large_or_broken_is_refused(server, body, words):
+    server.page("/a", body, Content_Encoding="gzip")
+    assert words in refused(server.url("/a"), allow_hosts=[server.host], max_bytes=1_000_000)
 
 
 def test_twenty_megabytes_are_refused_by_their_length_and_without_one(server):

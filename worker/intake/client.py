@@ -10,6 +10,7 @@ import io
 import re
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ LISTS = ("link", "x-robots-tag")
 
 UNSEEN = re.compile(r"[\x00-\x20\x7f]")
 CHUNK = 65_536
+PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+"""What some servers send whatever they are asked for: files that were stored so, by S3 for one."""
 
 Origin = tuple[str, str, int]
 Found = tuple[int, dict[str, str], bytes]
@@ -248,8 +251,14 @@ def _refuse_lengths(said: set[str]) -> None:
 
 
 def _body(response: http.client.HTTPResponse, headers: Mapping[str, str], name: str, max_bytes: int) -> Iterator[bytes]:
-    if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+    coding = headers.get("content-encoding", "").strip().lower()
+    if coding not in {"", "identity", *PACKED}:
         raise Unreachable(f"{name} cannot be read", why="it came compressed although that was not asked for")
+    chunks = _on_the_wire(response, name, max_bytes)
+    yield from unpacked(chunks, name, max_bytes) if coding in PACKED else chunks
+
+
+def _on_the_wire(response: http.client.HTTPResponse, name: str, max_bytes: int) -> Iterator[bytes]:
     if (response.length or 0) > max_bytes:
         raise too_large(name, max_bytes)
     size = 0
@@ -260,6 +269,33 @@ def _body(response: http.client.HTTPResponse, headers: Mapping[str, str], name: 
         yield chunk
     if response.length:
         raise http.client.HTTPException("the site ended its answer in the middle")
+
+
+def unpacked(chunks: Iterable[bytes], name: str, max_bytes: int) -> Iterator[bytes]:
+    """What gzip or zlib made of ``chunks``, in pieces of CHUNK, never more than ``max_bytes`` in all.
+
+    Raises TooLarge, and HTTPException for what neither of them made or was cut off.
+    """
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    size = 0
+    for chunk in chunks:
+        left = chunk
+        while True:
+            try:
+                piece = unpacker.decompress(left, CHUNK)
+            except zlib.error:
+                raise http.client.HTTPException("what came compressed is damaged") from None
+            size += len(piece)
+            if size > max_bytes:
+                raise too_large(name, max_bytes)
+            yield piece
+            left = unpacker.unconsumed_tail
+            if not left and len(piece) < CHUNK:
+                break
+    if not unpacker.eof:
+        raise http.client.HTTPException("what came compressed was cut off")
+    if unpacker.unused_data:
+        raise http.client.HTTPException("something follows what came compressed")
 
 
 class _Borrowed(Deadline):

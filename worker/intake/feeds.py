@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -47,6 +48,7 @@ SPACES = {  # which prefix each namespace has here; what is a feed's own has non
     "http://www.itunes.com/dtds/podcast-1.0.dtd": "itunes",
     "http://search.yahoo.com/mrss/": "media",
 }
+GZIP = b"\x1f\x8b"  # sitemaps are often files that end in .xml.gz
 XML_ENTITIES = {"amp", "lt", "gt", "quot", "apos"}
 PERIODS = {"hourly": 3600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -104,6 +106,8 @@ class NoFeed(BadSource):
 
 def read(body: bytes, url: str, charset: str = "") -> Feed:
     """The feed in ``body``, which stood at ``url``; raises NoFeed, whatever it is."""
+    if body.startswith(GZIP):
+        body = _unpacked(body)
     if len(body) > MOST_BYTES:
         raise NoFeed("The feed is too large", why=f"more than {MOST_BYTES // 1_000_000} MB")
     text = _decoded(body, charset)
@@ -163,6 +167,15 @@ def open_hour(feed: Feed, at: datetime) -> datetime:
     while at.hour in feed.skip_hours or at.weekday() in feed.skip_days:
         at = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     return at
+
+
+def _unpacked(body: bytes) -> bytes:
+    from worker.intake.client import unpacked  # noqa: PLC0415 - only here
+
+    try:
+        return b"".join(unpacked([body], "The feed", MOST_BYTES))
+    except (BadSource, HTTPException) as error:
+        raise NoFeed("It is no feed", why=str(getattr(error, "why", "") or error)) from None
 
 
 def _decoded(body: bytes, charset: str) -> str:

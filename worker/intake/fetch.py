@@ -1,7 +1,7 @@
 """How a source is read: from a stranger's server, a local file or standard input, into decoded text.
 
 Every failure is one clear line (BadSource). Addresses are checked inside the connect, redirects are followed by
-hand, one deadline covers everything, and nothing is decompressed.
+hand, one deadline covers everything, and what comes compressed is unpacked no further than anything else may be large.
 """
 
 from __future__ import annotations
