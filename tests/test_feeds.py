@@ -221,7 +221,10 @@ def test_encodings_are_read_as_declared_or_marked(encoding):
 def test_a_sitemap_that_is_a_packed_file_is_read_and_a_bomb_is_not():
     text = f"<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'><url><loc>{BASE}/a</loc></url></urlset>"
     assert only(gzip.compress(text.encode())).address == f"{BASE}/a"
-    for packed, why in ((gzip.compress(bytes(20_000_000), 1), "more than 5 MB"), (gzip.compress(b"<rss>")[:-3], "cut off")):
+    for packed, why in (
+        (gzip.compress(bytes(20_000_000), 1), "more than 5 MB"),
+        (gzip.compress(b"<rss>")[:-3], "cut off"),
+    ):
         with pytest.raises(NoFeed, match=why):
             read(packed, URL)
 

@@ -180,7 +180,9 @@ def test_an_address_is_shown_without_its_query_and_a_password_is_refused(server)
     assert "holds a password" in line
 
 
-@pytest.mark.parametrize(("coding", "packed"), [("gzip", gzip.compress), ("GZIP", gzip.compress), ("deflate", zlib.compress)])
+@pytest.mark.parametrize(
+    ("coding", "packed"), [("gzip", gzip.compress), ("GZIP", gzip.compress), ("deflate", zlib.compress)]
+)
 def test_a_file_that_was_stored_compressed_is_read_although_nobody_asked_for_it_so(server, coding, packed):
     whole = PAGE + "<p>x</p>" * 100_000
     server.page("/a", packed(whole.encode()), Content_Encoding=coding)
