@@ -15,7 +15,8 @@ from publishers.core.markup import JOINER, apart, closed, escaped, marked
 from publishers.core.post import Commit, Media, Post, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting
 
-API = "/api/v3"  # which 1.0 speaks too: crates/api/routes_v3
+API = "/api/v3"  # which 1.0 speaks too, all but pictures and reading one comment: crates/api/routes_v3/src/lib.rs
+API_1 = "/api/v4"
 TITLE = 200  # is_valid_post_title in crates/utils/src/utils/validation.rs
 NSFW = "nsfw"
 PAGE = 50
@@ -108,7 +109,7 @@ class Lemmy(Publisher):
                 "person_id": number,
                 "community_id": where,
                 "languages": _languages(site, mine, theirs),
-                "images": "/api/v4/image" if _release(version) >= LEMMY_1 else "/pictrs/image",
+                "images": f"{API_1}/image" if _release(version) >= LEMMY_1 else "/pictrs/image",
             },
         )
 
@@ -165,7 +166,7 @@ class Lemmy(Publisher):
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         kind = COMMENT if receipt.id.startswith(COMMENT) else POST
         try:
-            answer = self.call("GET", f"{API}/{kind}", headers=self._auth(), params={"id": str(_number(receipt))})
+            answer = self._one(receipt, kind)
         except Rejected as error:
             if error.status == 404 or any(f'"{code}"' in error.words for code in GONE):
                 return None
@@ -210,10 +211,11 @@ class Lemmy(Publisher):
 
     def metrics(self, receipt: Receipt) -> Mapping[str, int]:
         kind = COMMENT if receipt.id.startswith(COMMENT) else POST
-        answer = self.call("GET", f"{API}/{kind}", headers=self._auth(), params={"id": str(_number(receipt))})
+        answer = self._one(receipt, kind)
         counts = {"likes": "upvotes", "replies": "child_count" if kind == COMMENT else "comments"}
+        place = kind if kind == COMMENT and self._is_1() else "counts"
         try:
-            return {ours: int(answer.pick(f"{kind}_view", "counts", theirs)) for ours, theirs in counts.items()}
+            return {ours: int(answer.pick(f"{kind}_view", place, theirs)) for ours, theirs in counts.items()}
         except ValueError as error:
             raise answer.unreadable("the answer has no numbers") from error
 
@@ -225,6 +227,14 @@ class Lemmy(Publisher):
         if 400 <= status < 500 and code in NO_RIGHT:
             return Unauthorized(f"the server does not allow this ({code})", status=status, words=words)
         return judge(answer)
+
+    def _one(self, receipt: Receipt, kind: str) -> Answer:
+        api = API_1 if kind == COMMENT and self._is_1() else API
+        return self.call("GET", f"{api}/{kind}", headers=self._auth(), params={"id": str(_number(receipt))})
+
+    def _is_1(self) -> bool:
+        """Whether the server is Lemmy 1.0 or newer, as ``connect`` found."""
+        return self.settings.get("images", "").startswith(API_1)
 
     def _community(self) -> Answer:
         name = self._setting("community").strip().rstrip("/").lstrip("!")

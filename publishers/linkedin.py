@@ -20,7 +20,7 @@ from publishers.core.errors import (
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.oauth import Choice, OAuth, Renewal, Role
-from publishers.core.post import Commit, Media, Post, Receipt
+from publishers.core.post import Commit, Media, Post, Receipt, Seen
 from publishers.core.publisher import Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
 ORGANIZATION = "urn:li:organization:"
@@ -33,7 +33,8 @@ PAGE = 100
 # A limit is for a UTC day, no page gives its number and no answer says how much of it is left:
 # https://learn.microsoft.com/linkedin/shared/api-guide/concepts/rate-limits, read in November 2026
 PATIENCE = 900.0
-CARD = "card"
+CARD, PUBLISHED = "card", "PUBLISHED"
+GONE = {404, 410}
 # Each month's version lives for a year, this one until July 2027:
 # https://learn.microsoft.com/linkedin/marketing/integrations/migrations, read in November 2026
 VERSION = "202607"
@@ -147,7 +148,7 @@ class LinkedIn(Publisher):
             "commentary": _little(post),
             "visibility": "PUBLIC",
             "distribution": DISTRIBUTION,
-            "lifecycleState": "PUBLISHED",
+            "lifecycleState": PUBLISHED,
             "isReshareDisabledByAuthor": False,
         }
         if content := self._content(post, list(commit.prepared.get("media", ()))):
@@ -190,6 +191,40 @@ class LinkedIn(Publisher):
             (self._receipt(str(p["id"])), _plain(str(p.get("commentary", ""))), p["createdAt"])
             for p in self._list("/rest/posts", params, {"X-RestLi-Method": "FINDER"})
         ]
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        if not self._author().startswith(ORGANIZATION):
+            raise Unsupported("LinkedIn lets no app read a member's posts")
+        try:
+            place = self._place(receipt).partition("?")[0]
+            answer = self.call("GET", place, headers=self._headers())
+        except Rejected as error:
+            if error.status in GONE:
+                return None
+            raise
+        try:
+            told = answer.json()
+            if "on" in receipt.extra:
+                text = str(told["message"]["text"])
+                return Seen(text=text, same=text_hash(text) == text_hash(post.text))
+            text, content = _plain(str(told["commentary"])), told.get("content") or {}
+            pictures = list((content.get("multiImage") or {}).get("images") or ())
+            pictures += [content["media"]] if content.get("media") else []
+            alts = tuple(str(p["altText"]) for p in pictures if p.get("altText"))
+            state = str(told.get("lifecycleState", PUBLISHED))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise answer.unreadable("the answer is not a post") from error
+        if state != PUBLISHED:
+            raise Unavailable(f"LinkedIn says that the post is {state}")
+        card = bool(content.get("article")) if post.link and (self._card() or not post.media) else None
+        # A picture whose alt text it does not tell need not be without one.
+        return Seen(
+            text=text,
+            same=text_hash(text) == text_hash(post.text),
+            pictures=None if card else len(pictures),
+            alts=alts if len(alts) == len(pictures) else None,
+            card=card,
+        )
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
@@ -62,6 +63,12 @@ class Nostr(Publisher):
         Setting(name="secret_key", label="Secret key (nsec1…, or 64 hex digits)", secret=True, rehearsal="5e" * 32),
         Setting(name="relays", label="Relays, such as wss://nos.lol wss://relay.damus.io"),
         Setting(name="blossom", label="Blossom server for pictures (https://…)", required=False),
+        Setting(
+            name="quorum",
+            label="How many relays must have a note before it counts as published",
+            required=False,
+            default="1",
+        ),
     )
     pasted: ClassVar = "secret key"
     # An event's id is the hash of all that it says: a relay that has it says so, and there is never a second one.
@@ -72,7 +79,7 @@ class Nostr(Publisher):
     )
 
     def connect(self) -> Profile:
-        key = self._key()
+        key, _ = self._key(), self._quorum()
         told = [self._may_write(relay) for relay in self._relays()]
         about = self._newest(0)
         try:
@@ -105,11 +112,11 @@ class Nostr(Publisher):
         if post.visibility != "public":
             raise Unsupported("a note on Nostr is for everybody")
         event = self._note(post, commit)
-        return self._receipt(event, self._tell_all(event))
+        return self._receipt(event, self._tell_all(event, self._quorum()))
 
     def find(self, post: Post, commit: Commit) -> tuple[Receipt, ...]:
         event = self._note(post, commit)
-        having, lost = self._ask_all(lambda relay: bool(self._read(relay, {"ids": [event["id"]]})))
+        having, lost = self._ask_all(lambda relay, wait: bool(self._read(relay, {"ids": [event["id"]]}, wait)))
         if relays := [relay for relay, has in having if has]:
             return (self._receipt(event, relays),)
         if lost:
@@ -117,7 +124,7 @@ class Nostr(Publisher):
         return ()
 
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
-        told, lost = self._ask_all(lambda relay: self._read(relay, {"ids": [receipt.id]}))
+        told, lost = self._ask_all(lambda relay, wait: self._read(relay, {"ids": [receipt.id]}, wait))
         found = [e for _, events in told for e in events if e.get("id") == receipt.id]
         if not found:
             if lost:
@@ -132,13 +139,30 @@ class Nostr(Publisher):
         said = text_hash(content.replace(JOINER, "")) == text_hash(post.text.replace(JOINER, ""))
         return Seen(text=content, same=said, pictures=len(about), alts=tuple(one.get("alt", "") for one in about))
 
+    def spread(self, receipt: Receipt) -> tuple[str, ...]:
+        """Relays that were away get the note from one that has it, unless its author has taken it back since."""
+        told, _ = self._ask_all(lambda relay, wait: self._read(relay, {"ids": [receipt.id]}, wait))
+        kept = {relay: note for relay, events in told for e in events if (note := self._again(e, receipt.id))}
+        lacking = [relay for relay in self._relays() if relay not in kept]
+        if not kept or not lacking:
+            return ()
+        asked = {"kinds": [DELETION], "authors": [self._key().hex()], "#e": [receipt.id]}
+        gone, unsure = self._ask_all(lambda relay, wait: self._read(relay, asked, wait), kept)
+        if unsure:
+            raise unsure[0]
+        if any(e.get("kind") == DELETION for _, events in gone for e in events):
+            return ()
+        note = next(iter(kept.values()))
+        having, _ = self._ask_all(lambda relay, wait: self._tell(relay, note, wait), lacking)
+        return tuple(relay for relay in lacking if relay not in dict(having))
+
     def delete(self, receipt: Receipt) -> None:
         at = int(self.http.now().timestamp())
         self._tell_all(self._event(DELETION, at, [["e", receipt.id], ["k", str(NOTE)]], ""))
 
     def metrics(self, receipt: Receipt) -> Mapping[str, int]:
         asked = {"kinds": [NOTE, REPOST, REACTION], "#e": [receipt.id], "limit": COUNTED}
-        told, lost = self._ask_all(lambda relay: self._read(relay, asked))
+        told, lost = self._ask_all(lambda relay, wait: self._read(relay, asked, wait))
         if lost and not told:
             raise lost[0]
         kinds = {e.get("id"): (e.get("kind"), e.get("content")) for _, events in told for e in events}
@@ -198,34 +222,48 @@ class Nostr(Publisher):
         said = {"id": number, "pubkey": key, "created_at": at, "kind": kind, "tags": tags, "content": content}
         return {**said, "sig": signed}
 
+    def _again(self, told: Event, number: str) -> Event | None:
+        """The event that a relay has under this id, signed anew; None if what it says has another, or is no event."""
+        try:
+            event = self._event(told["kind"], told["created_at"], told["tags"], told["content"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        return event if event["id"] == number else None
+
     # Who it is said to
 
-    def _tell_all(self, event: Event) -> list[str]:
+    def _tell_all(self, event: Event, enough: int = 1) -> list[str]:
         """Tell every relay of one event; returns those that have it. It is the same one wherever it is told.
 
-        One relay that has it is enough: it is public. If none has it for certain, what may have happened counts.
+        It is public with the first that has it, and counts as that once ``enough`` have. If none has it for certain,
+        what may have happened counts.
         """
-        told, lost = self._ask_all(lambda relay: self._tell(relay, event))
-        if told:
+        told, lost = self._ask_all(lambda relay, wait: self._tell(relay, event, wait))
+        if len(told) >= enough:
             return [relay for relay, _ in told]
+        if told:
+            raise Unconfirmed(f"{len(told)} of {enough} relays have it so far ({lost[0]})")
         for kind in (Unconfirmed, RateLimited, Unavailable, Unauthorized, PublishError):
             for error in lost:
                 if isinstance(error, kind):
                     raise error
         raise Unauthorized("the account has no relay")
 
-    def _ask_all(self, ask: Callable[[str], Found]) -> tuple[list[tuple[str, Found]], list[PublishError]]:
-        """What each relay says, and what went wrong with the others."""
+    def _ask_all(
+        self, ask: Callable[[str, float], Found], relays: Iterable[str] | None = None
+    ) -> tuple[list[tuple[str, Found]], list[PublishError]]:
+        """What each relay says, and what went wrong with the others; one that hangs takes no more than its share."""
         told: list[tuple[str, Found]] = []
         lost: list[PublishError] = []
-        for relay in self._relays():
+        asked = list(self._relays() if relays is None else relays)
+        for place, relay in enumerate(asked):
             try:
-                told.append((relay, ask(relay)))
+                told.append((relay, ask(relay, self.http.left() / (len(asked) - place))))
             except PublishError as error:
                 lost.append(error)
         return told, lost
 
-    def _tell(self, relay: str, event: Event) -> None:
+    def _tell(self, relay: str, event: Event, seconds: float) -> None:
         """Give one relay an event."""
 
         def say(channel: Channel) -> tuple[bool, str]:
@@ -245,12 +283,12 @@ class Nostr(Publisher):
                     challenge = ""
                     channel.send(_text(["EVENT", event]))
 
-        taken, why = self.talk(relay, say, commit=True)
+        taken, why = self.talk(relay, say, commit=True, seconds=seconds)
         why = self.http.redact(" ".join(why.split())[:WORDS])
         if not taken and not why.startswith("duplicate"):
             raise self._refused(relay, why)
 
-    def _read(self, relay: str, wanted: Mapping[str, Any]) -> list[Event]:
+    def _read(self, relay: str, wanted: Mapping[str, Any], seconds: float) -> list[Event]:
         """The events of a relay that are wanted; raises Unavailable if it does not say that these are all."""
 
         def say(channel: Channel) -> list[Event]:
@@ -273,7 +311,7 @@ class Nostr(Publisher):
                     challenge = ""
                     channel.send(asked)
 
-        return self.talk(relay, say)
+        return self.talk(relay, say, seconds=seconds)
 
     def _sign_in(self, channel: Channel, relay: str, challenge: str) -> None:
         at = int(self.http.now().timestamp())
@@ -312,7 +350,7 @@ class Nostr(Publisher):
     def _newest(self, kind: int) -> Event | None:
         """The newest event of this kind that this key has signed; None if no relay that answers has one."""
         asked = {"kinds": [kind], "authors": [self._key().hex()], "limit": 1}
-        told, lost = self._ask_all(lambda relay: self._read(relay, asked))
+        told, lost = self._ask_all(lambda relay, wait: self._read(relay, asked, wait))
         if lost and not told:
             raise lost[0]
         events = [e for _, events in told for e in events if e.get("pubkey") == self._key().hex()]
@@ -340,6 +378,12 @@ class Nostr(Publisher):
             found.setdefault(relay.rstrip("/"), relay)
         return list(found.values())[: max(RELAYS_MOST, len(given))]
 
+    def _quorum(self) -> int:
+        given = self.settings.get("quorum", "").strip() or "1"
+        if not given.isdecimal() or not 0 < int(given) <= len(self._relays()):
+            raise Unauthorized(f"quorum is a number from 1 to {len(self._relays())}, the number of relays")
+        return int(given)
+
     def _blossom(self) -> str:
         return self.base if self.settings.get("server") else self.settings.get("blossom", "").rstrip("/")
 
@@ -353,17 +397,22 @@ class Nostr(Publisher):
         return Receipt(id=event["id"], url=url, extra={"relays": relays})
 
     def _key(self) -> bytes:
-        return secp256k1.public_key(self._secret())
+        return self._pair[1]
 
     def _secret(self) -> bytes:
+        return self._pair[0]
+
+    @functools.cached_property
+    def _pair(self) -> tuple[bytes, bytes]:
+        """The secret key and the public one."""
         given = self.settings.get("secret_key", "").strip()
         try:
             secret = bytes.fromhex(given) if len(given) == 64 else secp256k1.from_bech32(given, "nsec")
-            secp256k1.public_key(secret)
+            public = secp256k1.public_key(secret)
         except ValueError as error:
             raise Unauthorized(f"the secret key cannot be read: {error}") from None
         self.http.hide(secret.hex())
-        return secret
+        return secret, public
 
 
 def _text(told: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ from urllib.parse import quote
 from publishers.core.errors import PublishError, RateLimited, Rejected, Unauthorized, Unavailable, Unsupported
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
-from publishers.core.markup import headline
+from publishers.core.markup import headline, slug
 from publishers.core.oauth import Choice, OAuth, Renewal
 from publishers.core.post import Commit, Post, Prepared, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
@@ -58,7 +59,7 @@ class Tumblr(Publisher):
     budgets: ClassVar = (Budget(posts=250, seconds=86_400),)  # api.md, "Rate Limits"; a day is the calendar's
     unverified: ClassVar = (
         "never run against the real platform; whether its apps still get these scopes; what it takes beyond 10 MB; "
-        "whether an edit may change nothing but the state; how a blog's time zone ends its day"
+        "how a blog's time zone ends its day; whether its list of drafts shows the slug by which one is found again"
     )
 
     def connect(self) -> Profile:
@@ -84,16 +85,18 @@ class Tumblr(Publisher):
         return tuple(Choice(label=name, settings={"blog": name}) for name in blogs)
 
     def draft(self, post: Post, key: str, reply_to: Receipt | None) -> Prepared:
-        del key
         if post.warning or post.visibility != "public":
             raise Unsupported("a post on Tumblr is public and carries no warning through its API")
         if reply_to is not None:
             raise Unsupported("nothing answers a post on Tumblr: replies cannot be written through the API")
+        own = _own(key)
+        if left := self._left(own):  # an earlier try made it and lost the answer
+            return {"draft": left, **({"media": self._pictures(left)} if post.media else {})}
         uploads = [
             {"type": m.mime, "identifier": f"picture-{n}", "width": m.width, "height": m.height}
             for n, m in enumerate(post.media, 1)
         ]
-        said = _said(post, [[u] for u in uploads], DRAFT)
+        said = {**_said(post, [[u] for u in uploads], DRAFT), "slug": own}
         if not post.media:
             return {"draft": self._created(self.call("POST", self._posts(), headers=self._auth(), json=said))}
         files = {
@@ -107,7 +110,7 @@ class Tumblr(Publisher):
     def create(self, post: Post, commit: Commit) -> Receipt:
         number = str(commit.prepared["draft"])
         media = list(commit.prepared.get("media", ()))
-        body = _said(post, media, PUBLISHED)
+        body = {**_said(post, media, PUBLISHED), "slug": slug(post) or _slug(post.title) or _own(commit.key)}
         try:
             self._created(self.commit("PUT", f"{self._posts()}/{number}", headers=self._auth(), json=body))
         except Rejected as error:
@@ -208,6 +211,14 @@ class Tumblr(Publisher):
         except (KeyError, TypeError, AttributeError) as error:
             raise answer.unreadable("the answer is not a post's blocks") from error
 
+    def _left(self, own: str) -> str:
+        """The number of a draft whose slug is our own, among the newest; empty if there is none."""
+        answer = self.call("GET", f"{self._posts()}/draft", headers=self._auth())
+        posts = answer.told("response", "posts")
+        if not isinstance(posts, list) or not all(isinstance(p, dict) for p in posts):
+            raise answer.unreadable("the answer is not a list of drafts")
+        return next((str(p.get("id_string") or p["id"]) for p in posts if p.get("slug") == own and p.get("id")), "")
+
     def _created(self, answer: Answer) -> str:
         return answer.pick("response", "id")
 
@@ -228,6 +239,15 @@ class Tumblr(Publisher):
 
     def _auth(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.settings.get('access_token', '')}"}
+
+
+def _own(key: str) -> str:
+    """The slug of a draft while it is one, by which it is known again."""
+    return f"handbill-{key[:20]}"
+
+
+def _slug(title: str) -> str:
+    return "-".join(re.findall(r"[a-z0-9]+", title.lower()))[:80].strip("-")
 
 
 def _said(post: Post, media: list[Any], state: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import re
 from collections.abc import Iterable, Mapping
@@ -20,19 +21,27 @@ from publishers.core.errors import (
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
 from publishers.core.markup import JOINER, escaped
+from publishers.core.oauth import CLIENT_ID, CLIENT_SECRET, Choice, OAuth, Renewal, place
 from publishers.core.post import Commit, Media, Post, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher, Setting, text_hash
 
 VERSION = "5.199"
 CLOCKS = timedelta(minutes=5)  # how far VK's clock and ours may be apart
 PAGE = 100
+GROUPS = 1000
+DEVICE = "device_id"
+# VK ID's own client sends no secret; an app that has one may prove with it who it is.
+OPTIONAL_SECRET = dataclasses.replace(CLIENT_SECRET, required=False)
 SUFFIX = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif"}
 NEEDED = {"wall": 1 << 13, "photos": 1 << 2, "groups": 1 << 18}  # https://dev.vk.com/reference/access-rights
 EDITOR = 2  # from this level on a community's helper may post in its name
 
 # https://dev.vk.com/reference/errors
-WAITS = {6: 1.0, 9: 3600.0, 14: 3600.0, 29: 3600.0}  # a second's rate, flood, a captcha, a method's rate
+CAPTCHA, TOO_MUCH = 14, 29
+WAITS = {6: 1.0, 9: 3600.0, CAPTCHA: 3600.0, TOO_MUCH: 3600.0}  # 6: a second's rate, 9: flood
 NO_RIGHT = {5, 7, 15, 17, 18, 20, 21, 23, 24, 27, 28, 30, 203, 214, 219, 224}
+# 214 is told of who may not write there and of who has written enough for today: "you can only add 50 posts a day"
+ENOUGH = re.compile(r"\bposts? (?:a|per) day\b|\bper day\b", re.IGNORECASE)
 UNSURE = {1, 10, 13}
 # What its clients make a mention or link of in a text: [id1|Name], @name, *id1. https://dev.vk.com/method/wall.post
 MARKUP = re.compile(rf"\[(?=[^\[\]|\s]+\|)|@(?=[^\s{JOINER}])|\*(?=\w)")
@@ -55,14 +64,34 @@ class Vk(Publisher):
     fields: ClassVar = (
         Setting(name="access_token", label="Access token of a person who manages the wall", secret=True),
         Setting(name="group", label="Community: its number or short name; without one your own wall", required=False),
+        Setting(name="refresh_token", label="Refresh token, where VK ID gave one", secret=True, required=False),
+        Setting(name=DEVICE, label="Device that VK ID named when it gave the tokens", required=False),
+        Setting(name="client_id", label="Client id of your app", required=False),
+        Setting(name="client_secret", label="Client secret of your app", secret=True, required=False),
     )
-    # `guid` is told to prevent the same record twice within an hour, and not what a repeat is answered with.
+    # VK ID, which is OAuth 2.1: https://id.vk.com/about/business/go/docs/ru/vkid/latest/vk-id/connection
+    # /api-integration/api-description and src/auth/auth.ts of https://github.com/VKCOM/vkid-web-sdk, both read on
+    # 26 November 2026. The device that comes back with the code must be named whenever a token is asked for.
+    oauth: ClassVar = OAuth(
+        authorize="https://id.vk.com/authorize",
+        endpoint="https://id.vk.com/oauth2/auth",
+        revoke="https://id.vk.com/oauth2/logout",
+        scopes=("wall", "photos", "groups"),
+        app=(CLIENT_ID, OPTIONAL_SECRET),
+        https=True,
+        carries=(DEVICE,),
+        states="handbill",
+    )
+    # A token lives an hour, a refresh token works once.
+    renewal: ClassVar = Renewal(ahead=timedelta(minutes=20), asked=True)
+    # `guid` is there "to avoid duplication", for how long and what a repeat is answered with is not told
+    # (https://github.com/VKCOM/vk-api-schema, 5.199, wall/methods.json).
     proof: ClassVar = Proof(kind=ProofClass.B)
     budgets: ClassVar = (Budget(posts=1, seconds=1), Budget(posts=50, seconds=86_400))
     addressed: ClassVar = r"(?:^|/wall)(-?\d+_\d+)$"
     unverified: ClassVar = (
-        "never run against the real platform; what a repeated guid is answered with; the token in a header; how long a "
-        "text may be; consent through VK ID, whose answer has a device that no redirect of ours carries"
+        "never run against the real platform; what a repeated guid is answered with and for how long; the token in a "
+        "header; how long a text may be; whether VK ID gives new apps the right to write on walls (its support decides)"
     )
 
     def connect(self) -> Profile:
@@ -81,6 +110,25 @@ class Vk(Publisher):
             raise Unauthorized(f"{name} is no editor or administrator of {title}")
         url = f"{self._site()}/{answer.told(*place, 'screen_name') or f'club{number}'}"
         return Profile(name=f"{title} through {name}", url=url, settings={"owner": f"-{number}", "user_id": user})
+
+    def choices(self) -> tuple[Choice, ...]:
+        if self.settings.get("group"):
+            return ()
+        answer = self._get("groups.get", {"extended": "1", "filter": "editor", "count": str(GROUPS)})
+        try:
+            found = [(str(g["name"]), str(g["id"])) for g in answer.json()["response"]["items"]]
+        except (KeyError, TypeError) as error:
+            raise answer.unreadable("the answer is not a list of communities") from error
+        walls = [Choice(label=name, settings={"group": number}) for name, number in found]
+        return (*walls, Choice(label="Your own wall", settings={}))
+
+    def refresh(self) -> Mapping[str, str]:
+        return self.renewed()
+
+    def revoke(self) -> None:
+        if client := self.settings.get("client_id"):
+            form = {"client_id": client, "access_token": self.settings.get("access_token", "")}
+            self.call("POST", place(self._oauth().revoke, self._own()), form=form)
 
     def upload(self, media: Media) -> str:
         group = {"group_id": self._owner()[1:]} if self._owner().startswith("-") else {}
@@ -173,19 +221,16 @@ class Vk(Publisher):
         return {name: value for name, value in told.items() if type(value) is int}
 
     def classify(self, answer: Answer) -> PublishError | None:
-        code = answer.told("error", "error_code")
+        code, named = answer.told("error", "error_code"), answer.told("error")
+        if answer.status < 300 and isinstance(named, str) and not answer.commit:  # how VK ID refuses
+            return Rejected(f"VK ID answered {named}", status=answer.status, words=answer.words())
         if answer.status >= 300 or not isinstance(code, int):
             return judge(answer)
         words, status = str(answer.told("error", "error_msg") or code), answer.status
         what = f"VK answered {code}"
-        if code in WAITS:
-            wait = answer.retry_after(default=WAITS[code])
-            return RateLimited(
-                "VK asks to wait" if code != 14 else "VK asks for a captcha",
-                retry_after=wait,
-                status=status,
-                words=words,
-            )
+        if wait := WAITS.get(TOO_MUCH if code in NO_RIGHT and ENOUGH.search(words) else code):
+            what = "VK asks to wait" if code != CAPTCHA else "VK asks for a captcha"
+            return RateLimited(what, retry_after=answer.retry_after(default=wait), status=status, words=words)
         if code in NO_RIGHT:
             return Unauthorized(what, status=status, words=words)
         if code in UNSURE:

@@ -21,7 +21,7 @@ from publishers.core.errors import (
 )
 from publishers.core.http import Answer, judge
 from publishers.core.limits import Limits
-from publishers.core.post import Commit, Facet, Media, Post, Prepared, Receipt
+from publishers.core.post import Commit, Facet, Media, Post, Prepared, Receipt, Seen
 from publishers.core.publisher import Profile, Proof, ProofClass, Publisher, Setting
 
 ROOT, QUERY = "path", "query"  # where a site answers: below /wp-json, or to ?rest_route=
@@ -31,10 +31,11 @@ FLOOD = 20.0  # seconds; an author may comment every 15
 JOINER = "\u2060"  # stands in a text so that nothing in it turns into a mention or tag
 SUFFIX = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/gif": "gif"}
 NEEDED = ("edit_posts", "publish_posts", "upload_files")
-PUBLIC = {"publish", "future", "private"}
+PUBLIC, APPROVED = {"publish", "future", "private"}, "approved"
 GONE = {404, 410}  # not there, and in the trash already
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 TAG = re.compile(r"<[^>]*>")
+GAP = re.compile(r"\n{2,}")
 PARAGRAPH = re.compile(r"\S(?:[^\n]|\n(?!\s*\n))*")
 
 
@@ -119,6 +120,36 @@ class WordPress(Publisher):
         if status == "trash":
             raise Unsupported("somebody has put the post into the trash, before or after it was public")
         return (self._public(answer),) if status in PUBLIC else ()
+
+    def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
+        below = "on" in receipt.extra
+        try:
+            answer = self._call("GET", _place(receipt), {"context": "edit"})
+        except (Rejected, Unavailable) as error:
+            if error.status in GONE:
+                return None
+            raise
+        if answer.pick("status") not in ({APPROVED} if below else PUBLIC):
+            return None
+        told = answer.json()
+        try:
+            title = "" if below else _shown(str(told["title"]["raw"]))
+            content = _shown(str(told["content"]["raw"]))
+            picture = 0 if below else int(told["featured_media"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise answer.unreadable("the answer is not a post") from error
+        wanted = {"title": "", "content": _comment(post)} if below else _said(post)
+        same = [_letters(_shown(wanted[name])) for name in ("title", "content")] == [_letters(title), _letters(content)]
+        text = "\n\n".join(part for part in (title, content) if part)
+        alts = (self._alt(picture),) if picture else ()
+        return Seen(text=text, same=same, pictures=None if below else len(alts), alts=None if below else alts)
+
+    def _alt(self, picture: int) -> str:
+        answer = self._call("GET", f"/wp/v2/media/{picture}", {"context": "edit"})
+        told = answer.told("alt_text")
+        if not isinstance(told, str):
+            raise answer.unreadable("the answer is not a picture")
+        return html.unescape(told)
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit
@@ -311,6 +342,11 @@ def _escape(text: str) -> str:
 def _plain(content: str) -> str:
     """What a reader sees of a comment's HTML."""
     return html.unescape(TAG.sub("", content))
+
+
+def _shown(content: str) -> str:
+    """What a reader sees of a post's HTML, its paragraphs apart."""
+    return GAP.sub("\n\n", _plain(content.replace("<br>", "\n"))).strip()
 
 
 def _letters(text: str) -> str:

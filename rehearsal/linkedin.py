@@ -92,6 +92,7 @@ class LinkedIn(Platform):
             Route("/rest/posts/{urn}", self.delete, methods=["DELETE"]),
             Route("/rest/socialActions/{urn}/comments", self.comment, methods=["POST"]),
             Route("/rest/socialActions/{urn}/comments", self.comments),
+            Route("/rest/socialActions/{urn}/comments/{comment}", self.answer),
             Route("/rest/socialActions/{urn}/comments/{comment}", self.delete, methods=["DELETE"]),
             Route("/rest/socialActions/{urn}/comments/{comment}", self.update, methods=["POST"]),
             Route("/rest/socialMetadata/{urn}", self.numbers),
@@ -191,7 +192,7 @@ class LinkedIn(Platform):
                 if article
                 else None,
                 pictures=pictures,
-                own={"author": author, "commentary": fields["commentary"]},
+                own={"author": author, "commentary": fields["commentary"], "content": content},
             )
         )
         return Response(status_code=201, headers={"x-restli-id": urn})
@@ -204,6 +205,13 @@ class LinkedIn(Platform):
         if not post.own["author"].startswith(ORGANIZATION):
             raise _error(403, "ACCESS_DENIED", "Not enough permissions to access: posts.GET")
         return JSONResponse(_post(post))
+
+    async def answer(self, request: Request) -> Response:
+        _authorize(request)
+        comment = self.account(request).alive(request.path_params["comment"])
+        if comment is None or comment.reply_to != request.path_params["urn"]:
+            raise _missing(request.path_params["comment"])
+        return JSONResponse(_comment(comment))
 
     async def by_author(self, request: Request) -> Response:
         _authorize(request)
@@ -321,6 +329,7 @@ def _post(post: Received) -> dict[str, Any]:
         "id": post.id,
         "author": post.own["author"],
         "commentary": post.own["commentary"],
+        "content": post.own.get("content") or {},
         "createdAt": _millis(post.at),
         "publishedAt": _millis(post.at),
         "visibility": "PUBLIC",

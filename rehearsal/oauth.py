@@ -40,7 +40,8 @@ class Shape:
     """How one platform differs. Seconds are lives; ``refresh`` None = no refresh tokens.
 
     ``refuse`` writes a refusal (status, error, words), ``dead`` answers a token that has ended, ``answer`` adds to
-    a token answer. ``comma``: scopes are written with commas. ``pkce``: a challenge is demanded.
+    a token answer. ``comma``: scopes are written with commas. ``pkce``: a challenge is demanded. ``device``: the name
+    under which something comes with the code, without which nothing is given for it.
     """
 
     authorize: str
@@ -55,6 +56,7 @@ class Shape:
     pkce: bool = False
     basic: bool = False
     public: bool = False
+    device: str = ""
     denied: Mapping[str, str] = field(default_factory=lambda: {"error": "access_denied"})
     refuse: Callable[[int, str, str], Response] = standard
     dead: Callable[[], Response] = lambda: standard(401, "invalid_token", "The token has ended.")
@@ -112,17 +114,19 @@ class Desk:
         back = dict(self.shape.denied)
         if allowed:
             code = f"code-{secrets.token_urlsafe(24)}"
+            device = f"device-{secrets.token_urlsafe(12)}" if self.shape.device else ""
             kept = _kept(account)
             kept["codes"][code] = {
                 "client": asked["client_id"],
                 "redirect": asked["redirect_uri"],
                 "challenge": asked.get("code_challenge", ""),
                 "scopes": scopes,
+                "device": device,
                 "ends": self._in(self.shape.code),
                 "used": "",
             }
             _keep(account, kept)
-            back = {"code": code}
+            back = {"code": code, **({self.shape.device: device} if device else {})}
         sign = "&" if "?" in asked["redirect_uri"] else "?"
         query = urlencode({**back, "state": asked.get("state", "")})
         return RedirectResponse(f"{asked['redirect_uri']}{sign}{query}", 302)
@@ -133,7 +137,7 @@ class Desk:
         if refusal := self._stranger(request, account, sent):
             return refusal
         if sent.get("grant_type") == "refresh_token":
-            return self._refreshed(request, account, str(sent.get("refresh_token", "")))
+            return self._refreshed(request, account, sent)
         if sent.get("grant_type") == "fb_exchange_token":
             return self.made_to_last(account, str(sent.get("fb_exchange_token", "")))
         kept = _kept(account)
@@ -143,7 +147,7 @@ class Desk:
                 kept["access"].pop(code["used"], None)
                 _keep(account, kept)
             return self.shape.refuse(400, "invalid_grant", wrong)
-        answer = self._give(request, account, kept, code["scopes"])
+        answer = self._give(request, account, kept, code)
         code["used"] = answer["access_token"]
         _keep(account, kept)
         return JSONResponse(answer)
@@ -209,20 +213,29 @@ class Desk:
             return "The redirect_uri is not the one that was asked with."
         if code["challenge"] and not _proves(str(sent.get("code_verifier", "")), code["challenge"]):
             return "The code_verifier does not match."
-        return ""
+        return self._elsewhere(code, sent)
 
-    def _refreshed(self, request: Request, account: Account, token: str) -> Response:
-        kept = _kept(account)
+    def _elsewhere(self, known: Mapping[str, Any], sent: Mapping[str, Any]) -> str:
+        """Why something was given to another device; empty if it was to this one."""
+        name = self.shape.device
+        return f"{name} is not the one that this was given to." if name and sent.get(name) != known["device"] else ""
+
+    def _refreshed(self, request: Request, account: Account, sent: Mapping[str, Any]) -> Response:
+        kept, token = _kept(account), str(sent.get("refresh_token", ""))
         known = kept["refresh"].get(token)
         if not token or token.startswith("expired") or (token.startswith(GIVEN) and known is None):
             return self.shape.refuse(400, "invalid_grant", "Value passed for the token was invalid.")
+        if known and (wrong := self._elsewhere(known, sent)):
+            return self.shape.refuse(400, "invalid_grant", wrong)
         kept["refresh"].pop(token, None)
-        answer = self._give(request, account, kept, (known or {}).get("scopes", []))
+        answer = self._give(request, account, kept, known or {})
         _keep(account, kept)
         return JSONResponse(answer)
 
-    def _give(self, request: Request, account: Account, kept: dict[str, Any], scopes: list[str]) -> dict[str, Any]:
-        shape = self.shape
+    def _give(
+        self, request: Request, account: Account, kept: dict[str, Any], known: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        shape, scopes = self.shape, known.get("scopes", [])
         answer: dict[str, Any] = {"access_token": self._token(), "token_type": "bearer"}
         ends = "" if shape.access is None else self._in(shape.access)
         kept["access"][answer["access_token"]] = {"ends": ends, "scopes": scopes}
@@ -230,7 +243,7 @@ class Desk:
             answer["expires_in"] = int(shape.access)
         if shape.refresh is not None:
             answer["refresh_token"] = self._token()
-            kept["refresh"][answer["refresh_token"]] = {"scopes": scopes}
+            kept["refresh"][answer["refresh_token"]] = {"scopes": scopes, "device": known.get("device", "")}
         if shape.says_scope and scopes:
             answer["scope"] = ("," if shape.comma else " ").join(scopes)
         return {**answer, **shape.answer(request, account)}

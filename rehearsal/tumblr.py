@@ -42,6 +42,7 @@ class Tumblr(Platform):
             Route("/user/info", self.me),
             Route("/blog/{blog}/notes", self.notes),
             Route("/blog/{blog}/posts", self.draft, methods=["POST"]),
+            Route("/blog/{blog}/posts/draft", self.drafts),
             Route("/blog/{blog}/posts/{number}", self.read),
             Route("/blog/{blog}/posts/{number}", self.edit, methods=["PUT"]),
             Route("/blog/{blog}/post/delete", self.delete, methods=["POST"]),
@@ -78,6 +79,11 @@ class Tumblr(Platform):
         drafts[number] = told
         _keep(account, drafts)
         return _answer(201, "Created", {"id": number})
+
+    async def drafts(self, request: Request) -> Response:
+        self._authorize(request)
+        kept = reversed(_drafts(self.account(request)).items())
+        return _answer(200, "OK", {"posts": [{"id": int(n), "id_string": n, "slug": d.get("slug")} for n, d in kept]})
 
     def _uploaded(
         self, request: Request, account: Account, files: dict[str, bytes], media: dict[str, Any], block: dict[str, Any]

@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from rehearsal import text as reading
-from rehearsal.world import Account, Platform, Received, Refused, bearer, body_of
+from rehearsal.oauth import SEVERAL, Desk, Shape
+from rehearsal.world import Account, Platform, Received, Refused, World, bearer, body_of
 
 LENGTH = 15_000
 CALL = re.compile(r"\[(\w+)\|[^\]]+\]|(?<!\w)\*(\w+)")
@@ -25,8 +26,26 @@ class Vk(Platform):
     name: ClassVar = "vk"
     public: ClassVar = "/record/{number}"
 
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        shape = Shape(
+            authorize="/authorize",
+            endpoint="/oauth2/auth",
+            access=3600,
+            refresh=180 * 86_400,
+            pkce=True,
+            public=True,
+            device="device_id",
+            refuse=_vk_id,
+            dead=lambda: _error(5, "User authorization failed: access_token has expired.").answer,
+            answer=lambda *_: {"user_id": 7, "state": "handbill"},
+        )
+        self.desk = Desk(self, shape)
+
     def routes(self) -> list[Route]:
         return [
+            *self.desk.routes(),
+            Route("/oauth2/logout", self.logout, methods=["POST"]),
             Route("/method/{method}", self.speak, methods=["GET", "POST"]),
             Route("/upload", self.upload, methods=["POST"]),
             Route("/{wall:str}", self.linked),
@@ -59,6 +78,15 @@ class Vk(Platform):
 
         return await (self.commit(take) if method in commits else take())
 
+    async def logout(self, request: Request) -> Response:
+        """A token is worth nothing any more."""
+        account, sent = self.account(request), await body_of(request)
+        kept = self.desk.kept(account)
+        if kept["access"].pop(str(sent.get("access_token", "")), None) is None:
+            return _vk_id(401, "invalid_token", "The token is not known.")
+        self.desk.keep(account, kept)
+        return JSONResponse({"response": 1})
+
     async def upload(self, request: Request) -> Response:
         account, fields = self.account(request), await body_of(request)
         number = account.counted()
@@ -80,6 +108,13 @@ class Vk(Platform):
             level = 0
         group = {"id": 22, "name": self.account(request).name, "screen_name": name, "admin_level": level}
         return {"groups": [group]}
+
+    def _groups_get(self, request: Request, fields: dict[str, Any]) -> Any:
+        if fields.get("filter") != "editor" or not fields.get("extended"):
+            raise _error(100, "One of the parameters specified was missing or invalid: filter")
+        names = ["The Paper", "The Radio"] if SEVERAL in self.account(request).name else []
+        items = [{"id": 22 + n, "name": name, "screen_name": f"club{22 + n}"} for n, name in enumerate(names)]
+        return {"count": len(items), "items": items}
 
     def _photos_getWallUploadServer(self, request: Request, fields: dict[str, Any]) -> Any:  # noqa: N802 - VK's own name
         del fields
@@ -182,6 +217,12 @@ def _told(post: Received) -> dict[str, Any]:
 def _next(account: Account) -> int:
     numbers = [int(n.rpartition("_")[2]) for n in [*account.posts, *account.pictures]]
     return max(numbers, default=0) + 1
+
+
+def _vk_id(status: int, error: str, words: str) -> Response:
+    """How VK ID refuses: with a name, and whatever the status."""
+    del status
+    return JSONResponse({"error": error, "error_description": words})
 
 
 def _error(code: int, words: str) -> Refused:

@@ -36,6 +36,7 @@ class WordPress(Platform):
             Route("/wp-json/", self.site),
             Route(f"{API}/users/me", self.me),
             Route(f"{API}/media", self.media, methods=["POST"]),
+            Route(f"{API}/media/{{number}}", self.picture),
             Route(f"{API}/tags", self.tag, methods=["POST"]),
             Route(f"{API}/posts", self.draft, methods=["POST"]),
             Route(f"{API}/posts", self.posts),
@@ -44,6 +45,7 @@ class WordPress(Platform):
             Route(f"{API}/posts/{{number}}", self.delete, methods=["DELETE"]),
             Route(f"{API}/comments", self.comment, methods=["POST"]),
             Route(f"{API}/comments", self.comments),
+            Route(f"{API}/comments/{{number}}", self.one),
             Route(f"{API}/comments/{{number}}", self.correct, methods=["POST"]),
             Route(f"{API}/comments/{{number}}", self.delete, methods=["DELETE"]),
         ]
@@ -75,6 +77,13 @@ class WordPress(Platform):
         if account.keep_picture(number, content, alt=alt) is None:
             raise _error(500, "rest_upload_unknown_error", "Sorry, you are not allowed to upload this file type.")
         return JSONResponse({"id": int(number), "alt_text": alt}, 201)
+
+    async def picture(self, request: Request) -> Response:
+        _user(request)
+        picture = self.account(request).pictures.get(request.path_params["number"])
+        if picture is None:
+            raise _error(404, "rest_post_invalid_id", "Invalid post ID.")
+        return JSONResponse({"id": int(picture.id), "alt_text": picture.alt})
 
     async def tag(self, request: Request) -> Response:
         _user(request)
@@ -168,7 +177,15 @@ class WordPress(Platform):
         if draft is None:
             raise _error(404, "rest_post_invalid_id", "Invalid post ID.")
         link = f"{self.home(request)}/archives/{number}"
-        return {"id": int(number), "status": draft["status"], "slug": draft["slug"], "link": link}
+        return {
+            "id": int(number),
+            "status": draft["status"],
+            "slug": draft["slug"],
+            "link": link,
+            "title": {"raw": draft.get("title", "")},
+            "content": {"raw": draft.get("content", "")},
+            "featured_media": draft.get("featured_media", 0),
+        }
 
     async def comment(self, request: Request) -> Response:
         async def take() -> Response:
@@ -210,6 +227,13 @@ class WordPress(Platform):
             below = [p for p in below if p.reply_to in wanted]
         page = below[: int(asked.get("per_page", "10"))]
         return JSONResponse([_comment(p) for p in page], headers={"X-WP-Total": str(len(below))})
+
+    async def one(self, request: Request) -> Response:
+        _user(request)
+        post = self.account(request).alive(request.path_params["number"])
+        if post is None or post.own["kind"] != "comment":
+            raise _error(404, "rest_comment_invalid_id", "Invalid comment ID.")
+        return JSONResponse(_comment(post))
 
     async def correct(self, request: Request) -> Response:
         async def take() -> Response:
@@ -292,7 +316,7 @@ def _comment(post: Received) -> dict[str, Any]:
         "author": 1,
         "status": "approved",
         "link": post.permalink,
-        "content": {"rendered": f"<p>{post.own['content']}</p>\n"},
+        "content": {"raw": post.own["content"], "rendered": f"<p>{post.own['content']}</p>\n"},
     }
 
 

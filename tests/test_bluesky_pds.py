@@ -6,10 +6,8 @@ import hashlib
 import http.client
 import itertools
 import json
-import os
 import socket
 import struct
-import subprocess
 import urllib.parse
 import urllib.request
 import zlib
@@ -23,11 +21,11 @@ from publishers.core.errors import Rejected, Unauthorized, Unavailable, Unconfir
 from publishers.core.http import Http
 from publishers.core.post import Commit, Facet, Media, Post
 from tests.servers import bluesky_pds
+from tests.servers.installed import served
 from tests.servers.raw import Raw, read_request
 
 pytestmark = pytest.mark.pds
 
-CI = os.environ.get("CI") == "true"
 AT = datetime(2026, 11, 24, 10, 15, 30, 250_000, tzinfo=UTC)
 TEXT = "Übermorgen 🚢 @paper.test: https://example.org/h?a=1 #Hafenöffnung"
 POST = Post(
@@ -60,15 +58,7 @@ def png():
 
 @pytest.fixture(scope="module")
 def server():
-    if (why := bluesky_pds.missing()) and not CI:
-        pytest.skip(why)
-    try:
-        bluesky_pds.installed()
-    except subprocess.SubprocessError as error:
-        if CI:
-            raise
-        pytest.skip(f"Bluesky's server could not be installed ({error})")
-    with bluesky_pds.running() as address:
+    with served(bluesky_pds, "Bluesky's server") as address:
         yield address
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ import pytest
 
 from publishers.core.errors import Unconfirmed
 from tests.servers import bluesky_pds
+from tests.servers.installed import served
 from tests.street import SAMPLE, Street, listening
 from tests.test_web import BASE, Desk
 from web.app import create_app
@@ -349,13 +349,7 @@ def test_the_page_and_the_api_show_what_is_wrong_and_approve_it(server, here, tm
 def test_on_the_real_pds_a_correction_is_one_deletion_and_one_new_post_and_a_takedown_leaves_nothing(
     server, here, tmp_path, site
 ):
-    if why := bluesky_pds.missing():
-        pytest.skip(why)
-    try:
-        bluesky_pds.installed()
-    except subprocess.SubprocessError as error:
-        pytest.skip(f"Bluesky's server could not be installed ({error})")
-    with bluesky_pds.running() as address:
+    with served(bluesky_pds, "Bluesky's server") as address:
         host = urlsplit(address).netloc
         street = opened(server, here, tmp_path, site, [], allow_hosts=host)
         who = {"email": "lantern@example.org", "handle": "lantern.test", "password": "the account's own"}

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 import publishers
+from publishers.core.errors import Unauthorized
 from publishers.core.http import Http
 from publishers.core.post import Commit, Post
 from tests.simulator import seamed_store
@@ -32,7 +33,16 @@ KEY = "7Hn2y1Zq3mZ3p6Yp0bq2kqXx0W1m8dKQ3o0v8m0m0mE="
 BROWSER, OTHER = "the-session-of-a-browser", "the-session-of-another"
 NAMES = [n for n in publishers.names() if publishers.load(n).oauth]
 STAYS = {"misskey"}  # where whoever says no stays on the platform's page
-CHOOSE = {"pinterest": 2, "tumblr": 2, "facebook": 2, "googlebusiness": 2, "linkedin": 2, "slack": 2, "discord": 2}
+CHOOSE = {
+    "pinterest": 2,
+    "tumblr": 2,
+    "facebook": 2,
+    "googlebusiness": 2,
+    "linkedin": 2,
+    "slack": 2,
+    "discord": 2,
+    "vk": 3,
+}
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +153,24 @@ def test_consent_connects_an_account_that_can_post(house, name):
             prepared = adapter.draft(post, key, None)
             receipt = adapter.create(post, Commit(key=key, at=datetime.now(UTC), prepared=prepared))
             assert receipt.id
+
+
+def test_vk_s_device_comes_back_with_the_code_and_goes_with_every_renewal(house):
+    begun = house.begin("vk")
+    query = consent(begun.address)
+    with pytest.raises(Refused, match="device_id of the sign-in is not known"):
+        house.back(begun, {k: v for k, v in query.items() if k != "device_id"})
+
+    account = house.connect("vk", name="again")
+    assert account.settings["device_id"].startswith("device-")
+    _, adapter = house.accounts.open(account.id)
+    with adapter.http:
+        for device, words in (("", "is not known"), ("device-of-another", "not the one that this was given to")):
+            with pytest.raises(Unauthorized, match=words):
+                type(adapter)({**adapter.settings, "device_id": device}, adapter.http).refresh()
+        renewed = adapter.refresh()
+    assert renewed["refresh_token"] != house.secrets(account)["refresh_token"]
+    assert renewed["access_token"] != house.secrets(account)["access_token"]
 
 
 @pytest.mark.parametrize("name", NAMES)

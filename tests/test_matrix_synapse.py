@@ -5,10 +5,8 @@ import hashlib
 import http.client
 import itertools
 import json
-import os
 import socket
 import struct
-import subprocess
 import urllib.parse
 import urllib.request
 import zlib
@@ -23,11 +21,11 @@ from publishers.core.post import Commit, Facet, Media, Post
 from publishers.core.publisher import ProofClass
 from publishers.matrix import Matrix
 from tests.servers import synapse
+from tests.servers.installed import served
 from tests.servers.raw import Raw, read_request
 
 pytestmark = pytest.mark.nightly
 
-CI = os.environ.get("CI") == "true"
 TEXT = "Übermorgen 🚢 <b>@room</b> & more\nhttps://example.org/h?a=1&b=2"
 LINK = "https://example.org/h?a=1&b=2"
 POST = Post(text=TEXT, facets=(Facet(type="link", start=len(TEXT) - len(LINK), end=len(TEXT), value=LINK),), link=LINK)
@@ -49,13 +47,7 @@ def png():
 
 @pytest.fixture(scope="module")
 def server():
-    try:
-        synapse.installed()
-    except subprocess.SubprocessError as error:
-        if CI:
-            raise
-        pytest.skip(f"Synapse could not be installed ({error})")
-    with synapse.running() as address:
+    with served(synapse, "Synapse") as address:
         yield address
 
 

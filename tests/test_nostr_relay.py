@@ -2,8 +2,6 @@
 
 import contextlib
 import hashlib
-import os
-import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,10 +11,10 @@ from publishers.core.http import Http
 from publishers.core.post import Commit, Facet, Post
 from publishers.nostr import Nostr
 from tests.servers import nostr_relay
+from tests.servers.installed import served
 
 pytestmark = pytest.mark.nightly
 
-CI = os.environ.get("CI") == "true"
 SECRET = hashlib.sha256(b"a key of the tests").hexdigest()
 TEXT = 'Übermorgen 🚢 "\\ \t& more\n\nhttps://example.org/h?a=1&b=2 #Harbour'
 LINK = "https://example.org/h?a=1&b=2"
@@ -38,13 +36,7 @@ def key(number):
 
 @pytest.fixture(scope="module")
 def relay():
-    try:
-        nostr_relay.installed()
-    except subprocess.SubprocessError as error:
-        if CI:
-            raise
-        pytest.skip(f"the relay could not be installed ({error})")
-    with nostr_relay.running() as address:
+    with served(nostr_relay, "the relay") as address:
         yield address
 
 
@@ -78,7 +70,7 @@ def test_a_note_is_taken_once_however_often_it_is_told_and_found_by_its_id(accou
         assert account().create(POST, commit) == receipt
     assert account().find(POST, commit) == (receipt,)
     assert account().find(POST, Commit(key=key(2), at=commit.at)) == ()
-    (event,) = account()._read(receipt.extra["relays"][0], {"ids": [receipt.id]})
+    (event,) = account()._read(receipt.extra["relays"][0], {"ids": [receipt.id]}, 20)
     assert event["content"] == TEXT
     assert ["t", "harbour"] in event["tags"]
     assert ["content-warning", "Flood"] in event["tags"]

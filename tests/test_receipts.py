@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from publishers import load
 from publishers.core.post import Media, Post, Receipt, Seen
 from tests.newsroom import sign_in
 from tests.street import NOW, Street, listening
@@ -160,6 +161,25 @@ def test_what_somebody_changed_or_took_away_there_is_flagged_after_it_was_looked
     street.change(platform, deleted=True)
     assert street.parts.receipts.read_one(made.id, final=True).sight is Sight.GONE
     assert street.parts.aftercare.flagged("main") == [made.id]
+
+
+def test_a_post_is_given_to_those_of_its_places_that_were_away_and_they_are_named_while_they_lack_it(
+    server, here, tmp_path, monkeypatch
+):
+    street = Street(server, tmp_path, here, ["mastodon"])
+    (made,) = street.share()
+    street.parts.receipts.round("main")
+    away, told = [("wss://one.example", "wss://two.example"), ("wss://two.example",), ()], []
+    monkeypatch.setattr(load("mastodon"), "spread", lambda self, receipt: told.append(receipt) or away[len(told) - 1])
+    found = []
+    for pause in (4, 8, 31, 181):
+        street.later(minutes=pause)
+        street.parts.receipts.round("main")
+        found += street.parts.aftercare.readbacks("main", [made.id]).values()
+    assert found[0].notes == ("wss://one.example has not taken it yet", "wss://two.example has not taken it yet")
+    assert found[1].notes == ("wss://two.example has not taken it yet",)
+    assert [f.sight for f in found] == [Sight.DIFFERS, Sight.DIFFERS, Sight.LIVE, Sight.LIVE]
+    assert told == [made.steps[0].receipt] * 3, "what all of them have is given to nobody"
 
 
 def test_a_platform_that_nobody_can_read_says_so_and_one_that_is_away_is_asked_again(server, here, tmp_path):

@@ -1612,6 +1612,61 @@ def test_nostr_is_public_where_one_relay_has_it_and_unknown_where_one_may(server
             alone.create(post, commit)
 
 
+def test_nostr_gives_a_note_to_relays_that_were_away_unless_it_was_taken_back(server, world, monkeypatch):
+    """What was accepted by one is given to the others later, the same to the byte but for its signature."""
+    with Http(allow={"127.0.0.1"}, seconds=5) as http:
+        ws = f"ws{server.removeprefix('http')}/nostr"
+
+        def on(*names):
+            relays = " ".join(f"{ws}/{name}/" for name in names)
+            return publishers.load("nostr")({**GIVEN["nostr"], "relays": relays}, http)
+
+        receipt = on("one").create(article_post(), Commit(key=key(1), at=AT))
+        assert on("one", "two", "three").spread(receipt) == ()
+        assert sorted(p["account"] for p in world.seen()) == ["one", "three", "two"]
+        assert {p["id"] for p in world.seen()} == {receipt.id}
+        assert on("one", "two", "three").spread(receipt) == ()
+        assert on("one", "blocked").spread(receipt) == (f"{ws}/blocked/",)
+        assert on("nobody", "nowhere").spread(receipt) == ()
+
+        several = on("one", "four")
+        real = several._read
+
+        def taken_back(relay, wanted, seconds):
+            return [{"kind": 5}] if 5 in wanted.get("kinds", ()) else real(relay, wanted, seconds)
+
+        monkeypatch.setattr(several, "_read", taken_back)
+        assert several.spread(receipt) == ()
+        monkeypatch.setattr(several, "_read", lambda *a: [{**e, "content": "Another"} for e in real(*a)])
+        assert several.spread(receipt) == (), "what a relay invents is told to nobody"
+        assert len(world.seen()) == 3
+
+
+def test_nostr_waits_for_no_relay_so_long_that_the_next_is_not_told(server, world):
+    with Http(allow={"127.0.0.1"}, seconds=2) as http:
+        ws = f"ws{server.removeprefix('http')}/nostr"
+        adapter = publishers.load("nostr")({**GIVEN["nostr"], "relays": f"{ws}/one/ {ws}/two/"}, http)
+        http.expire(2)
+        world.faults["nostr"] = Faults(["hang"])
+        receipt = adapter.create(article_post(), Commit(key=key(1), at=AT))
+        assert receipt.extra == {"relays": [f"{ws}/two/"]}
+
+
+def test_nostr_counts_as_published_once_as_many_relays_as_wanted_have_it(server, world):
+    with Http(allow={"127.0.0.1"}, seconds=5) as http:
+        ws = f"ws{server.removeprefix('http')}/nostr"
+        given = {**GIVEN["nostr"], "relays": f"{ws}/one/ {ws}/two/", "quorum": "2"}
+        adapter, commit = publishers.load("nostr")(given, http), Commit(key=key(1), at=AT)
+        world.faults["nostr"] = Faults(["drop-before"])
+        with pytest.raises(Unconfirmed, match="1 of 2 relays"):
+            adapter.create(article_post(), commit)
+        assert adapter.create(article_post(), commit).extra == {"relays": [f"{ws}/one/", f"{ws}/two/"]}
+        assert len(world.seen()) == 2
+        for wrong in ("0", "3", "all"):
+            with pytest.raises(Unauthorized, match="quorum is a number from 1 to 2"):
+                publishers.load("nostr")({**given, "quorum": wrong}, http).connect()
+
+
 def test_ntfy_looks_up_only_what_it_may_read_and_changes_nothing_on_an_old_server(account, world, server):
     assert account("ntfy", access_token="sealed-token").connect().proof.kind is ProofClass.C
     old = account("ntfy", server=f"{server}/ntfy/old-server")

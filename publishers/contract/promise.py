@@ -21,7 +21,9 @@ class Broken(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One promise asked of one case; ``run`` gets an empty folder and raises Broken if it is not kept."""
+    """One promise asked of one case; ``run`` gets a folder (an empty one, where posts are kept in folders)
+    and raises Broken if it is not kept.
+    """
 
     promise: str
     case: str

@@ -128,7 +128,8 @@ def read_post(told: Told, folder: Path) -> Post:
     media = []
     for number, one in enumerate(told.get("media", []), 1):
         path = folder / f"picture-{number}"
-        path.write_bytes(picture(number))
+        if not path.exists():
+            path.write_bytes(picture(number))
         digest = hashlib.sha256(picture(number)).hexdigest()
         media.append(Media(**{"path": str(path), "sha256": digest, "size": len(picture(number)), **one}))
     facets = tuple(Facet(**f) for f in told.get("facets", []))
@@ -169,10 +170,12 @@ class Wire(Http):
         self.commits.append(commit)
         return super().send(method, url, commit=commit, **request)
 
-    def talk(self, url: str, say: Callable[[Channel], Said], *, commit: bool) -> Said | Answer:
+    def talk(
+        self, url: str, say: Callable[[Channel], Said], *, commit: bool, seconds: float | None = None
+    ) -> Said | Answer:
         """Open a WebSocket as ``Http`` does, and remember what the adapter thought of it."""
         self.commits.append(commit)
-        return super().talk(url, say, commit=commit)
+        return super().talk(url, say, commit=commit, seconds=seconds)
 
     def _reply(self, request: httpx.Request) -> httpx.Response:
         place = len(self.sent)
@@ -310,6 +313,10 @@ def whole(told: Told) -> dict[str, Any]:
 
 
 def shown(error: BaseException) -> str:
-    """Everything that an error says, wherever it is looked at."""
-    text = "".join(traceback.format_exception(error))
-    return text + repr(error) + repr(vars(error)) + "".join(map(repr, (error.__cause__, error.args)))
+    """Everything that an error says, wherever it is looked at: what a traceback says of it and of what led to it."""
+    said = [repr(error.__cause__)]
+    one: BaseException | None = error
+    while one is not None:
+        said += [*traceback.format_exception_only(one), repr(one), repr(vars(one)), repr(one.args)]
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return "".join(said)

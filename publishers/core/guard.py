@@ -70,9 +70,9 @@ class Deadline:
         self._last = float("inf")
         self._end = clock() + seconds
 
-    def restart(self) -> None:
-        """Begin again with the full time, or with what ``expire`` left of it."""
-        self._end = min(self._clock() + self._seconds, self._last)
+    def restart(self, seconds: float | None = None) -> None:
+        """Begin again with the full time, or with ``seconds``; never with more than ``expire`` left of it."""
+        self._end = min(self._clock() + (self._seconds if seconds is None else seconds), self._last)
 
     def expire(self, seconds: float) -> None:
         """Let no request go on, or begin, later than ``seconds`` from now, however often one is restarted."""

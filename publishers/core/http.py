@@ -94,7 +94,8 @@ class Answer:
     def words(self) -> str:
         """The platform's own words on one printable line, shortened."""
         text = self.body[: 8 * WORDS].decode("utf-8", "replace")
-        return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:WORDS]
+        shown = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+        return " ".join(shown.split())[:WORDS]
 
     def retry_after(self, *, told: Any = None, default: float = 60.0, epoch_header: str = "") -> float:
         """Seconds to wait: ``told`` in the body, Retry-After as seconds, float or date, else ``epoch_header``.
@@ -269,12 +270,15 @@ class Http:
             raise kind(self._what("no answer" if commit else "no readable answer", url, error)) from None
         return self._answer(response, body, commit=commit)
 
-    def talk(self, url: str, say: Callable[[Channel], Said], *, commit: bool) -> Said | Answer:
+    def talk(
+        self, url: str, say: Callable[[Channel], Said], *, commit: bool, seconds: float | None = None
+    ) -> Said | Answer:
         """Open a WebSocket and let ``say`` speak over it; returns what it does, or the answer of one who opens none.
 
-        Raises as ``send`` does: what breaks once a commit's conversation was begun is Unconfirmed.
+        ``seconds``: this conversation has no more. Raises as ``send`` does: what breaks once a commit's conversation
+        was begun is Unconfirmed.
         """
-        self._deadline.restart()
+        self._deadline.restart(seconds)
         if self._deadline.left() <= 0:
             raise Unavailable(self._what("nothing was sent", url, TimeoutError("the time to send it had run out")))
         asked = asking()

@@ -74,7 +74,9 @@ class OAuth:
 
     ``endpoint`` gives the tokens; ``app`` are the credentials of a registered app; ``register`` is where the protocol
     registers one by itself; ``asks`` are the fields that must be known before; ``https``: people are sent back to https
-    addresses only. ``answer`` is what people are sent back with; ``protocol`` is its name, where it is not OAuth 2.
+    addresses only. ``answer`` is what people are sent back with, ``carries`` what comes with it, is kept and must be in
+    every request for a token; ``states`` is a ``state`` for these requests, where they must have one;
+    ``protocol`` is its name, where it is not OAuth 2.
     """
 
     authorize: str
@@ -91,6 +93,8 @@ class OAuth:
     https: bool = False
     more: Mapping[str, str] = field(default_factory=dict)
     answer: str = "code"
+    carries: tuple[str, ...] = ()
+    states: str = ""
     protocol: str = "OAuth 2"
     access: str = "access_token"
     """The setting that the token becomes."""
@@ -125,16 +129,22 @@ class OAuth:
 
     def exchange(self, app: Mapping[str, str], *, code: str, redirect: str, verifier: str) -> dict[str, Any]:
         """The request that turns a code into a token."""
-        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect}
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect, **self.carried(app)}
         return self._signed(app, {**form, **({"code_verifier": verifier} if self.pkce else {})})
 
     def renewal(self, app: Mapping[str, str], token: str) -> dict[str, Any]:
         """The request that turns a renewal token into a new token."""
-        return self._signed(app, {"grant_type": "refresh_token", "refresh_token": token})
+        return self._signed(app, {"grant_type": "refresh_token", "refresh_token": token, **self.carried(app)})
 
     def revocation(self, app: Mapping[str, str], token: str) -> dict[str, Any]:
         """The request that ends a token."""
         return self._signed(app, {"token": token})
+
+    def carried(self, told: Mapping[str, str]) -> dict[str, str]:
+        """What came with the answer, of all that is known; raises Unauthorized if a part of it is not."""
+        if lacking := [name for name in self.carries if not told.get(name)]:
+            raise Unauthorized(f"{', '.join(lacking)} of the sign-in is not known; connect the account again")
+        return {**{name: told[name] for name in self.carries}, **({"state": self.states} if self.states else {})}
 
     def _signed(self, app: Mapping[str, str], form: dict[str, str]) -> dict[str, Any]:
         """``form`` in the name of the app: its secret in a header or in the form; a public app has none."""

@@ -199,6 +199,14 @@ class Publisher(ABC):
         """What has become of a message that said ``post``; reads only. None: it is not there any more."""
         raise Unsupported(f"{self.label} gives no way to read a message again")
 
+    def spread(self, receipt: Receipt) -> tuple[str, ...]:
+        """Where a message lies in several places: give the same one to those that have not taken it yet.
+
+        Returns those that still lack it. Harmless whenever and however often it is done.
+        """
+        del receipt
+        raise Unsupported(f"a message on {self.label} lies in one place")
+
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         """Change a public message; one commit."""
         raise Unsupported(f"{self.label} gives no way to edit a message")
@@ -305,9 +313,11 @@ class Publisher(ABC):
         return self._send(method, path, commit=True, **request)
 
     @final
-    def talk(self, url: str, say: Callable[[Channel], Said], *, commit: bool = False) -> Said:
+    def talk(
+        self, url: str, say: Callable[[Channel], Said], *, commit: bool = False, seconds: float | None = None
+    ) -> Said:
         """A conversation over a WebSocket, which is the irreversible request if ``commit`` says so."""
-        got = self.http.talk(url, say, commit=commit)
+        got = self.http.talk(url, say, commit=commit, seconds=seconds)
         if not isinstance(got, Answer):
             return got
         error = self.classify(got) or got.unreadable("the answer is no WebSocket")

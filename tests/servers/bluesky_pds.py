@@ -1,7 +1,6 @@
 """How the tests get a real Bluesky server: installed once from npm with exact versions, started on 127.0.0.1, ended."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -14,12 +13,14 @@ import threading
 import urllib.request
 from pathlib import Path
 
+from tests.servers.installed import SECONDS, kept
+
 HERE = Path(__file__).parent / "pds"
 NODE = "22.23.3"  # the server asks for 22, and an npm package carries it with the headers better-sqlite3 needs
 SYSTEMS = {"Linux": "linux", "Darwin": "darwin"}
 MACHINES = {"x86_64": "x64", "AMD64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 QUIET = ("--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
-INSTALL_SECONDS, START_SECONDS = 900, 60
+START_SECONDS = 60
 
 
 def missing():
@@ -31,21 +32,12 @@ def missing():
     return ""
 
 
-def cache():
-    """Where installed servers are kept between runs."""
-    return Path(os.environ.get("HANDBILL_TEST_CACHE") or Path.home() / ".cache" / "handbill-tests")
-
-
 def installed():
     """The folder with the server and its Node, installed now if it is not there yet."""
     wanted = (HERE / "package.json").read_bytes() + NODE.encode()
-    folder = cache() / f"pds-{hashlib.sha256(wanted).hexdigest()[:12]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / ".done").exists():
+    with kept(f"pds-{hashlib.sha256(wanted).hexdigest()[:12]}") as (folder, there):
+        if not there:
             _install(folder)
-            (folder / ".done").touch()
     return folder
 
 
@@ -70,7 +62,7 @@ def _npm(folder, *packages, path=None, **environment):
         env={**os.environ, **environment, "PATH": path or os.environ["PATH"]},
         stdin=subprocess.DEVNULL,
         check=True,
-        timeout=INSTALL_SECONDS,
+        timeout=SECONDS,
     )
 
 

@@ -1,20 +1,17 @@
 """How the tests get a real relay: nostr-relay, installed once from PyPI, started on 127.0.0.1, ended."""
 
 import contextlib
-import fcntl
-import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
-from tests.servers.synapse import cache
+from tests.servers.installed import from_pypi
 
 WANTED = "nostr-relay==1.14"
-INSTALL_SECONDS, START_SECONDS = 600, 60
+START_SECONDS = 60
 TOLD = """relay_name: a relay of the tests
 storage:
   sqlalchemy.url: sqlite+aiosqlite:///{data}/nostr.sqlite3
@@ -33,17 +30,7 @@ oldest_event: 31536000
 
 def installed():
     """The command that is the relay, installed now if it is not there yet."""
-    folder = cache() / f"{WANTED.replace('==', '-')}-{sys.version_info.major}.{sys.version_info.minor}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / ".done").exists():
-            shutil.rmtree(folder / "venv", ignore_errors=True)
-            subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True, timeout=INSTALL_SECONDS)
-            command = [folder / "venv" / "bin" / "python", "-m", "pip", "install", "--quiet", WANTED]
-            subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=INSTALL_SECONDS)
-            (folder / ".done").touch()
-    return folder / "venv" / "bin" / "nostr-relay"
+    return from_pypi(WANTED).with_name("nostr-relay")
 
 
 @contextlib.contextmanager

@@ -1,26 +1,24 @@
 """How the tests get a real Matrix homeserver: Synapse, installed once from PyPI, started on 127.0.0.1, ended."""
 
 import contextlib
-import fcntl
 import hashlib
 import hmac
 import json
-import os
-import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+from tests.servers.installed import from_pypi
+
 WANTED = "matrix-synapse==1.163.2"
 HOST = "paper.test"
 PASSWORD = "a password of the tests"
 SHARED = "the registration secret of the tests"
-INSTALL_SECONDS, START_SECONDS = 900, 90
+START_SECONDS = 90
 NONE = {"per_second": 1000, "burst_count": 1000}
 LOUD = """version: 1
 handlers: {out: {class: logging.StreamHandler}}
@@ -29,25 +27,9 @@ disable_existing_loggers: false
 """
 
 
-def cache():
-    """Where installed servers are kept between runs."""
-    return Path(os.environ.get("HANDBILL_TEST_CACHE") or Path.home() / ".cache" / "handbill-tests")
-
-
 def installed():
     """The Python that has the server, installed now if it is not there yet."""
-    folder = cache() / f"{WANTED.replace('==', '-')}-{sys.version_info.major}.{sys.version_info.minor}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        python = folder / "venv" / "bin" / "python"
-        if not (folder / ".done").exists():
-            shutil.rmtree(folder / "venv", ignore_errors=True)
-            subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True, timeout=INSTALL_SECONDS)
-            command = [python, "-m", "pip", "install", "--quiet", "--only-binary=:all:", WANTED]
-            subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=INSTALL_SECONDS)
-            (folder / ".done").touch()
-    return python
+    return from_pypi(WANTED, "--only-binary=:all:")
 
 
 @contextlib.contextmanager

@@ -269,7 +269,8 @@ class Connecting:
         code = query.get(kind.oauth.answer, "") if kind.oauth else ""
         if not code:
             raise Refused(f"{kind.label} sent no code", do=again)
-        settings = {**under_way["given"], "client_id": under_way["client_id"]}
+        carried = {n: query[n] for n in (kind.oauth.carries if kind.oauth else ()) if query.get(n)}
+        settings = {**under_way["given"], "client_id": under_way["client_id"], **carried}
         adapter = self._accounts.adapter(account, settings)
         issuer, many = query.get("iss", ""), bool(kind.oauth and kind.oauth.register)
         if issuer and many and _origin(issuer) != _origin(adapter.base):  # RFC 9207
@@ -280,7 +281,7 @@ class Connecting:
         except PublishError as error:
             raise self._no_token(kind.label, account, error, again, adapter.settings.get("server", "")) from None
         role = {"role": under_way["role"]} if under_way["role"] else {}
-        granted = {**{k: v for k, v in got.items() if v}, "client_id": under_way["client_id"], **role}
+        granted = {**{k: v for k, v in got.items() if v}, "client_id": under_way["client_id"], **carried, **role}
         scopes = granted.get("granted", "")
         if kind.oauth and scopes and (missing := kind.oauth.missing(scopes, under_way["role"])):
             do = f"{again}, and allow everything it asks for"

@@ -139,6 +139,8 @@ class Receipts:
                 gone += seen is None
                 name = "" if message.step == 0 else f"part {message.step + 1}: "
                 notes += [f"{name}{line}" for line in receipts.differences(message.post, seen)]
+                if seen is not None and publisher.can("spread"):
+                    notes += [f"{name}{place} has not taken it yet" for place in publisher.spread(message.receipt)]
         if gone == len(delivery.messages):
             return Sight.GONE, notes
         return (Sight.DIFFERS if notes else Sight.LIVE), notes
