@@ -245,6 +245,53 @@ def test_a_line_of_the_site_is_left_out_wherever_it_stands(line):
 
 
 @pytest.mark.parametrize(
+    ("label", "links"),
+    [
+        (
+            "DON'T MISS",
+            "Old oven, new trouble [VIDEO]| What the founders left behind them and why nobody asked [PICTURES]",
+        ),
+        ("Tags", "bakery ovens 1911, bell founders, mill lane bakery, easter loaves, museum of the north, oldest oven"),
+    ],
+)
+def test_what_a_label_announces_goes_with_it_and_the_next_sentence_stays(label, links):
+    body = f"<h1>Oven comes home</h1><p>It cost nine hundred pounds.</p><p>{label}</p><p>{links}</p>"
+    assert extract(html(body)).text == "It cost nine hundred pounds.\n\n" + extract(html()).text
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        "Start each day with the crumbs. Sign up for our free newsletter and have it delivered to your inbox before six, "
+        "with a loaf of the week, three jokes, what flour costs, and every story that we were not allowed to print.",
+        "Read all of it with a free trial: use the code OVEN, and the first four weeks of the book of loaves are a gift.",
+    ],
+)
+def test_a_text_that_sells_is_left_out_however_long_it_is(offer):
+    assert extract(html(f"<h1>Oven comes home</h1><p>{offer}</p>")).text == extract(html()).text
+
+
+def test_a_press_release_ends_before_its_publisher_presents_itself():
+    own = "<p>Lantern is a maker of lamps with offices in nine towns. Its lamps have been lit since 1911.</p>"
+    site = '<meta property="og:site_name" content="Lantern.example">'
+    page = html(head=site)
+    ended = dataclasses.replace(page, content=page.content.replace("</article>", f"{own}</article>"))
+    assert extract(ended).text == extract(page).text
+    other = dataclasses.replace(
+        page, content=page.content.replace("</article>", f"{own.replace('Lantern', 'Oven')}</article>")
+    )
+    assert extract(other).text.endswith("lit since 1911.")
+
+
+def test_what_opens_over_a_name_is_no_part_of_the_sentence():
+    card = "<span class='rollover-block'><a href='/x'>Six more stories of hers</a></span>"
+    body = (
+        f"<h1>Oven comes home</h1><p>The oven was found by <span>Ada Miller{card}</span>, who lives in the north.</p>"
+    )
+    assert extract(html(body)).text.startswith("The oven was found by Ada Miller, who lives in the north.")
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "Home ovens cannot reach the heat that this one holds for a day.",

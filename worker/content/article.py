@@ -109,16 +109,37 @@ def clean(draft: Draft, lang: words.Language) -> tuple[str, list[Block], list[st
     title = _title(draft.title, draft.site) or _first_title(blocks)
     seen = {words.key(title)}
     kept: list[Block] = []
+    announced = False  # whether a label such as "Don't miss" stands above: what is no sentence below it belongs to it
     for block in blocks:
         kind = "head" if block.kind == "p" and not draft.marked and not _is_prose(block.text) else block.kind
-        if _is_boilerplate(block, lang) or _repeats(block.text, title, lang):
+        announced = _is_label(block.text, lang) or (announced and kind == "p" and not words.ENDING.search(block.text))
+        if announced or _is_boilerplate(block, lang) or _repeats(block.text, title, lang):
             continue
         key = words.key(block.text)
         if key in seen and (kind != "p" or len(key) > 40):
             continue
         seen.add(key)
         kept.append(dataclasses.replace(block, kind=kind))
-    return title, _body(kept), _unique_tags(tags)
+    body = _body(kept)
+    if body and _presents_the_site(body[-1], draft.site, lang):
+        body = _body(body[:-1])
+    return title, body, _unique_tags(tags)
+
+
+def _is_label(text: str, lang: words.Language) -> bool:
+    """Whether a line is nothing but the name of a list of the site: "Don't miss", "Tags:"."""
+    low = words.plain(text).strip(" :：")
+    return any(
+        known.boilerplate is not None and known.boilerplate.fullmatch(low) is not None
+        for known in {lang, words.language("en")}
+    )
+
+
+def _presents_the_site(block: Block, site: str, lang: words.Language) -> bool:
+    """Whether a text says who publishes it, as a press release ends: "Lantern is a maker of lamps"."""
+    low, name = words.plain(block.text), regex.sub(r"\.\p{L}{2,}$", "", words.plain(site))
+    rest = low[len(name) :].strip()
+    return bool(name and lang.presents and low.startswith(f"{name} ") and lang.presents.match(rest))
 
 
 def _body(blocks: list[Block]) -> list[Block]:
@@ -168,6 +189,8 @@ def _is_boilerplate(block: Block, lang: words.Language) -> bool:
     prose = _is_prose(text)
     if not size or (block.linked and not (size > 12 and words.ENDING.search(text))):
         return True
+    if _is_an_offer(text, lang):
+        return True
     if size > 45:
         return False
     if block.kind != "head" and not words.ENDING.search(text) and META_LINE.fullmatch(text):
@@ -175,6 +198,15 @@ def _is_boilerplate(block: Block, lang: words.Language) -> bool:
     if any(_is_of_the_site(text, size, known, prose=prose) for known in {lang, words.language("en")}):
         return True
     return bool(ADDRESS_LINE.fullmatch(text))
+
+
+def _is_an_offer(text: str, lang: words.Language) -> bool:
+    """Whether a text of any length sells: two different phrases of selling in it are no chance."""
+    low = words.plain(text)
+    return any(
+        known.offer is not None and len({m[0] for m in known.offer.finditer(low)}) > 1
+        for known in {lang, words.language("en")}
+    )
 
 
 def _is_of_the_site(text: str, size: int, lang: words.Language, *, prose: bool) -> bool:

@@ -81,6 +81,7 @@ class Language:
     before; ``anaphors`` are its pronouns and ``links`` its "also" and "however", wherever they stand near the start;
     ``echoes`` are subjects that were named before ("the company"); ``persons`` are pronouns that stand for somebody,
     ``firsts`` those of who speaks; ``aside`` is found in one that speaks of the page and not of its subject;
+    ``offer`` is found in one that sells; ``presents`` stands behind a company's name where it says what it is;
     ``backs`` ("davon") want a clause beside them that says of what;
     ``particles`` are endings that do what separate words do elsewhere; ``breaks`` are the characters of an unspaced
     script that end a name; ``boilerplate`` matches the start of a line that belongs to the site, not to the article.
@@ -111,6 +112,8 @@ class Language:
     echoes: regex.Pattern[str] | None
     opener: regex.Pattern[str] | None
     aside: regex.Pattern[str] | None
+    offer: regex.Pattern[str] | None
+    presents: regex.Pattern[str] | None
     boilerplate: regex.Pattern[str] | None
     byline: regex.Pattern[str] | None
 
@@ -180,6 +183,8 @@ def language(tag: str) -> Language:
         echoes=_starts(data.get("echoes", "")),
         opener=_starts(data.get("openers", "")),
         aside=_starts(data.get("asides", "")),
+        offer=_starts(data.get("offers", "")),
+        presents=_starts(data.get("presents", "")),
         boilerplate=_starts(data.get("boilerplate", "")),
         byline=_byline(data.get("bylines", "")),
     )
