@@ -262,8 +262,7 @@ def test_what_a_label_announces_goes_with_it_and_the_next_sentence_stays(label, 
 @pytest.mark.parametrize(
     "offer",
     [
-        "Start each day with the crumbs. Sign up for our free newsletter and have it delivered to your inbox before six, "
-        "with a loaf of the week, three jokes, what flour costs, and every story that we were not allowed to print.",
+        "Sign up for our free newsletter and have it delivered to your inbox before six, with a loaf of the week.",
         "Read all of it with a free trial: use the code OVEN, and the first four weeks of the book of loaves are a gift.",
     ],
 )

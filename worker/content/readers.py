@@ -66,8 +66,8 @@ PUBLISHED = ("article:published_time", "og:article:published_time", "datepublish
 NOT_PROSE = [  # captions, what only opens over the text, and posts of others embedded as quotations
     "//figcaption",
     "//*[contains(@class, 'caption-text') or contains(@class, 'image-caption') or contains(@class, 'photo-caption')]",
-    "//*[contains(@class, 'rollover-block') or contains(@class, 'hovercard') or contains(@class, 'popover-body')"
-    " or contains(@class, 'popover-content') or contains(@class, 'tooltip-content') or contains(@class, 'tooltiptext')]",
+    "//*[contains(@class, 'rollover-block') or contains(@class, 'hovercard') or contains(@class, 'popover-content')]",
+    "//*[contains(@class, 'popover-body') or contains(@class, 'tooltip-content') or contains(@class, 'tooltiptext')]",
     "//blockquote[contains(@class, 'twitter-') or contains(@class, 'instagram-') or contains(@class, 'tiktok-')]",
 ]
 MARKUP = {"head": "head", "item": "item", "code": "code"}
