@@ -7,7 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from publishers.core.post import Media, Post, Receipt
+from publishers.core.publisher import Budget
+from worker.changes import Action, Change, Proposal
+from worker.changes import Kind as What
+from worker.evergreen import Rule
 from worker.intake.model import Candidate, Fate, Item, Kind, Source, item_id
+from worker.intake.webhooks import Event
+from worker.intake.webhooks import Kind as Heard
 from worker.model import (
     Account,
     Article,
@@ -21,10 +27,15 @@ from worker.model import (
     delivery_id,
     step_key,
 )
+from worker.numbers import Sample
 from worker.people import Actor, Role, User
+from worker.receipts import Readback, Sight
+from worker.store.ageing import Ageing
+from worker.store.alerts import Channels
+from worker.store.connections import Renewal
 from worker.store.deliveries import End
 from worker.store.hooks import Hook, Subscription
-from worker.store.listeners import Listener
+from worker.store.listeners import Listener, Notice
 from worker.store.replies import Reply
 
 CANARY = "canary-7f3a"
@@ -118,3 +129,92 @@ def publish(parts, name):
     assert parts.deliveries.intend(turn, turn.delivery.steps, seconds=1) == "ok"
     done = (replace(step, receipt=Receipt(id="1", url="https://social.example/1")),)
     assert parts.deliveries.finish(turn, End(to=Status.PUBLISHED, note="published", steps=done))
+
+
+def fill_to_the_brim(parts, *, workspace="main"):  # noqa: PLR0915 - one of each kind of key, one after the other
+    """As ``fill``, and what is kept of posts after publication and what stands in Redis while work is going on."""
+    made = fill(parts, posts=9, workspace=workspace)
+    now = parts.now()
+    care, sources, hooks, people = parts.aftercare, parts.sources, parts.hooks, parts.people
+    account = parts.records.account(f"{workspace}.mastodon-ada")
+    source = sources.get(f"{workspace}.example")
+    [listener] = parts.listeners.listed(workspace)
+    article = parts.deliveries.get(made[0]).article
+
+    parts.receipts.notice(workspace)
+    care.save_rule(Rule(name="classics", workspace=workspace))
+    care.stop(article, "said by hand")
+    care.mark_swept(workspace)
+    care.keep_readback(made[0], Readback(sight=Sight.GONE, at=now), again=None)
+    care.read_at(made[0], now + timedelta(hours=1))
+    care.missing_since(article, now)
+    change = Change(
+        id=f"{workspace}.change", article=article, kind=What.GONE, found_at=now, what=("it is gone",), workspace=workspace,
+        proposals=(Proposal(delivery=made[0], action=Action.DELETE, options=(Action.DELETE,)),),
+    )  # fmt: skip
+    care.add_change(change)
+    care.mark_applied(change, made[0])
+    care.mark_events(workspace, now)
+    care.keep_samples(made[0], [Sample(60, likes=3)])
+    care.report_to(workspace, account.id, 0)
+
+    channels = Channels(parts.store)
+    channels.save(account.id, [])
+    channels.tell([f"parked:{made[0]}:1", f"late:{workspace}"], now)
+    channels.mark(gone=[f"late:{workspace}"], back=[], moment=now)
+    parts.records.seen_alive("publish@here", seconds=900)
+    parts.records.require_approval(workspace, wanted=True)
+    parts.records.spend(
+        account, f"app-of-{account.platform}", [Budget(posts=9, seconds=900, app=True), Budget(posts=9, seconds=900)]
+    )
+    parts.records.mark_renewed(account, seconds=900)
+    parts.records.connections.note(account.id, Renewal(at=now))
+    parts.records.due_again("tidied", seconds=900)
+
+    user = f"u-{workspace}"
+    people.remember_device(user)
+    people.name_workspace(workspace, "The Lantern")
+    people.make_link(
+        "invitation", life=timedelta(days=1), workspace=workspace, email="b@example.org", role="viewer", by="Ada"
+    )
+    people.bind_subject(f"https://id.example {user}", user)
+    people.try_in("ada", most=3, every=900)
+    people.once("a code", seconds=900)
+
+    parts.deliveries.mark_double(made[1])
+    parts.deliveries.change(made[2], Status.CANCELLED, origins=[Status.SCHEDULED], note="no")
+    parts.deliveries.pause(f"account:{account.id}", until=None, why="stopped by hand")
+    parts.deliveries.claim(most=64, settle=1, wake=900, attempts=3)
+    parts.deliveries.resume(f"account:{account.id}")
+    parts.deliveries.change(
+        made[3], Status.SCHEDULED, origins=[Status.SCHEDULED], note="now", due=now - timedelta(seconds=1)
+    )
+    assert parts.deliveries.begin(made[3], lease=1.5, stale=1e6).delivery.id == made[3]
+    parts.deliveries.change(
+        made[4], Status.SCHEDULED, origins=[Status.SCHEDULED], note="now", due=now - timedelta(seconds=1)
+    )
+    parts.deliveries.claim(most=64, settle=1, wake=900, attempts=3)
+    parts.deliveries.pause(f"account:{account.id}", until=None, why="stopped by hand")
+
+    hooks.ask_at(source.id, now)
+    hooks.record(source.id, Event(Heard.DELETED, "k", url="https://example.org/1"), now)
+    hooks.settle(source.id, "an event")
+    hooks.pace(source.id)
+    Ageing(parts.store).items(workspace, timedelta(0), most=1)
+    for name in ("due", "taken"):
+        url = f"https://example.org/{workspace}/{name}"
+        item = Item(
+            id=item_id(workspace, source.id, url), workspace=workspace, candidate=Candidate(address=url), fate=Fate.NEW,
+            source=source.id,
+        )  # fmt: skip
+        sources.add_item(item, [f"u:{url}"], look=0 if name == "taken" else 900)
+        sources.take_items(wake=900)
+        sources.remember_text(item.id, ["t:1"], "2026-11")
+    sources.watch(source, "example.org")
+    sources.take_polls(most=1, lease=900, gap=900)
+    sources.note(source.id, hint="news")
+
+    parts.listeners.mark_heard(listener, now)
+    notice = Notice(id=f"{workspace}-notice", listener=listener.id, kind="published", body="{}")
+    parts.listeners.queue(listener, notice, now)
+    return made

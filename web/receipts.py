@@ -16,6 +16,7 @@ from web.access import Form, Operator, Parts, Reader, Viewer, Writer, flash
 from web.api import NOT_THERE, REFUSALS
 from worker import receipts
 from worker.errors import NotFound
+from worker.keeping.ledger import whole
 from worker.model import Delivery
 from worker.receipts import Entry, Readback, Sight
 from worker.runtime import Runtime
@@ -88,7 +89,7 @@ def show(request: Request, parts: Parts, person: Viewer, before: Annotated[int |
     flagged = parts.aftercare.flagged(person.workspace)
     wanted = list(dict.fromkeys([*flagged, *(e.delivery for e in entries)]))
     posts = {d.id: d for d in parts.deliveries.several(wanted)}
-    following = entries[-1].number if entries and entries[-1].number > 1 else None
+    following = _following(parts, person.workspace, entries)
     return render.page(
         request,
         "receipts.html",
@@ -109,7 +110,7 @@ def show(request: Request, parts: Parts, person: Viewer, before: Annotated[int |
 def as_csv(parts: Parts, person: Viewer) -> Response:
     """The whole ledger for a spreadsheet, the oldest entry first."""
     head = [f.name for f in dataclasses.fields(Entry)]
-    rows = ([_cell(getattr(e, name)) for name in head] for e in parts.aftercare.every_entry(person.workspace))
+    rows = ([_cell(getattr(e, name)) for name in head] for e in whole(parts, person.workspace))
     return table.answer(f"receipts-{person.workspace}.csv", head, rows)
 
 
@@ -173,8 +174,7 @@ def ledger(
 ) -> Ledger:
     """A page of the ledger, the newest entry first."""
     entries = parts.aftercare.entries(caller.workspace, before=before, most=limit)
-    following = entries[-1].number if entries and entries[-1].number > 1 else None
-    return Ledger(entries=[_out(e) for e in entries], next=following)
+    return Ledger(entries=[_out(e) for e in entries], next=_following(parts, caller.workspace, entries))
 
 
 @api.get("/{delivery}", responses=NOT_THERE)
@@ -207,6 +207,12 @@ def _seen(parts: Runtime, delivery: Delivery) -> Readback | None:
     return parts.aftercare.readbacks(delivery.workspace, [delivery.id]).get(delivery.id)
 
 
+def _following(parts: Runtime, workspace: str, entries: list[Entry]) -> int | None:
+    """The number to ask for entries before; what is older than those in Redis is in the files alone."""
+    oldest = parts.aftercare.oldest_entry(workspace)
+    return entries[-1].number if entries and oldest and entries[-1].number > oldest.number else None
+
+
 def _entries(parts: Runtime, delivery: Delivery) -> list[Entry]:
     """The entries of one delivery, the oldest first: looked for among all, for the ledger is a chain and no index."""
     wanted = sum(step.receipt is not None for step in delivery.steps)
@@ -230,5 +236,5 @@ def _cell(value: object) -> object:
 
 
 def _lines(parts: Runtime, workspace: str) -> Iterator[str]:
-    for entry in parts.aftercare.every_entry(workspace):
+    for entry in whole(parts, workspace):
         yield json.dumps(dataclasses.asdict(entry), ensure_ascii=False, separators=(",", ":")) + "\n"

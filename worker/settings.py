@@ -128,6 +128,12 @@ class Settings(BaseSettings):
     keep_pictures_days: float = Field(
         90, ge=0, description="Pictures of posts that are over are kept so long; 0 = for ever."
     )
+    keep_receipts_days: float = Field(
+        730,
+        ge=0,
+        description="Entries of the ledger stay in Redis so long, then in files under `receipts` in the data folder; "
+        "0 = always.",
+    )
     keep_audit_days: float = Field(1095, ge=0, description="The audit log goes back so far; 0 = to the beginning.")
     trial: bool = Field(False, description="Accept a Redis whose persistence or eviction settings can lose posts.")
     log: str = Field("info", pattern="^(debug|info|warning|error)$", description="Log level.")

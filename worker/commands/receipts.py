@@ -24,12 +24,14 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show everything that proves one delivery."""
+    from worker.keeping.ledger import whole  # noqa: PLC0415 - only what a command needs is loaded
+
     with parts() as found:
         workspace = found.deliveries.get(delivery).workspace
         found.receipts.notice(workspace)
         if read:
             found.receipts.read_one(delivery, final=True)
-        entries = [e for e in found.aftercare.every_entry(workspace) if e.delivery == delivery]
+        entries = [e for e in whole(found, workspace) if e.delivery == delivery]
         seen = found.aftercare.readbacks(workspace, [delivery]).get(delivery)
     if as_json:
         told = {"sight": str(seen.sight), "at": seen.at.isoformat(), "notes": list(seen.notes)} if seen else None
@@ -46,9 +48,11 @@ def show(
 @cli.command("export")
 def export(*, workspace: Workspace = "") -> None:
     """Print the whole ledger on stdout, one JSON object a line, the oldest entry first."""
+    from worker.keeping.ledger import whole  # noqa: PLC0415 - as above
+
     home = workspace_or_own(workspace)
     with parts() as found:
-        for entry in found.aftercare.every_entry(home):
+        for entry in whole(found, home):
             sys.stdout.write(json.dumps(dataclasses.asdict(entry), ensure_ascii=False, separators=(",", ":")) + "\n")
 
 

@@ -19,7 +19,7 @@ from worker.store.copying import Entry
 
 FORMAT, VERSION = "handbill-archive", 1
 RECORDS, MANIFEST = "records.jsonl", "manifest.json"
-FOLDERS = ("media", "brand")
+FOLDERS = ("media", "brand", "receipts")
 """Folders of the data folder that travel along."""
 
 COST, BLOCK, LANES = 2**15, 8, 1

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from worker.decisions import stop
 from worker.errors import HandbillError, NotFound, Refused
+from worker.keeping import ledger
 from worker.people import Actor
 from worker.runtime import Runtime
 from worker.store import copying
+from worker.store.alerts import Channels
 from worker.store.copying import Entry
 
 
@@ -51,6 +54,7 @@ def erase(parts: Runtime, workspace: str) -> None:
             parts.deliveries.resume(scope)
     parts.deliveries.forget(workspace)
     parts.listeners.forget(workspace)
+    Channels(parts.store).forget_workspace(workspace)
     parts.records.forget(workspace)
     for user in members:
         others = parts.people.memberships(user)
@@ -63,18 +67,21 @@ def erase(parts: Runtime, workspace: str) -> None:
     needed = _pictures(parts, parts.records.workspaces())
     for path in pictures - needed:
         Path(path).unlink(missing_ok=True)
+    shutil.rmtree(ledger.folder(parts.settings.data_dir, workspace), ignore_errors=True)
 
 
 def traces(parts: Runtime, workspace: str) -> Iterator[str]:
     """Every key that still speaks of a workspace; the audit log of others may, for it says that it was deleted."""
     of_keys = re.compile(rf"[{{:]{re.escape(workspace)}([.:}}]|$)")
     name = re.escape(workspace)
-    of_items = re.compile(rf'^{name}(\.[0-9a-z-]|$)|[: ]{name}\.|"workspace": ?"{name}"')
+    of_items = re.compile(rf'^{name}(\.[0-9a-z-]|$)|[: ]{name}\.|(?:late|workspace):{name}$|"workspace": ?"{name}"')
     for entry in copying.everything(parts.store):
         if of_keys.search(entry.key):
             yield entry.key
         elif not entry.key.endswith(":audit") and any(of_items.search(word) for word in _words(entry)):
             yield f"in {entry.key}"
+    if (files := ledger.folder(parts.settings.data_dir, workspace)).exists():
+        yield str(files)
 
 
 def _words(entry: Entry) -> Iterator[str]:

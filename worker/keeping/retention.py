@@ -10,9 +10,10 @@ from pathlib import Path
 
 import structlog
 
+from worker.keeping import ledger
 from worker.runtime import Runtime
 from worker.settings import Settings
-from worker.store.ageing import Ageing
+from worker.store.ageing import ORPHANS, Ageing
 
 log = structlog.get_logger()
 
@@ -30,14 +31,18 @@ PICTURES = ("media",)
 def tidy(
     parts: Runtime,
     *,
+    orphans: bool = True,
     seconds: float = LONGEST_SECONDS,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Counter[str]:
-    """Let go of what the settings say is too old; returns how much of what went. Broken off, it goes on next time."""
+    """Let go of what the settings say is too old; returns how much of what went. Broken off, it goes on next time.
+
+    ``orphans`` looks through all that is kept after publication, which a worker does once a day.
+    """
     gone: Counter[str] = Counter()
     ends = clock() + seconds
-    for what, number in _steps(parts):
+    for what, number in _steps(parts, orphans=orphans):
         gone[what] += number
         if clock() > ends:
             break
@@ -49,16 +54,21 @@ def tidy_once_an_hour(parts: Runtime) -> None:
     """Tidy, if no worker did within the hour."""
     with parts.records.lock(parts.settings.workspace, "tidying", seconds=LONGEST_SECONDS + 60) as mine:
         if mine and parts.records.due_again("tidied", seconds=EVERY_SECONDS):
-            gone = tidy(parts)
+            gone = tidy(parts, orphans=parts.records.due_again("orphans", seconds=24 * EVERY_SECONDS))
             if gone:
                 log.info("tidied", **{what.replace(" ", "_"): n for what, n in gone.items()})
 
 
-def _steps(parts: Runtime) -> Iterator[tuple[str, int]]:
+def _steps(parts: Runtime, *, orphans: bool) -> Iterator[tuple[str, int]]:
     ageing = Ageing(parts.store)
     for workspace in ageing.workspaces():
         yield from _posts(parts.settings, ageing, workspace)
         yield from _items(parts.settings, ageing, workspace)
+        if entered := _days(parts.settings.keep_receipts_days):
+            while went := ledger.seal(parts, workspace, entered):
+                yield "entries put into files", went
+        if orphans:
+            yield from _orphans(ageing, workspace)
         if audited := _days(parts.settings.keep_audit_days):
             yield "audit entries", ageing.audit(workspace, audited)
     yield "pictures", _pictures(parts, ageing, parts.settings)
@@ -75,6 +85,15 @@ def _posts(config: Settings, ageing: Ageing, workspace: str) -> Iterator[tuple[s
     while at != before:
         before, at = at, ageing.articles(workspace, age, most=STEP, after=at)
         yield "articles", at[1] - before[1]
+
+
+def _orphans(ageing: Ageing, workspace: str) -> Iterator[tuple[str, int]]:
+    for what in ORPHANS:
+        cursor, went = ageing.orphans(workspace, what, 0, most=STEP)
+        yield "notes on posts", went
+        while cursor:
+            cursor, went = ageing.orphans(workspace, what, cursor, most=STEP)
+            yield "notes on posts", went
 
 
 def _items(config: Settings, ageing: Ageing, workspace: str) -> Iterator[tuple[str, int]]:

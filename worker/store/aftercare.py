@@ -96,17 +96,23 @@ class Aftercare:
         found = cast("bytes | None", self._redis.lindex(keys.aftercare(workspace, "ledger"), -1))
         return from_json(Entry, found) if found else None
 
+    def oldest_entry(self, workspace: str) -> Entry | None:
+        """The oldest entry that is in Redis; it follows the last one that was put into a file, if any was."""
+        found = cast("bytes | None", self._redis.lindex(keys.aftercare(workspace, "ledger"), 0))
+        return from_json(Entry, found) if found else None
+
     def entries(self, workspace: str, *, before: int | None = None, most: int = 100) -> list[Entry]:
         """Entries with a number below ``before``, the newest first."""
         key = keys.aftercare(workspace, "ledger")
-        end = (self._redis.llen(key) if before is None else before - 1) - 1
+        oldest = self.oldest_entry(workspace)
+        end = (self._redis.llen(key) if before is None or oldest is None else before - oldest.number) - 1
         if end < 0:
             return []
         rows = cast("list[bytes]", self._redis.lrange(key, max(0, end - most + 1), end))
         return [from_json(Entry, row) for row in reversed(rows)]
 
     def every_entry(self, workspace: str) -> Iterator[Entry]:
-        """The whole ledger, the oldest entry first."""
+        """What of the ledger is in Redis, the oldest entry first; what is older is in files (worker.keeping.ledger)."""
         key, start = keys.aftercare(workspace, "ledger"), 0
         while rows := cast("list[bytes]", self._redis.lrange(key, start, start + 499)):
             yield from (from_json(Entry, row) for row in rows)

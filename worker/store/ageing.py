@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
-from typing import cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
+from worker.changes import Change
 from worker.intake.model import Candidate, Fate
 from worker.model import Status, from_json, to_json
+from worker.receipts import Entry
 from worker.store import keys
 from worker.store.redis import Store
 
 OVER = (Status.PUBLISHED, Status.EDITED, Status.DELETED, Status.CANCELLED, Status.SKIPPED, Status.FAILED)
 """Nothing more happens to these by itself; what waits for a person (held, parked) is never forgotten."""
+
+CUT = """
+local last = redis.call('LINDEX', KEYS[1], tonumber(ARGV[1]) - 1)
+if not last or not string.find(last, '"hash":"' .. ARGV[2] .. '"', 1, true) then return 0 end
+if redis.call('LLEN', KEYS[1]) <= tonumber(ARGV[1]) then return 0 end
+redis.call('LTRIM', KEYS[1], ARGV[1], -1)
+return 1
+"""
+"""The oldest entries of a ledger go if they still end in that hash; the newest stays, for the next one follows it."""
 
 SETTLED = (Fate.PLANNED, Fate.INBOX, Fate.SKIPPED, Fate.DUPLICATE, Fate.FAILED)
 
@@ -24,6 +35,43 @@ redis.call('DEL', KEYS[1], KEYS[1] .. ':deliveries')
 for _, list in ipairs({'all', 'new', 'planned', 'skipped'}) do redis.call('ZREM', home .. 'articles:' .. list, id) end
 return 1
 """
+
+
+Owner = Callable[[Any, Any], str]
+
+
+def _itself(row: Any, _: Any) -> str:
+    return str((row[0] if isinstance(row, tuple) else row).decode())
+
+
+def _first_word(row: bytes, _: Any) -> str:
+    return row.decode().partition(" ")[0]
+
+
+def _last_word(row: bytes, _: Any) -> str:
+    return row.decode().rpartition(" ")[2]
+
+
+def _article_of(row: bytes, found: Mapping[bytes, bytes]) -> str:
+    return from_json(Change, found[row]).article
+
+
+ORPHANS: Mapping[str, tuple[str, Owner, bool]] = {
+    "seen": ("h", _itself, True),
+    "numbers": ("h", _itself, True),
+    "flagged": ("z", _itself, True),
+    "reading": ("z", _itself, True),
+    "sampling": ("z", _itself, True),
+    "ledger:done": ("s", _first_word, True),
+    "applied": ("s", _last_word, True),
+    "original": ("h", _itself, False),
+    "missing": ("h", _itself, False),
+    "stopped": ("h", _itself, False),
+    "rechecks": ("z", _itself, False),
+    "changes": ("h", _article_of, False),
+}
+"""What is kept after publication: which kind of key it is, whom a row speaks of, and whether that is a post (or else an
+article). It goes when they are gone."""
 
 
 class Ageing:
@@ -76,8 +124,6 @@ class Ageing:
         for article in (a.decode() for a in old):
             went = self._redis.eval(FORGET_ARTICLE, 1, f"{home}article:{article}", home, article, before)
             gone, passed = (gone + 1, passed) if went else (gone, passed + 1)
-            if went:
-                self._redis.hdel(keys.aftercare(workspace, "stopped"), article)
         return passed, gone
 
     def items(self, workspace: str, age: timedelta, *, most: int) -> int:
@@ -123,6 +169,38 @@ class Ageing:
         if gone:
             self._redis.hdel(f"{home}identity", *gone)
         return int(following), len(gone)
+
+    def orphans(self, workspace: str, what: str, cursor: int, *, most: int) -> tuple[int, int]:
+        """Forget of one of ``ORPHANS`` what speaks of a post or an article that is gone, from a cursor on: the next one
+        (0 = the end), and how many went.
+        """
+        kind, owner, of_posts = ORPHANS[what]
+        key = keys.aftercare(workspace, what)
+        following, found = getattr(self._redis, f"{kind}scan")(key, cursor, count=most)
+        rows = {row[0] if kind == "z" else row: owner(row, found) for row in found}
+        with self._redis.pipeline(transaction=False) as pipe:
+            for name in rows.values():
+                root = keys.root(keys.shard(name)) if of_posts else keys.home(workspace)
+                pipe.exists(f"{root}{'delivery' if of_posts else 'article'}:{name}")
+            there = pipe.execute()
+        gone = [row for row, known in zip(rows, there, strict=True) if not known]
+        if gone:
+            {"h": self._redis.hdel, "s": self._redis.srem, "z": self._redis.zrem}[kind](key, *gone)
+        return int(following), len(gone)
+
+    def ledger(self, workspace: str, age: timedelta, *, most: int) -> list[Entry]:
+        """The oldest ``most`` entries of a ledger, if all of them are that old and another follows; else none."""
+        key = keys.aftercare(workspace, "ledger")
+        rows = cast("list[bytes]", self._redis.lrange(key, 0, most))
+        found = [from_json(Entry, row) for row in rows]
+        before = datetime.fromtimestamp(self._before(age) / 1000, UTC)
+        old = len(found) > most and datetime.fromisoformat(found[most - 1].at) < before
+        return found[:most] if old else []
+
+    def cut(self, workspace: str, entries: Sequence[Entry]) -> bool:
+        """Take the oldest entries out of a ledger; False if they are not its oldest (any more)."""
+        key = keys.aftercare(workspace, "ledger")
+        return bool(self._redis.eval(CUT, 1, key, len(entries), entries[-1].hash))
 
     def audit(self, workspace: str, age: timedelta) -> int:
         """Cut the audit log off behind that age, to the whole entries of a node."""

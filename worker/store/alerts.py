@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import cast
@@ -52,6 +53,11 @@ class Channels:
         if names:
             self._redis.hdel(keys.told(), *names)
             self._redis.hdel(keys.passing(), *names)
+
+    def forget_workspace(self, workspace: str) -> None:
+        """Nobody needs to know any more what was told of a workspace's posts and accounts."""
+        mine = re.compile(rf"(?:late|workspace):{re.escape(workspace)}$|:{re.escape(workspace)}\.")
+        self.forget([name for name in self.told() if mine.search(name)])
 
     def passing(self) -> dict[str, datetime]:
         """The conditions that were told of and are not there just now, and since when."""

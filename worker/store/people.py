@@ -127,6 +127,7 @@ class People:
     def forget(self, user: User) -> None:
         """Remove a user with every session; memberships are taken away first, by ``set_role``."""
         self.end_sessions(user.id)
+        known = cast("dict[bytes, bytes]", self._redis.hgetall(keys.people("subjects")))
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.hdel(keys.people("users"), user.id)
             pipe.hdel(keys.people("passwords"), user.id)
@@ -134,6 +135,8 @@ class People:
             pipe.delete(keys.people(f"devices:{user.id}"), keys.people(f"member-of:{user.id}"))
             if user.email:
                 pipe.hdel(keys.people("emails"), user.email)
+            for subject in (s for s, whose in known.items() if whose.decode() == user.id):
+                pipe.hdel(keys.people("subjects"), subject)
             pipe.execute()
 
     def claimed(self) -> bool:
