@@ -26,13 +26,13 @@ from publishers.core.errors import PublishError
 from publishers.core.http import Http
 from publishers.core.letter import write
 from publishers.core.post import Commit, Facet, Media, Post, Receipt
+from tests.contract import fixture
 from tests.test_apprise import Library, adapter
 from worker.content.compose import compose, thread
 from worker.content.template import load_template
 from worker.model import Article, Content, Sentence
 from worker.settings import TEMPLATES
 
-FIXTURES = Path(__file__).parent / "fixtures" / "publishers"
 LINK = "https://example.org/bees"
 PICTURE = Path(tempfile.mkdtemp()) / "picture.jpg"
 HOSTILE = (
@@ -63,7 +63,7 @@ def sent(platform, post, *, read=json.loads, **commit):
         requests.append(request)
         return httpx.Response(500, stream=Body())
 
-    told = json.loads((FIXTURES / f"{platform}.json").read_text())["settings"]
+    told = fixture(platform)["settings"]
     with Http(transport=httpx.MockTransport(answer)) as http:
         adapter = publishers.load(platform)(told, http)
         with pytest.raises(PublishError):
@@ -81,7 +81,7 @@ def heard(platform, post):
         kept.append(request.extensions["messages"])
         return response
 
-    told = json.loads((FIXTURES / f"{platform}.json").read_text())["settings"]
+    told = fixture(platform)["settings"]
     with Http(transport=httpx.MockTransport(answer)) as http:
         adapter = publishers.load(platform)(told, http)
         with pytest.raises(PublishError):
@@ -98,7 +98,7 @@ def form(platform, post, monkeypatch=pytest.MonkeyPatch):
         requests.append(request)
         return httpx.Response(500, stream=Body())
 
-    told = json.loads((FIXTURES / f"{platform}.json").read_text())["settings"]
+    told = fixture(platform)["settings"]
     picture = Media(
         path="/p.jpg", sha256="0", mime="image/jpeg", width=1, height=1, size=1, alt="", url="https://a.example/p.jpg"
     )
@@ -291,7 +291,7 @@ def drafted(platform, post):
         bodies.append(request.content)
         return httpx.Response(500, stream=Body())
 
-    told = json.loads((FIXTURES / f"{platform}.json").read_text())["settings"]
+    told = fixture(platform)["settings"]
     adapter = publishers.load(platform)
     found = type("Found", (tuple,), {"told": lambda *_: [], "json": lambda _: []})()
     with Http(transport=httpx.MockTransport(answer)) as http, pytest.MonkeyPatch.context() as patched:
@@ -438,8 +438,7 @@ def illustrated(post):
 
 
 def tumblr(post):
-    kept = json.loads((FIXTURES / "tumblr.json").read_text())["create"][0]["exchange"][0]["answer"]["json"]
-    body = sent("tumblr", post, prepared={"draft": kept["response"]["id"]})
+    body = sent("tumblr", post, prepared={"draft": "700"})
     blocks = [b for b in body["content"] if b["type"] == "text"]
     assert {b["type"] for b in body["content"]} <= {"text", "link"}
     assert [b["url"] for b in body["content"] if b["type"] == "link"] == [LINK]
@@ -593,10 +592,13 @@ def test_no_article_can_say_more_than_words(platform, title, sentences, own):
 
 
 @pytest.mark.parametrize("platform", CHECKS)
-@pytest.mark.parametrize("hostile", HOSTILE)
-def test_each_known_trick_is_only_words(platform, hostile):
-    sentence = f"They wrote {hostile} on the wall {hostile}."
-    for post in written(
-        platform, f"{hostile} stays", [sentence], template="{title}\n{summary}\n{author}\n{link}\n{hashtags}"
-    ):
-        CHECKS[platform](post)
+def test_each_known_trick_is_only_words(platform):
+    template = "{title}\n{summary}\n{author}\n{link}\n{hashtags}"
+    for hostile in HOSTILE:
+        sentence = f"They wrote {hostile} on the wall {hostile}."
+        for post in written(platform, f"{hostile} stays", [sentence], template=template):
+            try:
+                CHECKS[platform](post)
+            except Exception as error:
+                error.add_note(f"the trick is {hostile!r}")
+                raise
