@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,7 +43,7 @@ HOSTILE = (
     "tg://user?id=1", "<https://evil.com|here>", "[here](https://evil.com)", "<a href='https://evil.com'>x</a>",
     "<b>bold</b>", "**bold**", "__under__", "*it*", "_it_", "~~no~~", "||spoiler||", "`code`", "```", "> quote", "# Head",
     "- item", "\\", "\\\\", "\u202e", "\u200b@ada", "@\u200bada", "\ufeff#evil", "&#64;ada", "&lt;b&gt;", "\r\n/start",
-    "|", "{", "}", "(", "](", "👩🏽‍🚀@ada", "é#evil",
+    "|", "{", "}", "(", "](", "👩🏽‍🚀@ada", "é#evil", "e\u0301/start", "\U00013440$TSLA",
 )  # fmt: skip
 WORDS = st.sampled_from(HOSTILE) | st.sampled_from(["bees", "the hill", "1/2", "Straße", "蜂"]) | st.text(max_size=12)
 TEXTS = st.lists(WORDS, min_size=1, max_size=8).map(" ".join) | st.lists(WORDS, min_size=1, max_size=8).map("".join)
@@ -152,8 +153,8 @@ def nothing_is_live(text, post):
     assert not counting.MASTODON_MENTION.search(text)
     bare = text.replace(LINK, "")
     assert not re.search(r"[@＠]\w", bare)
-    assert not re.search(r"(?<![\w/<>])/[A-Za-z0-9_]", bare)
-    assert not re.search(r"(?<![\w$])\$[A-Za-z]", bare)
+    assert not regex.search(r"(?<![\p{L}\p{N}_/<>])/[A-Za-z0-9_]", bare)
+    assert not regex.search(r"(?<![\p{L}\p{N}_$])\$[A-Za-z]", bare)
     assert not re.search("[\u202a-\u202e\u2066-\u2069\u200b\ufeff\r]", text)
 
 

@@ -50,8 +50,9 @@ JOINER = "\u2060"
 SIGNS = regex.compile(
     r"[@＠](?=[\p{L}\p{M}\p{N}_!&\[])"
     r"|[#＃](?!\ufe0f?\u20e3)(?=[\p{N}_\u200c\u200d\u00b7\u30fb]*[\p{L}\p{M}]|[_\u200c\u200d\u00b7\u30fb])"
-    # Commands and stocks: https://core.telegram.org/bots/api#messageentity, and "cashtags" in twitter-text
-    r"|(?<![\p{L}\p{M}\p{N}_/<>])/(?=[A-Za-z0-9_])|(?<![\p{L}\p{M}\p{N}_$])\$(?=[A-Za-z])"
+    # Commands and stocks: https://core.telegram.org/bots/api#messageentity, and "cashtags" in twitter-text. Behind a
+    # letter or digit they are none; a mark is no letter there (is_word_character in td/telegram/MessageEntity.cpp).
+    r"|(?<![\p{L}\p{N}_/<>])/(?=[A-Za-z0-9_])|(?<![\p{L}\p{N}_$])\$(?=[A-Za-z])"
     r"|(?<=\p{L}):(?=//)"  # chats link whatever has a scheme, be there such a domain or not
 )
 POINTS = regex.compile(r"(?<=\.)(?=[\p{L}\p{M}\p{N}])|(?<=:)(?=//)")
