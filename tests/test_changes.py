@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import hmac
 import json
+import threading
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,13 +21,14 @@ from tests.servers.installed import served
 from tests.street import SAMPLE, Street, listening
 from tests.test_web import BASE, Desk
 from web.app import create_app
-from worker import changes
+from worker import changes, decisions
 from worker.changes import Action, Kind, State
 from worker.embedded import Embedded
 from worker.errors import Refused
-from worker.intake.client import Answer
+from worker.intake.client import Answer, Hop, Unreachable
 from worker.model import Article, Status, StepKind
 from worker.pipeline.changes import Changes
+from worker.pipeline.follow import Follow
 from worker.receipts import Sight
 
 PAGE = Path(SAMPLE).read_text(encoding="utf-8")
@@ -45,17 +51,16 @@ class Site:
     """The article's page, as it is asked for."""
 
     def __init__(self):
-        self.page, self.status, self.headers, self.asked = PAGE, 200, {}, 0
+        self.page, self.status, self.headers, self.asked, self.leads = PAGE, 200, {}, 0, ""
+        self.away = None
 
     def get(self, url, **_):
         self.asked += 1
+        if self.away:
+            raise self.away
         headers = {"content-type": "text/html; charset=utf-8", **self.headers}
-        return Answer(url=url, status=self.status, headers=headers, body=self.page.encode(), **self._more())
-
-    @staticmethod
-    def _more():
-        known = set(Answer.__dataclass_fields__) - {"url", "status", "headers", "body"}
-        return {k: {"moved_to": "", "hops": ()}.get(k) for k in known}
+        hops = (Hop(302, self.leads),) if self.leads else ()
+        return Answer(url=self.leads or url, status=self.status, headers=headers, body=self.page.encode(), hops=hops)
 
 
 @pytest.fixture
@@ -203,10 +208,10 @@ def test_a_title_that_stands_on_the_picture_alone_takes_a_new_post_and_no_edit(s
     wrong = [changes.Slip(first.steps[0].post.title, "Another title", "the title was another")]
     old, _ = street.parts.records.article(first.article)
     said = first.steps[0].post
-    told = {"post": dataclasses.replace(said, text="Something else."), "article": old, "kind": Kind.CORRECTED}
-    text = street.parts.changes._text(first, account, new=old, wrong=wrong, **told)
-    assert text == "Something else."
-    options = street.parts.changes._options(first, account, Kind.CORRECTED, text=text, edits=False)
+    parts = [(StepKind.POST, dataclasses.replace(said, text="Something else."))]
+    told = {"article": old, "kind": Kind.CORRECTED, "new": old, "wrong": wrong}
+    assert street.parts.changes._texts(account, parts, 0, **told) == ("Something else.",)
+    options = street.parts.changes._options(first, account, Kind.CORRECTED, replaces=True, edits=False)
     assert options[0] is Action.REPOST
     assert Action.EDIT not in options
 
@@ -281,6 +286,338 @@ def test_an_article_that_is_gone_takes_its_posts_and_plans_with_it_after_it_was_
     assert street.got("mastodon") == street.got("bluesky") == []
     assert {now(street, d).status for d in posts.values()} == {Status.DELETED}
     assert now(street, planned[0]).status is Status.CANCELLED
+
+
+FRONT = """<!doctype html><html lang="en"><head><title>The Lantern</title></head><body><main><h1>News of today</h1>
+<p>The market hall gets a new roof, said the council on Tuesday, and the work begins in March of next year.</p>
+<p>Ferries run late this week, because of the storm that came in from the north over night.</p></main></body></html>"""
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        ("https://example.org/", "it leads to the front page: https://example.org/"),
+        ("https://example.org/login?next=/a", "it leads to a page to sign in or to pay: https://example.org/login"),
+        ("https://accounts.example.org/sso/start", "it leads to a page to sign in or to pay: https://accounts.example.org/sso/start"),
+    ],
+)  # fmt: skip
+def test_a_page_that_leads_to_the_front_or_to_a_sign_in_is_looked_at_twice_and_then_asks(
+    server, here, tmp_path, site, elsewhere
+):
+    leads, why = elsewhere
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    posts = public(street, platforms=["mastodon"])
+    (planned,) = street.share(platforms=["slack"], send=False)
+    site.leads, site.page = leads, FRONT
+    assert street.parts.changes.recheck(posts["mastodon"].article) == []
+    assert street.parts.changes.round("main") == [], "nobody looks before its time"
+    street.at += timedelta(minutes=16)
+    (change,) = street.parts.changes.round("main")
+    assert (change.kind, change.what) == (Kind.HIDDEN, (why,))
+    assert {p.action for p in change.proposals} == {Action.ASK}, "never a takedown by itself"
+    assert now(street, planned).status is Status.HELD
+    with pytest.raises(Refused, match="Nobody said"):
+        street.parts.changes.approve(change.id, by="Ada")
+
+    site.leads, site.page = "", PAGE
+    assert street.parts.changes.recheck(change.article) == []
+    back = street.parts.aftercare.change(change.id)
+    assert (back.state, back.by) == (State.DISMISSED, "Handbill: it is there again")
+    assert street.parts.aftercare.stopped("main") == {}
+    assert [p.text for p in street.got("mastodon")] == [posts["mastodon"].steps[0].post.text]
+
+
+@pytest.mark.parametrize("trouble", [500, 502, 503, 429, 403, "away"])
+def test_a_site_that_is_down_or_closed_to_us_proposes_nothing_however_long(server, here, tmp_path, site, trouble):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    posts = public(street)
+    if trouble == "away":
+        site.away = Unreachable("example.org cannot be read", why="no such name")
+    else:
+        site.status = trouble
+    for _ in range(4):
+        assert street.parts.changes.recheck(posts["mastodon"].article) == []
+        street.later(hours=6)
+    assert street.parts.aftercare.changes("main") == []
+    assert street.parts.aftercare.stopped("main") == {}
+
+
+def test_one_404_and_one_redirect_are_not_two_looks_at_the_same(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    posts = public(street)
+    site.leads, site.page = "https://example.org/", FRONT
+    assert street.parts.changes.recheck(posts["mastodon"].article) == []
+    street.at += timedelta(minutes=20)
+    site.leads, site.status = "", 404
+    assert street.parts.changes.recheck(posts["mastodon"].article) == [], "missing for the first time"
+    street.at += timedelta(minutes=20)
+    (change,) = street.parts.changes.recheck(posts["mastodon"].article)
+    assert change.kind is Kind.GONE
+
+
+def test_a_part_in_the_middle_of_a_thread_is_put_right_alone(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    posts = public(street, thread=True)
+    first = now(street, posts["mastodon"])
+    texts = [s.post.text for s in first.steps]
+    assert len(texts) > 2
+    old, _ = street.parts.records.article(first.article)
+    middle = texts[1]
+    number = next(n for n in ("310,000", "2.34", "1,240", "412", "14") if n in middle)
+    site.page = PAGE.replace(number, "777")
+    street.later(hours=1)
+    (change,) = street.parts.aftercare.changes("main") or street.parts.changes.recheck(first.article)
+    (proposal,) = change.proposals
+    assert proposal.action is Action.EDIT
+    wrong = [n for n, (a, b) in enumerate(zip(texts, proposal.texts, strict=True)) if a != b]
+    assert 1 in wrong
+    assert len(wrong) < len(texts)
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    done = now(street, posts["mastodon"])
+    assert [(s.kind, s.of) for s in done.steps[len(texts) :]] == [(StepKind.EDIT, n) for n in wrong]
+    assert sorted(p.text for p in street.got("mastodon")) == sorted(proposal.texts)
+    assert old.url in "".join(proposal.texts)
+
+
+def test_an_article_that_moved_and_was_corrected_asks_once_and_its_new_words_have_the_new_address(
+    server, here, tmp_path, site
+):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    posts = public(street)
+    site.page = PAGE.replace(URL, "https://example.org/bridges/senn").replace("£310,000", "£210,000")
+    found = street.parts.changes.recheck(posts["mastodon"].article)
+    assert [c.kind for c in found] == [Kind.CORRECTED]
+    street.parts.changes.approve(found[0].id, by="Ada")
+    street.work()
+    (toot,) = street.got("mastodon")
+    assert "https://example.org/bridges/senn" in toot.text
+    assert "210,000" in toot.text
+    assert now(street, posts["mastodon"]).messages[0].post.link == "https://example.org/bridges/senn"
+
+
+def test_an_article_that_moves_to_another_site_asks(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    posts = public(street)
+    site.page = PAGE.replace(URL, "https://casino.example/win")
+    (change,) = street.parts.changes.recheck(posts["mastodon"].article)
+    assert (change.kind, change.proposals[0].action) == (Kind.MOVED, Action.ASK)
+
+
+def test_what_is_planned_and_says_something_wrong_waits_until_somebody_has_decided(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    posts = public(street, platforms=["mastodon"])
+    (planned,) = street.share(platforms=["slack"], send=False)
+    site.page = PAGE.replace("£310,000", "£210,000")
+    (change,) = street.parts.changes.recheck(posts["mastodon"].article)
+    assert now(street, planned).status is Status.HELD
+    street.work()
+    assert street.got("slack") == []
+    street.later(hours=3)
+    street.parts.changes.approve(change.id, by="Ada")
+    again = now(street, planned)
+    assert again.status is Status.SCHEDULED
+    assert again.due > street.at, "its time is over: the next free slot"
+    street.later(days=1)
+    (message,) = street.got("slack")
+    assert "210,000" in message.text
+
+
+def test_a_later_correction_takes_the_place_of_one_that_nobody_decided_about(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    posts = public(street)
+    site.page = PAGE.replace("£310,000", "£210,000")
+    (first,) = street.parts.changes.recheck(posts["mastodon"].article)
+    site.page = PAGE.replace("£310,000", "£110,000")
+    (second,) = street.parts.changes.recheck(posts["mastodon"].article)
+    assert street.parts.aftercare.change(first.id).state is State.DISMISSED
+    with pytest.raises(Refused):
+        street.parts.changes.approve(first.id, by="Ada")
+    street.parts.changes.approve(second.id, by="Ada")
+    street.work()
+    assert "110,000" in street.got("mastodon")[0].text
+
+
+def test_two_managers_who_approve_at_once_correct_once(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "bluesky"])
+    posts = public(street)
+    site.page = PAGE.replace("£310,000", "£210,000")
+    (change,) = street.parts.changes.recheck(posts["mastodon"].article)
+    gate = threading.Barrier(2)
+
+    def press(who):
+        gate.wait()
+        try:
+            street.parts.changes.approve(change.id, by=who)
+        except Refused:
+            return "refused"
+        return who
+
+    with ThreadPoolExecutor(2) as pool:
+        said = sorted(pool.map(press, ["Ada", "Bob"]))
+    assert "refused" in said
+    assert len(set(said)) == 2
+    street.work()
+    street.parts.changes.round("main")
+    street.work()
+    assert [s.kind for s in now(street, posts["mastodon"]).steps] == [StepKind.POST, StepKind.EDIT]
+    assert [s.kind for s in now(street, posts["bluesky"]).steps] == [StepKind.POST, StepKind.DELETE, StepKind.POST]
+    assert len(street.got("bluesky", deleted=True)) == 2
+
+
+@pytest.mark.parametrize("phase", ["before the re-post", "while it is sent"])
+def test_a_worker_that_is_lost_between_deletion_and_new_post_loses_and_doubles_nothing(
+    server, here, tmp_path, site, phase
+):
+    street = opened(server, here, tmp_path, site, ["bluesky"])
+    posts = public(street)
+    site.page = PAGE.replace("£310,000", "£210,000")
+    (change,) = street.parts.changes.recheck(posts["bluesky"].article)
+    street.parts.changes.approve(change.id, by="Ada")
+    name = posts["bluesky"].id
+    lease = {"lease": street.parts.settings.lease_seconds, "stale": 1e9}
+    street.engine.tick()
+    street.engine.publish(name)  # deleted; then a worker takes it up and is killed
+    assert street.got("bluesky") == []
+    turn = street.parts.deliveries.begin(name, **lease)
+    if phase == "while it is sent":
+        steps = (*turn.delivery.steps[:-1], dataclasses.replace(turn.delivery.steps[-1], at=street.at))
+        assert street.parts.deliveries.intend(turn, steps, seconds=1) == "ok"
+    street.later(minutes=3)
+    street.later(minutes=3)
+    assert now(street, posts["bluesky"]).status is Status.PUBLISHED
+    assert [p.text for p in street.got("bluesky")] == [change.proposals[0].text]
+    assert len(street.got("bluesky", deleted=True)) == 2
+
+
+@pytest.mark.parametrize("platform", ["mastodon", "bluesky", "discord", "slack", "telegram", "x"])
+def test_taking_down_a_post_that_a_person_has_already_taken_away_is_no_failure(server, here, tmp_path, site, platform):
+    street = opened(server, here, tmp_path, site, [platform])
+    posts = public(street)
+    street.change(platform, deleted=True)
+    site.status = 410
+    (change,) = street.parts.changes.recheck(posts[platform].article)
+    street.parts.changes.approve(change.id, by="Ada")
+    street.later(minutes=1)
+    found = now(street, posts[platform])
+    assert found.status is Status.DELETED, found.reason
+    assert street.got(platform) == []
+
+
+@pytest.mark.parametrize(
+    "trouble", ["its account is gone", "its secrets cannot be read", "its worker is lost again and again"]
+)
+def test_an_edit_that_fails_before_it_is_sent_leaves_the_post_published_and_stands_among_its_steps(
+    server, here, tmp_path, site, trouble
+):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    posts = public(street)
+    name = posts["mastodon"].id
+    site.page = PAGE.replace("£310,000", "£210,000")
+    (change,) = street.parts.changes.recheck(posts["mastodon"].article)
+    street.parts.changes.approve(change.id, by="Ada")
+    if trouble == "its account is gone":
+        street.parts.store.client.hdel("handbill:{main}:accounts", street.accounts["mastodon"].id)
+    elif trouble == "its secrets cannot be read":
+        row = street.parts.store.client.hgetall("handbill:{main}:secrets")
+        street.parts.store.client.hset("handbill:{main}:secrets", mapping=dict.fromkeys(row, b"gAAAAAbroken"))
+    else:
+        lease = {"lease": street.parts.settings.lease_seconds, "stale": 1e9}
+        for _ in range(street.parts.settings.attempts):
+            street.engine.tick()
+            street.woken.clear()
+            assert not isinstance(street.parts.deliveries.begin(name, **lease), str)
+            street.at += timedelta(minutes=2)
+    for _ in range(12):
+        street.later(hours=1)
+    found = now(street, posts["mastodon"])
+    assert found.status is Status.PUBLISHED, (found.status, found.reason)
+    assert found.reason.startswith("the edit was given up: ")
+    (step,) = found.steps[1:]
+    assert (step.kind, step.receipt, step.change) == (StepKind.EDIT, None, change.id)
+    assert step.failed
+    assert found.step == 2
+    assert [m.post.text for m in found.messages] == [posts["mastodon"].steps[0].post.text]
+    assert [p.text for p in street.got("mastodon")] == [posts["mastodon"].steps[0].post.text]
+    desk = Desk.__new__(Desk)
+    desk.parts, desk.app = street.parts, create_app(street.parts)
+    page = desk.page(f"/receipts/{name}").text
+    assert "given up" in page
+    assert "What is public stayed as it was" in page
+    told = desk.get(f"/api/v1/receipts/{name}", token=desk.token()).json()
+    assert [(g["act"], g["key"]) for g in told["given_up"]] == [("edit", step.key)]
+    assert [e["act"] for e in told["entries"]] == ["post"]
+
+
+def test_a_correction_that_was_given_up_can_be_made_by_a_later_one_and_counts_its_own_attempts(
+    server, here, tmp_path, site
+):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    posts = public(street)
+    (toot,) = street.got("mastodon")
+    site.page = PAGE.replace("£310,000", "£210,000")
+    (change,) = street.parts.changes.recheck(posts["mastodon"].article)
+    street.change("mastodon", deleted=True)
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    assert now(street, posts["mastodon"]).steps[1].failed
+    street.world.account("mastodon", toot.account).keep(toot)  # its author has brought it back
+    site.page = PAGE.replace("£310,000", "£110,000")
+    (change,) = street.parts.changes.recheck(posts["mastodon"].article)
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    found = now(street, posts["mastodon"])
+    assert found.status is Status.EDITED
+    street.parts.receipts.round("main")
+    acts = [(e.act, e.step, e.attempts) for e in street.parts.aftercare.every_entry("main")]
+    assert acts == [("post", 0, 1), ("edit", 2, 1)]
+
+
+def test_an_approved_correction_that_is_cancelled_before_it_is_sent_leaves_the_post_public(
+    server, here, tmp_path, site
+):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    posts = public(street)
+    site.page = PAGE.replace("£310,000", "£210,000")
+    (change,) = street.parts.changes.recheck(posts["mastodon"].article)
+    street.parts.changes.approve(change.id, by="Ada")
+    decisions.cancel(street.parts.deliveries, posts["mastodon"].id, by="Bob")
+    street.work()
+    found = now(street, posts["mastodon"])
+    assert found.status is Status.PUBLISHED
+    assert len(found.steps) == 1
+    assert "what is public stays" in found.reason
+    assert "310,000" in street.got("mastodon")[0].text
+
+
+@pytest.mark.parametrize("kind", ["post.unpublished", "post.deleted"])
+def test_a_webhook_that_says_an_article_was_taken_back_proposes_to_take_its_posts_down(
+    server, here, tmp_path, site, kind
+):
+    street = opened(server, here, tmp_path, site, ["mastodon", "bluesky"])
+    posts = public(street)
+    desk = Desk.__new__(Desk)
+    desk.parts, desk.app = street.parts, create_app(street.parts)
+    source, address, secret = Follow(street.parts).add_hook("main", "ghost", name="blog")
+    before = {"url": URL, "id": "63f1c0", "title": "The bridge", "status": "published"}
+    body = {"post": {"current": {} if kind == "post.deleted" else before | {"status": "draft"}, "previous": before}}
+    text = json.dumps(body).encode()
+    at = str(round(datetime.now(UTC).timestamp() * 1000))
+    sign = hmac.new(secret.encode(), text + at.encode(), hashlib.sha256).hexdigest()
+    headers = {"X-Ghost-Signature": f"sha256={sign}, t={at}", "Content-Type": "application/json"}
+    answer = desk.post(urlsplit(address).path, content=text, headers=headers)
+    assert answer.status_code < 300, answer.text
+    street.parts.changes.round("main")
+    (change,) = street.parts.aftercare.changes("main")
+    assert change.kind is Kind.GONE
+    assert change.what[0].startswith("the site said: ")
+    assert {p.action for p in change.proposals} == {Action.DELETE}
+    assert len(street.got("mastodon")) == len(street.got("bluesky")) == 1, "nothing before somebody approves"
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    assert {now(street, d).status for d in posts.values()} == {Status.DELETED}
+    assert street.got("mastodon") == street.got("bluesky") == []
+    assert source.workspace == "main"
 
 
 def test_noindex_asks_and_a_new_address_edits_links_that_stand_in_the_text(server, here, tmp_path, site):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -9,14 +10,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from publishers import load
 from tests.newsroom import runtime, sign_in
 from tests.test_web import BASE, Desk
 from worker import evergreen
+from worker.commands import digest as digest_commands
+from worker.commands import evergreen as evergreen_commands
 from worker.content.likeness import NEAR, likeness, near
 from worker.embedded import Embedded
-from worker.errors import HandbillError
+from worker.errors import HandbillError, NotFound
 from worker.evergreen import Rule, Share
 from worker.model import Account, Article, Calendar, Status
 from worker.schedule import When
@@ -327,3 +331,24 @@ def test_the_queue_and_the_calendar_mark_what_a_rule_shared_again(server, tmp_pa
     shown = desk.get(f"/calendar/events?start={start}&end={start + 5 * DAY}", visit=visit).json()["events"]
     assert [(e["id"], e["extendedProps"]["status"]) for e in shown] == [(name, "scheduled, evergreen")]
     assert desk.get(f"/api/v1/deliveries/{name}", token=desk.token()).json()["evergreen"] == "again"
+
+
+def test_no_rule_and_no_digest_of_a_workspace_names_an_account_of_another(server, tmp_path, monkeypatch):
+    parts = runtime(server, tmp_path)
+    parts.store.client.flushdb()
+    parts.records.save_account(Account(id="brand-x.outbox", platform="outbox", name="Theirs", workspace="brand-x"))
+    for module in (evergreen_commands, digest_commands):
+        monkeypatch.setattr(module, "parts", lambda: contextlib.nullcontext(parts))
+    calls = [
+        (evergreen_commands.cli, ["add", "classics", "--account", "brand-x.outbox"]),
+        (digest_commands.cli, ["set", "brand-x.outbox"]),
+        (digest_commands.cli, ["send", "brand-x.outbox"]),
+    ]
+    for cli, words in calls:
+        done = CliRunner().invoke(cli, words)
+        assert isinstance(done.exception, NotFound), (words, done.output)
+        assert "There is no account brand-x.outbox in main" in str(done.exception)
+    assert parts.aftercare.rules("main") == []
+    assert parts.records.account("brand-x.outbox").digest is None
+    assert CliRunner().invoke(evergreen_commands.cli, [*calls[0][1], "--workspace", "brand-x"]).exit_code == 0
+    parts.close()

@@ -103,7 +103,7 @@ def test_a_real_difference_is_found_and_one_lucky_post_is_none():
 def told(hour, engaged, number=0):
     return Told(
         delivery=f"main.{number}", article="main.a", account="main.m", platform="mastodon", sent=NOW, weekday=0, hour=hour,
-        hashtags=("News",), picture="with a picture", variant=0, evergreen=False, sample=Sample(5000, likes=engaged),
+        hashtags=("News",), design="photo", variant=0, evergreen=False, sample=Sample(5000, likes=engaged),
         ripe=True,
     )  # fmt: skip
 
@@ -168,6 +168,8 @@ def test_numbers_are_asked_for_on_their_days_kept_and_shown(server, here, tmp_pa
     assert "<svg" in page
     assert "one post says nothing" in page
     assert "Too few posts to compare" in page
+    assert one.design == made["mastodon"].steps[0].post.media[0].design != ""
+    assert f"<title>{one.design}: " in page.partition("By card design")[2]
     answer = desk.get("/api/v1/numbers", token=desk.token()).json()
     assert answer["posts"][0]["likes"] == 10
     assert answer["best"][0]["sure"] is False

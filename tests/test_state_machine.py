@@ -227,6 +227,8 @@ class Machine(RuleBasedStateMachine):
         """An end of a turn, and whether it is the worker's to say; the model moves."""
         model, now = self.model(turn), self.clock.ms
         ours = model.fence == turn.fence and to in lifecycle.TRANSITIONS[model.status]
+        if to is S.PUBLISHED and model.status in {S.PREPARING, S.SCHEDULED}:
+            ours = False  # nothing of these is public, so nothing can stay so
         if ours:
             model.uncertain = to is S.UNCONFIRMED
             if not model.uncertain:

@@ -174,12 +174,7 @@ def _own(parts: Runtime, workspace: str, article: str) -> None:
 
 def _account(parts: Runtime, name: str, workspace: str) -> str:
     """The id of the workspace's account of that name, "" for none; raises NotFound."""
-    if not name:
-        return ""
-    found = parts.accounts.find(name, workspace)
-    if found.workspace != workspace:
-        raise NotFound(f"There is no account {name}")
-    return found.id
+    return parts.accounts.own(name, workspace).id if name else ""
 
 
 def _out(rule: Rule) -> RuleOut:

@@ -24,6 +24,7 @@ from worker.runtime import Runtime
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SHOWN = 12
+NO_PICTURE = "no picture"
 DAYS_MOST = 400
 
 router = APIRouter(prefix="/numbers", include_in_schema=False)
@@ -33,7 +34,10 @@ Days = Annotated[int, Query(ge=1, le=DAYS_MOST)]
 
 
 class NumbersOut(BaseModel):
-    """What readers did with one post, ``minutes`` after it went out; null where the platform does not say."""
+    """What readers did with one post, ``minutes`` after it went out; null where the platform does not say.
+
+    ``design`` is how its picture was made, empty without one.
+    """
 
     delivery: str
     article: str
@@ -47,6 +51,7 @@ class NumbersOut(BaseModel):
     clicks: int | None
     evergreen: bool
     variant: int
+    design: str
 
 
 class HourOut(BaseModel):
@@ -106,7 +111,7 @@ def show(request: Request, parts: Parts, person: Viewer, days: Days = 90, accoun
         ("By weekday", lambda t: [WEEKDAYS[t.weekday]]),
         ("By hashtag", lambda t: [f"#{tag}" for tag in t.hashtags]),
         ("By variant", lambda t: [f"variant {t.variant + 1}{' (evergreen)' if t.evergreen else ''}"]),
-        ("By picture", lambda t: [t.picture]),
+        ("By card design", lambda t: [t.design or NO_PICTURE]),
         ("By article", lambda t: [titles.get(t.article, t.article)]),
     ]
     return render.page(
@@ -204,5 +209,6 @@ def _out(told: Told) -> NumbersOut:
         minutes=told.sample.minutes,
         evergreen=told.evergreen,
         variant=told.variant,
+        design=told.design,
         **counts,
     )

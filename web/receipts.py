@@ -42,35 +42,19 @@ class ReadbackOut(BaseModel):
     notes: list[str]
 
 
-class EntryOut(BaseModel):
-    """One act that a platform has confirmed; ``hash`` is the SHA-256 of all else, ``before`` the one before's."""
+class GivenUp(BaseModel):
+    """A step that was added later and came to nothing, with the reason; what it was about stayed public as it was."""
 
-    number: int
-    at: str
-    act: str
-    workspace: str
-    delivery: str
     step: int
-    article: str
-    account: str
-    platform: str
-    remote_id: str
-    permalink: str
-    sent_at: str
-    text_sha256: str
-    pictures_sha256: list[str]
-    link: str
-    approver: str
-    attempts: int
+    act: str
+    why: str
     key: str
-    before: str
-    hash: str
 
 
 class Ledger(BaseModel):
     """A page of the ledger, the newest entry first; ``next`` is the number to ask for entries before."""
 
-    entries: list[EntryOut]
+    entries: list[Entry]
     next: int | None
 
 
@@ -78,7 +62,8 @@ class ReceiptInFull(BaseModel):
     """Everything that proves one delivery; ``readback`` null if it was not read back yet."""
 
     delivery: str
-    entries: list[EntryOut]
+    entries: list[Entry]
+    given_up: list[GivenUp]
     readback: ReadbackOut | None
 
 
@@ -174,7 +159,7 @@ def ledger(
 ) -> Ledger:
     """A page of the ledger, the newest entry first."""
     entries = parts.aftercare.entries(caller.workspace, before=before, most=limit)
-    return Ledger(entries=[_out(e) for e in entries], next=_following(parts, caller.workspace, entries))
+    return Ledger(entries=entries, next=_following(parts, caller.workspace, entries))
 
 
 @api.get("/{delivery}", responses=NOT_THERE)
@@ -193,7 +178,8 @@ def read_again(parts: Parts, caller: Writer, delivery: str) -> ReceiptInFull:
 
 def _in_full(parts: Runtime, delivery: Delivery, seen: Readback | None) -> ReceiptInFull:
     told = ReadbackOut(sight=seen.sight, at=seen.at.isoformat(), notes=list(seen.notes)) if seen else None
-    return ReceiptInFull(delivery=delivery.id, entries=[_out(e) for e in _entries(parts, delivery)], readback=told)
+    lost = [GivenUp(step=n, act=str(s.kind), why=s.failed, key=s.key) for n, s in enumerate(delivery.steps) if s.failed]
+    return ReceiptInFull(delivery=delivery.id, entries=_entries(parts, delivery), given_up=lost, readback=told)
 
 
 def _own(parts: Runtime, workspace: str, delivery: str) -> Delivery:
@@ -225,10 +211,6 @@ def _entries(parts: Runtime, delivery: Delivery) -> list[Entry]:
             break
         before = page[-1].number
     return sorted(found, key=lambda e: e.number)
-
-
-def _out(entry: Entry) -> EntryOut:
-    return EntryOut(**dataclasses.asdict(entry) | {"pictures_sha256": list(entry.pictures_sha256)})
 
 
 def _cell(value: object) -> object:

@@ -51,20 +51,29 @@ class State(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """What could be done about one delivery: ``action`` is proposed, ``options`` are all there are, ``text`` is what it
-    would say then, ``reply`` the correction below it, ``why`` what is wrong or to know.
+    would say then (``texts`` each of its messages, where there are several), ``reply`` the correction below it, ``why``
+    what is wrong or to know.
     """
 
     delivery: str
     action: Action
     options: tuple[Action, ...]
     text: str = ""
+    texts: tuple[str, ...] = ()
     reply: str = ""
     why: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What its messages would say then; empty if nothing could be put in their place."""
+        return self.texts or ((self.text,) if self.text else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of an article after it was posted, and what it asks for. ``address`` is where it is now."""
+    """One change of an article after it was posted, and what it asks for. ``address`` is where it is now, ``before``
+    where it was.
+    """
 
     id: str
     article: str
@@ -73,6 +82,7 @@ class Change:
     what: tuple[str, ...]
     proposals: tuple[Proposal, ...]
     address: str = ""
+    before: str = ""
     state: State = State.OPEN
     by: str = ""
     workspace: str = DEFAULT_WORKSPACE
@@ -133,9 +143,12 @@ def amended(text: str, wrong: Sequence[Slip]) -> str:
     return text
 
 
-def propose(kind: Kind, *, edits: bool, replaces: bool, deletes: bool, replies: bool, fresh: bool) -> list[Action]:
+def propose(
+    kind: Kind, *, edits: bool, replaces: bool, deletes: bool, replies: bool, fresh: bool, sure: bool = True
+) -> list[Action]:
     """What can be done, the best first: ``edits`` whether the platform edits it still, ``replaces`` whether there is a
-    text to put in its place, ``fresh`` whether it is so new that hardly anybody has answered.
+    text to put in its place, ``fresh`` whether it is so new that hardly anybody has answered; unless ``sure`` a person
+    is asked.
     """
     can_edit = [Action.EDIT] if edits and replaces else []
     if kind is Kind.GONE:
@@ -143,7 +156,7 @@ def propose(kind: Kind, *, edits: bool, replaces: bool, deletes: bool, replies: 
     if kind is Kind.HIDDEN:
         return [Action.ASK, *([Action.DELETE] if deletes else []), Action.LEAVE]
     if kind is Kind.MOVED:
-        return [*can_edit, Action.LEAVE]
+        return [*([] if sure else [Action.ASK]), *can_edit, Action.LEAVE]
     again = [Action.REPOST] if deletes and replaces else []
     reply = [Action.REPLY] if replies else []
     order = [*can_edit, *(again + reply if fresh else reply)] or [Action.ASK]

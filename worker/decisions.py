@@ -67,10 +67,26 @@ def retry(deliveries: Deliveries, delivery: str, *, by: str = "", approves: bool
 
 
 def cancel(deliveries: Deliveries, delivery: str, *, by: str = "") -> None:
-    """It is never sent, and its place in the calendar is free; raises Refused once an attempt has begun."""
-    account = deliveries.get(delivery).account
+    """It is never sent, and its place in the calendar is free; raises Refused once an attempt has begun.
+
+    Of what is public already, only what was still to follow is not sent.
+    """
+    found = deliveries.get(delivery)
+    if found.messages and found.status is Status.SCHEDULED:
+        left = len(found.steps) - found.step
+        note = f"cancelled by {by or 'hand'}: what is public stays, and {left} more not sent"
+        deliveries.change(
+            delivery,
+            lifecycle.standing(found),
+            origins=[found.status],
+            note=note,
+            steps=found.steps[: found.step],
+            seen=found.fence,
+            fields={"attempts": 0, "reason": note},
+        )
+        return
     deliveries.change(delivery, Status.CANCELLED, origins=ORIGINS["cancel"], note=f"cancelled by {by or 'hand'}")
-    deliveries.release(account, delivery)
+    deliveries.release(found.account, delivery)
 
 
 def approve(deliveries: Deliveries, delivery: str, *, seal: str = "", by: str = "") -> None:

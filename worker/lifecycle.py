@@ -13,17 +13,19 @@ from publishers.core.errors import (
     Unavailable,
     Unconfirmed,
 )
-from worker.model import Status, StepKind
+from worker.model import Delivery, Status, StepKind
 
 S = Status
 
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     S.DRAFT: frozenset({S.AWAITING_APPROVAL, S.SCHEDULED, S.HELD, S.CANCELLED, S.SKIPPED}),
     S.AWAITING_APPROVAL: frozenset({S.DRAFT, S.SCHEDULED, S.HELD, S.CANCELLED}),
-    S.SCHEDULED: frozenset({S.PREPARING, S.HELD, S.CANCELLED, S.AWAITING_APPROVAL, S.SKIPPED}),
+    S.SCHEDULED: frozenset({S.PREPARING, S.HELD, S.CANCELLED, S.AWAITING_APPROVAL, S.SKIPPED, S.PUBLISHED, S.EDITED}),
     S.AWAITING_PERSON: frozenset({S.PREPARING, S.PUBLISHED, S.CANCELLED}),
     S.HELD: frozenset({S.AWAITING_APPROVAL, S.SCHEDULED, S.CANCELLED}),
-    S.PREPARING: frozenset({S.PUBLISHING, S.SCHEDULED, S.AWAITING_APPROVAL, S.AWAITING_PERSON, S.FAILED}),
+    S.PREPARING: frozenset(
+        {S.PUBLISHING, S.SCHEDULED, S.AWAITING_APPROVAL, S.AWAITING_PERSON, S.FAILED, S.PUBLISHED, S.EDITED}
+    ),
     S.PUBLISHING: frozenset(
         {S.PUBLISHED, S.EDITED, S.DELETED, S.AWAITING_PERSON, S.UNCONFIRMED, S.SCHEDULED, S.FAILED}
     ),
@@ -38,7 +40,11 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     S.CANCELLED: frozenset(),
     S.SKIPPED: frozenset(),
 }
-"""From each status to those that may follow. ``published`` → ``scheduled``: a later step (edit, delete) was added."""
+"""From each status to those that may follow. ``published`` → ``scheduled``: a later step (edit, delete) was added.
+
+``scheduled`` and ``preparing`` → ``published`` or ``edited``: that later step was cancelled or given up, and what is
+public stays so; ``store/lua`` allows it only where a step is done.
+"""
 
 WAITING = frozenset({S.SCHEDULED, S.UNCONFIRMED})
 """Statuses that a worker takes up by itself when their time has come."""
@@ -69,6 +75,15 @@ may be waiting for the answer, and the key that makes a repeat safe runs out."""
 
 REPEATS_MORE = 3
 """Tries beyond the usual number that a step with a lost answer gets before a person must decide."""
+
+
+def standing(delivery: Delivery) -> Status:
+    """What a delivery is by what its readers can see now, whatever came of the steps that were to follow."""
+    there = {m.step for m in delivery.messages}
+    if not there:
+        return S.DELETED
+    changed = any(s.kind is StepKind.EDIT and s.receipt and s.of in there for s in delivery.steps)
+    return S.EDITED if changed else S.PUBLISHED
 
 
 def origins(to: Status) -> frozenset[Status]:

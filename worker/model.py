@@ -238,6 +238,8 @@ class Step:
     ``uncertain`` is set by the first lost answer and cleared only when an answer, a look-up or a person settles it.
     ``of`` is which step made the message that an edit or a delete is about, counted from 0.
     ``reminders`` are the receipts of what was told to whoever posts by hand; ``receipt`` is then what they said.
+    ``change`` is the change of the article that asked for it, empty for what was planned; ``failed`` is why it was
+    given up while what it was about stayed public.
     """
 
     kind: StepKind
@@ -250,6 +252,8 @@ class Step:
     uncertain: bool = False
     of: int = 0
     reminders: tuple[Receipt, ...] = ()
+    change: str = ""
+    failed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

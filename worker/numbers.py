@@ -47,7 +47,7 @@ class Sample:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """A post as it is compared: where and when it went out (``hour`` and ``weekday`` of the account's wall), what it
-    was made of, and what readers did in the first three days.
+    was made of (``design`` of its picture, empty without one), and what readers did in the first three days.
     """
 
     delivery: str
@@ -58,7 +58,7 @@ class Told:
     weekday: int
     hour: int
     hashtags: tuple[str, ...]
-    picture: str
+    design: str
     variant: int
     evergreen: bool
     sample: Sample

@@ -28,8 +28,12 @@ class Sight(StrEnum):
 
 
 CONFIRMED = frozenset({Status.PUBLISHED, Status.EDITED, Status.DELETED})
-DONE = ("published ", "found ")
-"""How the engine's line begins when a step is done and another follows."""
+GIVEN_UP = "given up: "
+DONE = ("published ", "found ", GIVEN_UP)
+"""How the engine's line begins when a step has come to its end and another follows."""
+
+CANCELLED = "cancelled by "
+"""How the line begins when what was still to follow is not sent: no step has come to its end by that."""
 
 FLAGGED = frozenset({Sight.DIFFERS, Sight.GONE})
 
@@ -135,7 +139,9 @@ def attempts(history: Sequence[Event]) -> list[int]:
     found, count = [], 0
     for event in history:
         count += bool(event.attempt)
-        if event.status in CONFIRMED or (event.attempt and event.note.startswith(DONE)):
+        if event.note.startswith(CANCELLED):
+            count = 0
+        elif event.status in CONFIRMED or (event.attempt and event.note.startswith(DONE)):
             found.append(max(count, 1))
             count = 0
     return found

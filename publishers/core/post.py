@@ -17,7 +17,8 @@ Prepared = Mapping[str, Any]
 class Media:
     """One picture on disk, ready for the platform: ``size`` in bytes, ``width`` and ``height`` in pixels.
 
-    ``url`` is its public address, given for platforms that fetch pictures themselves.
+    ``url`` is its public address, given for platforms that fetch pictures themselves. ``design`` is how it was made,
+    for whoever compares posts; no platform is told.
     """
 
     path: str
@@ -28,6 +29,7 @@ class Media:
     size: int
     alt: str
     url: str = ""
+    design: str = ""
 
     def read(self) -> bytes:
         """The picture's bytes; raises ValueError if the file is no longer the one that was approved."""

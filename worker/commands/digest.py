@@ -38,7 +38,7 @@ def set_(
     host = source.lower().removeprefix("www.")
     made = Digest(every=every, on=DAYS.index(on.lower()), at=_time(at), source=host, most=most, title=title)  # type: ignore[arg-type]  # checked above
     with parts() as found:
-        kept = found.digests.keep(found.accounts.find(account, home), None if off else made)
+        kept = found.digests.keep(found.accounts.own(account, home), None if off else made)
         found.audit.record(actor(), "digest kept", kept.id, workspace=kept.workspace, detail="off" if off else every)
     out.print(f"{kept.id} gets {'each article by itself' if off else _words(made, kept.zone)}", markup=False)
 
@@ -49,7 +49,7 @@ def send(account: AccountName, *, workspace: Workspace = "", as_json: AsJson = F
     from worker.show import delivery_json  # noqa: PLC0415 - as above
 
     with parts() as found:
-        planned = found.digests.plan(found.accounts.find(account, workspace_or_own(workspace)))
+        planned = found.digests.plan(found.accounts.own(account, workspace_or_own(workspace)))
         for warning in found.planner.studio.warnings:
             err.print(warning, markup=False, soft_wrap=True)
         if planned is None:

@@ -38,7 +38,7 @@ def add(
 
     home = workspace_or_own(workspace)
     with parts() as found:
-        whose = found.accounts.find(account, home).id if account else ""
+        whose = found.accounts.own(account, home).id if account else ""
         rule = checked(
             Rule(
                 name=name,

@@ -90,13 +90,26 @@ def _line(error: BadSource) -> str:
 
 def _refuse_elsewhere(asked: str, answer: Answer) -> None:
     """Refuse a page that is not the one that was asked for: a front page, a place to sign in or to pay."""
+    if why := elsewhere(asked, answer):
+        raise NotYet(why)
+
+
+def elsewhere(asked: str, answer: Answer) -> str:
+    """Why the page that came is not the one that was asked for; empty if it is."""
     if not answer.hops:
-        return
+        return ""
     there, here = urlsplit(answer.url), urlsplit(checked(asked))
     if SIGN_IN.search(there.path) and not SIGN_IN.search(here.path):
-        raise NotYet(f"it leads to a page to sign in or to pay: {short(answer.url)}")
-    if there.path in {"", "/"} and not there.query and here.path not in {"", "/"}:
-        raise NotYet(f"it leads to the front page: {short(answer.url)}")
+        return f"it leads to a page to sign in or to pay: {short(answer.url)}"
+    if at_the_front(answer.url) and not at_the_front(asked):
+        return f"it leads to the front page: {short(answer.url)}"
+    return ""
+
+
+def at_the_front(url: str) -> bool:
+    """Whether an address is that of a site's front page."""
+    parts = urlsplit(url)
+    return parts.path in {"", "/"} and not parts.query
 
 
 def _refuse_hidden(answer: Answer, said: list[dict[str, str]]) -> None:
@@ -130,8 +143,7 @@ def _canonical(ask: Ask, answer: Answer, said: list[dict[str, str]], *, seconds:
         raise NotYet(f"its canonical address cannot be: {_line(error)}") from None
     if address_key(own) == address_key(answer.url):
         return own
-    there, here = urlsplit(own), urlsplit(answer.url)
-    if there.path in {"", "/"} and not there.query and here.path not in {"", "/"}:
+    if at_the_front(own) and not at_the_front(answer.url):
         raise NotYet(f"its canonical address is the front page: {short(own)}")
     if site_of(own) != site_of(answer.url):
         raise NotYet(f"its canonical address is on another site: {short(own)}")

@@ -21,7 +21,7 @@ from publishers.core.limits import Limits
 from publishers.core.publisher import Profile, Proof, Publisher
 from worker import log as logs
 from worker import pull, reminders
-from worker.errors import HandbillError, Refused
+from worker.errors import HandbillError, NotFound, Refused
 from worker.model import Account, digest
 from worker.settings import Settings
 from worker.store.connections import Renewal
@@ -91,6 +91,13 @@ class Accounts:
     def find(self, name: str, workspace: str) -> Account:
         """The account with this id, with or without its workspace in front."""
         return self._records.account(name if "." in name else f"{workspace}.{name}")
+
+    def own(self, name: str, workspace: str) -> Account:
+        """The account with this id, if it is the workspace's; raises NotFound."""
+        found = self.find(name, workspace)
+        if found.workspace != workspace:
+            raise NotFound(f"There is no account {name} in {workspace}", do="See: handbill accounts list")
+        return found
 
     def open(self, account: str) -> tuple[Account, Publisher]:
         """An account and its adapter for one attempt, with the secrets in clear; raises NotFound."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -23,7 +23,7 @@ from worker.intake.fetch import page_of
 from worker.intake.identity import address_key, guid_key
 from worker.intake.polite import Guest
 from worker.intake.webhooks import Kind as Heard
-from worker.model import Account, Article, Content, Delivery, Status, Step, StepKind, digest
+from worker.model import Account, Article, Content, Delivery, Status, Step, StepKind, article_id, digest
 from worker.pipeline import edit
 from worker.pipeline.accounts import limits_of
 
@@ -38,9 +38,17 @@ LEAST, MOST, OVER = timedelta(hours=1), timedelta(days=30), timedelta(days=180)
 """A page is looked at again when its first post is twice as old as at the last look, within these; then no more."""
 
 SURE_AFTER = timedelta(minutes=15)
-"""How long a page must be missing (404) before it counts as gone: sites have bad minutes. 410 counts at once."""
+"""How long a page must be missing (404) or lead elsewhere before that counts: sites have bad minutes. 410 counts at
+once, and what is down (5xx, no such name) says nothing."""
 
 LOCK_SECONDS = 600.0
+WAITS = "its article has changed: somebody must decide about that first"
+"""Why what was planned and says something wrong is held."""
+
+SAID = "the site said: "
+AGAIN, ONCE_MORE = "Handbill: it is there again", "Handbill: it has changed once more"
+"""Who takes a proposal back that is out of date."""
+
 PUBLIC = (S.PUBLISHED, S.EDITED)
 PENDING = (S.DRAFT, S.AWAITING_APPROVAL, S.SCHEDULED, S.HELD)
 GONE = {404: False, 410: True}
@@ -86,7 +94,7 @@ class Changes:
                 else:
                     with suppress(NotFound):
                         article, _ = self._parts.records.article(name)
-                        self._found(article, Kind.GONE, [f"the site said: {one.event.kind}"])
+                        self._found(article, Kind.GONE, [f"{SAID}{one.event.kind}"], since=one.at)
         if fresh:
             self._parts.aftercare.mark_events(workspace, fresh[-1].at)
 
@@ -94,7 +102,9 @@ class Changes:
         """The articles that an event is about."""
         known = [k for k in (address_key(url), guid_key(guid, source)) if k]
         ids = [i for i in self._parts.sources.known(workspace, known) if i]
-        return list(dict.fromkeys(i.article for i in self._parts.sources.items(ids) if i.article))
+        named = [i.article for i in self._parts.sources.items(ids) if i.article]
+        shared = [article_id(workspace, url)] if url else []  # by hand or by the API: no source brought it
+        return list(dict.fromkeys([*named, *self._parts.records.articles(shared)]))
 
     def recheck(self, name: str) -> list[Change]:
         """Look at an article's page now; the changes that ask for something, none if it is as it was.
@@ -110,8 +120,10 @@ class Changes:
                 article.url, deadline=Deadline(config.request_seconds), accept=gate.ACCEPT, max_bytes=most
             )
             if answer.status in GONE:
-                return self._missing(article, answer.status)
-            self._parts.aftercare.is_there(name)
+                why = f"its page answers {answer.status}"
+                return self._doubted(article, Kind.GONE, why, at_once=GONE[answer.status])
+            if why := gate.elsewhere(article.url, answer):
+                return self._doubted(article, Kind.HIDDEN, why)
             page = page_of(answer, max_bytes=most)
             new = extract(page, workspace=article.workspace)
         except HandbillError as error:  # a page that cannot be read says nothing about what was posted
@@ -119,6 +131,7 @@ class Changes:
             return []
         said = gate.declared(page.content) if page.kind == "html" else []
         if why := gate.hidden(answer, said):
+            self._parts.aftercare.is_there(name)
             return self._found(article, Kind.HIDDEN, [why])
         return self._compared(article, new)
 
@@ -133,13 +146,29 @@ class Changes:
         else:
             self._parts.aftercare.recheck_at(name, now + min(max(now - first, LEAST), MOST))
 
-    def _missing(self, article: Article, status: int) -> list[Change]:
+    def _doubted(self, article: Article, kind: Kind, why: str, *, at_once: bool = False) -> list[Change]:
+        """The page is not there, or another one is: believed only if it is so at the next look, too."""
         now = self._parts.now()
-        since = self._parts.aftercare.missing_since(article.id, now)
-        if not GONE[status] and now - since < SURE_AFTER:
+        since = self._parts.aftercare.missing_since(article.id, kind, now)
+        if not at_once and now - since < SURE_AFTER:
             self._parts.aftercare.recheck_at(article.id, now + SURE_AFTER)
             return []
-        return self._found(article, Kind.GONE, [f"its page answers {status}"])
+        return self._found(article, kind, [why], since=since)
+
+    def _is_there(self, article: Article) -> None:
+        """Its page is there: what was proposed because it was not is out of date, unless its system itself said so."""
+        care = self._parts.aftercare
+        care.is_there(article.id)
+        for change in self._open(article):
+            if change.kind in {Kind.GONE, Kind.HIDDEN} and not change.what[0].startswith(SAID):
+                care.decide(change, dataclasses.replace(change, state=State.DISMISSED, by=AGAIN))
+                if care.stopped(article.workspace).get(article.id) == change.what[0]:
+                    care.allow(article.id)
+
+    def _open(self, article: Article) -> list[Change]:
+        """The changes of an article that nobody has decided about."""
+        found = self._parts.aftercare.changes(article.workspace)
+        return [c for c in found if c.article == article.id and c.state is State.OPEN]
 
     def _compared(self, article: Article, new: Article) -> list[Change]:
         """The changes between what was posted and what stands there now; the article is kept as it is now."""
@@ -147,11 +176,15 @@ class Changes:
         slips = list(dict.fromkeys([*changes.slips(first, new), *changes.slips(article, new)]))
         now = dataclasses.replace(new, id=article.id, folder=article.folder)
         moved = address_key(new.url) != address_key(article.url)
+        if moved and gate.at_the_front(new.url):
+            return self._doubted(article, Kind.HIDDEN, f"its canonical address is the front page: {new.url}")
+        self._is_there(article)
         found: list[Change] = []
         if slips:
             found += self._found(article, Kind.CORRECTED, [s.what for s in slips], new=now, slips=slips)
         if moved:
-            found += self._found(article, Kind.MOVED, [f"it is at {new.url} now"], new=now)
+            done = {p.delivery for c in found for p in c.proposals}  # their new words have the new address, too
+            found += self._found(article, Kind.MOVED, [f"it is at {new.url} now"], new=now, but=done)
         if (now.title, now.text, now.url) != (article.title, article.text, article.url):
             self._parts.records.save_article(now, self._parts.planner.studio.written(now))
         return found
@@ -164,18 +197,22 @@ class Changes:
         *,
         new: Article | None = None,
         slips: Sequence[Slip] = (),
+        since: datetime | None = None,
+        but: Collection[str] = (),
     ) -> list[Change]:
         """Store a change if it asks for anything and was not found before; what must not go out meanwhile is held."""
         if kind in {Kind.GONE, Kind.HIDDEN}:
             self._parts.aftercare.stop(article.id, what[0])
             self._parts.evergreens.take_back(article.workspace)
-            self._hold(article.id, what[0])
+            self._hold(self._parts.records.deliveries_of(article.id), what[0])
         ids = self._parts.records.deliveries_of(article.id)
-        made = [self._proposal(d, article, kind, new, slips) for d in self._parts.deliveries.several(ids)]
+        posts = [d for d in self._parts.deliveries.several(ids) if d.id not in but]
+        made = [self._proposal(d, article, kind, new, slips) for d in posts]
         proposals = tuple(p for p in made if p is not None)
         if not proposals:
             return []
-        name = digest("change", article.id, kind, *what, length=20)
+        before = self._open(article) if not but else []
+        name = digest("change", article.id, kind, *what, *([since.isoformat()] if since else []), length=20)
         change = Change(
             id=f"{article.workspace}.{name}",
             article=article.id,
@@ -184,21 +221,47 @@ class Changes:
             what=tuple(what),
             proposals=proposals,
             address=new.url if new else "",
+            before=article.url,
             workspace=article.workspace,
         )
         if not self._parts.aftercare.add_change(change):
             return []
+        for old in before:  # what it proposed is in this one, or is wrong by now
+            care = self._parts.aftercare
+            care.decide(old, dataclasses.replace(old, state=State.DISMISSED, by=ONCE_MORE))
+        if kind is Kind.CORRECTED:
+            self._hold([p.delivery for p in proposals], WAITS)
         log.warning("an article changed after it was posted", article=article.id, change=change.id, kind=str(kind))
         return [change]
 
-    def _hold(self, article: str, why: str) -> None:
+    def _hold(self, ids: Iterable[str], why: str) -> None:
+        """Let nothing of these go out before somebody has decided."""
         held: dict[str, Any] = {"note": why, "fields": {"reason": why}}
-        for delivery in self._parts.deliveries.several(self._parts.records.deliveries_of(article)):
+        for delivery in self._parts.deliveries.several(ids):
             if delivery.status is S.SCHEDULED and not delivery.step:
                 with suppress(Refused, NotFound):
                     self._parts.deliveries.change(
                         delivery.id, S.HELD, origins=[S.SCHEDULED], seen=delivery.fence, **held
                     )
+
+    def _resume(self, name: str, *, by: str, why: str = WAITS) -> None:
+        """Let what was held until somebody decided go out: at its time, or in the next free slot if that is over."""
+        with suppress(NotFound):
+            delivery = self._parts.deliveries.get(name)
+            if delivery.status is not S.HELD or delivery.reason != why:
+                return
+            account = self._parts.records.account(delivery.account)
+            fields: dict[str, object] = {"reason": ""}
+            due = delivery.due
+            if due <= self._parts.now():
+                slot = edit.next_slot(self._parts, account, delivery=name, take=True)
+                due = slot.instant
+                fields |= {"wall": slot.wall, "zone": slot.zone}
+            to = S.AWAITING_APPROVAL if self._parts.records.needs_approval(account) else S.SCHEDULED
+            note = f"{by or 'somebody'} decided about its article's change"
+            self._parts.deliveries.change(
+                name, to, origins=[S.HELD], note=note, due=due, seen=delivery.fence, fields=fields
+            )
 
     def _proposal(
         self, delivery: Delivery, article: Article, kind: Kind, new: Article | None, slips: Sequence[Slip]
@@ -215,68 +278,101 @@ class Changes:
         wrong = changes.told(slips, *(p.text for p in said), *(p.title for p in said if limits_of(account).link_card))
         if kind is Kind.CORRECTED and not wrong:
             return None
-        text = self._text(delivery, account, post=said[0], article=article, kind=kind, new=new, wrong=wrong)
-        if kind is Kind.MOVED and not text:
+        kinds = [delivery.steps[m.step].kind for m in delivery.messages] if public else [s.kind for s in delivery.steps]
+        texts = self._texts(
+            account,
+            list(zip(kinds, said, strict=True)),
+            delivery.share,
+            article=article,
+            kind=kind,
+            new=new,
+            wrong=wrong,
+        )
+        if kind is Kind.MOVED and not texts:
             return None
         link = (new or article).url
         reply = changes.correction(kind, wrong, link if kind is not Kind.GONE else "")
         why = [s.what for s in wrong]
         if public and kind is Kind.CORRECTED and said[0].media:
             why.append("an edit leaves its picture as it is")
-        if not public:
-            options = [Action.DELETE] if kind in {Kind.GONE, Kind.HIDDEN} else [Action.EDIT, Action.DELETE]
-            options = [*options, Action.LEAVE]
+        if public:
+            edits = len(texts) == len(said) and texts != tuple(p.text for p in said)
+            sure = new is None or gate.site_of(new.url) == gate.site_of(article.url)
+            options = self._options(delivery, account, kind, replaces=bool(texts), edits=edits, sure=sure)
         else:
-            options = self._options(delivery, account, kind, text=text, edits=text != said[0].text)
+            first = {Kind.GONE: [], Kind.HIDDEN: [Action.ASK]}.get(kind, [Action.EDIT])
+            options = [*first, Action.DELETE, Action.LEAVE]
         return Proposal(
-            delivery=delivery.id, action=options[0], options=tuple(options), text=text, reply=reply, why=tuple(why)
+            delivery=delivery.id,
+            action=options[0],
+            options=tuple(options),
+            text=texts[0] if texts else "",
+            texts=texts if len(texts) > 1 else (),
+            reply=reply,
+            why=tuple(why),
         )
 
-    def _options(self, delivery: Delivery, account: Account, kind: Kind, *, text: str, edits: bool) -> list[Action]:
+    def _options(
+        self, delivery: Delivery, account: Account, kind: Kind, *, replaces: bool, edits: bool, sure: bool = True
+    ) -> list[Action]:
         adapter, limits = publishers.load(account.platform), limits_of(account)
         age = self._parts.now() - (delivery.steps[0].at or delivery.due)
         return changes.propose(
             kind,
             edits=edits and adapter.can("edit") and (adapter.edits_for is None or age < adapter.edits_for),
-            replaces=bool(text),
+            replaces=replaces,
             deletes=adapter.can("delete"),
             replies=limits.thread or limits.comment,
             fresh=age < changes.FRESH,
+            sure=sure,
         )
 
-    def _text(
+    def _texts(
         self,
-        delivery: Delivery,
         account: Account,
+        said: Sequence[tuple[StepKind, Post]],
+        share: int,
         *,
-        post: Post,
         article: Article,
         kind: Kind,
         new: Article | None,
         wrong: Sequence[Slip],
-    ) -> str:
-        """What the message would say: what was wrong replaced, or composed anew; empty if it would say the same."""
+    ) -> tuple[str, ...]:
+        """What each message would say: what was wrong replaced where it stands, else composed anew; empty if nothing
+        could be put in their place.
+        """
         if new is None:
-            return ""
-        limits = limits_of(account)
-        if kind is Kind.MOVED:
-            text = post.text.replace(article.url, new.url)
-            return text if text != post.text and limits.fits(text, media=bool(post.media)) else ""
-        text = changes.amended(post.text, wrong)
-        if text and text != post.text and limits.fits(text, media=bool(post.media)):
-            return text
-        if post.media and not changes.told(wrong, post.text):
-            return post.text  # only its picture or its link card is wrong: that takes a new post
-        try:
-            text = self._composed(new, account, delivery.share).text
-        except HandbillError:
-            return ""
-        return text if text != post.text else ""
+            return ()
+        limits, posts = limits_of(account), [p for _, p in said]
+        old = tuple(p.text for p in posts)
 
-    def _composed(self, article: Article, account: Account, share: int) -> Post:
+        def fit(texts: tuple[str, ...]) -> bool:
+            return texts != old and all(
+                t == p.text or (t and limits.fits(t, media=bool(p.media))) for t, p in zip(texts, posts, strict=True)
+            )
+
+        if kind is Kind.MOVED:
+            texts = tuple(t.replace(article.url, new.url) for t in old)
+            return texts if fit(texts) else ()
+        texts = tuple(changes.amended(t, changes.told(wrong, t)).replace(article.url, new.url) for t in old)
+        if fit(texts):
+            return texts
+        if posts[0].media and not changes.told(wrong, *old):
+            return old  # only its picture or its link card is wrong: that takes a new post
+        below = tuple(p.text for kind, p in said if kind is StepKind.COMMENT)
+        try:
+            fresh = self._composed(new, account, share, thread=len(old) - len(below) > 1)
+        except HandbillError:
+            return ()
+        texts = (*(p.text for p in fresh), *below)
+        return texts if texts != old else ()
+
+    def _composed(self, article: Article, account: Account, share: int, *, thread: bool = False) -> list[Post]:
         studio = self._parts.planner.studio
         content: Content = studio.written(article)
-        return studio.post_for(article, content, account, variant=share).post
+        if thread:
+            return [c.post for c in studio.thread_for(article, content, account)]
+        return [studio.post_for(article, content, account, variant=share).post]
 
     # Putting right
 
@@ -303,6 +399,8 @@ class Changes:
         found = self._parts.aftercare.change(name)
         dismissed = dataclasses.replace(found, state=State.DISMISSED, by=by)
         self._decide(found, dismissed)
+        for proposal in found.proposals:
+            self._resume(proposal.delivery, by=by)
         return dismissed
 
     def _decide(self, before: Change, after: Change) -> None:
@@ -332,13 +430,17 @@ class Changes:
     def _apply(self, change: Change, proposal: Proposal) -> None:
         """Add the steps that a decision asks for; by their keys, what was added before is not added again."""
         if proposal.action is Action.LEAVE:
+            self._resume(proposal.delivery, by=change.by)
             return
         delivery = self._parts.deliveries.get(proposal.delivery)
         if delivery.status in PENDING and not delivery.step:
             if proposal.action is Action.DELETE:
                 decisions.cancel(self._parts.deliveries, delivery.id, by=change.by)
             else:
-                edit.change(self._parts, delivery.id, edit.Edit(text=proposal.text), by=change.by, seen=delivery.fence)
+                told = _edit(delivery, proposal.said)
+                edit.change(self._parts, delivery.id, told, by=change.by, seen=delivery.fence)
+                if delivery.reason == WAITS:
+                    self._resume(delivery.id, by=change.by, why="")  # an edit takes the reason away
             return
         steps = self._steps(change, proposal, delivery)
         if not steps or any(s.key == steps[0].key for s in delivery.steps):
@@ -358,12 +460,11 @@ class Changes:
         there = delivery.messages
         made: list[tuple[StepKind, Post, int]] = []
         if proposal.action is Action.EDIT:
-            post = there[0].post
-            if change.kind is Kind.MOVED:
-                post = dataclasses.replace(post, link=change.address or post.link)
-            text = proposal.text
-            post = dataclasses.replace(post, text=text, facets=edit.facets(text, post.link))
-            made = [(StepKind.EDIT, post, there[0].step)]
+            for message, text in zip(there, proposal.said, strict=False):
+                link = _moved(message.post.link, change)
+                post = dataclasses.replace(message.post, link=link, text=text, facets=edit.facets(text, link))
+                if text != message.post.text:
+                    made.append((StepKind.EDIT, post, message.step))
         elif proposal.action is Action.REPLY:
             text = proposal.reply
             post = Post(text=text, facets=edit.facets(text), language=there[0].post.language)
@@ -371,7 +472,7 @@ class Changes:
         elif proposal.action in {Action.DELETE, Action.REPOST}:
             made = [(StepKind.DELETE, m.post, m.step) for m in reversed(there)]
             if proposal.action is Action.REPOST:
-                made.append((StepKind.POST, self._anew(proposal, delivery), 0))
+                made += [(kind, post, 0) for kind, post in self._anew(proposal, delivery)]
         base = delivery.step
         return [
             Step(
@@ -380,14 +481,38 @@ class Changes:
                 key=digest("step", delivery.id, kind, number, change.id, length=40),
                 post=post,
                 of=of,
+                change=change.id,
             )
             for number, (kind, post, of) in enumerate(made)
         ]
 
-    def _anew(self, proposal: Proposal, delivery: Delivery) -> Post:
-        """The post that takes the place of one that was deleted: the words that were approved, with a new picture."""
+    def _anew(self, proposal: Proposal, delivery: Delivery) -> list[tuple[StepKind, Post]]:
+        """What takes the place of what was deleted: the words that were approved, with a new picture."""
         article, _ = self._parts.records.article(delivery.article)
         account = self._parts.records.account(delivery.account)
-        fresh = self._composed(article, account, delivery.share)
-        text = proposal.text
-        return dataclasses.replace(fresh, text=text, facets=edit.facets(text, fresh.link))
+        first = self._composed(article, account, delivery.share)[0]
+        old = [(delivery.steps[m.step].kind, m.post) for m in delivery.messages]
+        found = []
+        for number, text in enumerate(proposal.said):
+            kind, was = old[number] if len(old) == len(proposal.said) else (StepKind.REPLY, Post(text=""))
+            post = dataclasses.replace(was, language=first.language) if number else first
+            made = dataclasses.replace(post, text=text, facets=edit.facets(text, post.link))
+            found.append((kind if number else StepKind.POST, made))
+        return found
+
+
+def _edit(delivery: Delivery, texts: Sequence[str]) -> edit.Edit:
+    """What is to be different of a delivery that is not out yet, so that it says ``texts``."""
+    kinds = [s.kind for s in delivery.steps]
+    below = texts[-1] if kinds[-1] is StepKind.COMMENT and len(texts) > 1 else None
+    parts = tuple(texts[1:] if below is None else texts[1:-1])
+    return edit.Edit(text=texts[0], parts=parts if StepKind.REPLY in kinds else None, comment=below)
+
+
+def _moved(link: str | None, change: Change) -> str | None:
+    """A post's link with the article's new address in the place of the old; a short link is left as it is."""
+    if link is None or not change.address:
+        return link
+    if not change.before:  # found before changes kept it
+        return change.address if change.kind is Kind.MOVED else link
+    return change.address + link[len(change.before) :] if link.startswith(change.before) else link

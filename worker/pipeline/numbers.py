@@ -33,6 +33,9 @@ LOCK_SECONDS = 300.0
 CACHED = timedelta(hours=1)
 PUBLIC = (Status.PUBLISHED, Status.EDITED)
 KEPT_MOST = 5000
+UNNAMED = "not known"
+"""The design of pictures that were drawn before designs were kept."""
+
 MORNING = 8
 """The hour, on the wall of its account, from which the weekly report goes out."""
 
@@ -120,7 +123,7 @@ class Numbers:
                 weekday=wall.weekday(),
                 hour=wall.hour,
                 hashtags=tuple(f.value for f in post.facets if f.type == "tag"),
-                picture="with a picture" if post.media else "without a picture",
+                design=(post.media[0].design or UNNAMED) if post.media else "",
                 variant=delivery.share,
                 evergreen=bool(delivery.evergreen),
                 sample=ripe[0],
@@ -195,9 +198,7 @@ def pairs(told: Sequence[Told]) -> list[tuple[str, list[float]]]:
 
 def report_to(parts: Runtime, workspace: str, name: str, weekday: int) -> str:
     """Send the weekly report to an account from now on ("" = to nobody); its id. Raises Refused if readers see it."""
-    account = parts.accounts.find(name, workspace) if name else None
-    if account is not None and account.workspace != workspace:
-        raise NotFound(f"There is no account {name}")
+    account = parts.accounts.own(name, workspace) if name else None
     if account is not None and not publishers.load(account.platform).team:
         what = f"What {account.name} posts is for readers"
         raise Refused(what, do="Choose an account that a team reads, such as e-mail or a chat")

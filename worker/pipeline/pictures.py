@@ -151,7 +151,7 @@ class Pictures:
         try:
             known = json.loads(remembered.read_text())
             media = Media(**known["media"])
-            if Path(media.path).stat().st_size == media.size:
+            if media.design and Path(media.path).stat().st_size == media.size:
                 self._say(known["notes"], chosen=chosen)
                 return media
         except (OSError, ValueError, TypeError, KeyError):
@@ -169,6 +169,7 @@ class Pictures:
             height=card.height,
             size=len(card.content),
             alt=card.alt,
+            design=card.design,
         )
         if self._photo(article) == asked["photo"]:  # else it was drawn without its photo, and says so every time
             record = json.dumps({"media": dataclasses.asdict(media), "notes": card.notes})

@@ -12,7 +12,7 @@ import structlog
 from publishers.core.errors import PublishError, RateLimited, Unavailable, Unconfirmed, Unsupported
 from publishers.core.post import Commit, Post, Receipt
 from publishers.core.publisher import Proof, ProofClass, Publisher
-from worker import approval, lifecycle, pull, reminders
+from worker import approval, lifecycle, pull, receipts, reminders
 from worker import log as logs
 from worker.errors import HandbillError, NotFound
 from worker.model import Account, Delivery, Status, Step, StepKind
@@ -30,6 +30,9 @@ LOOKS = (1, 3, 10)
 
 COMMIT_MARGIN = 2.0
 """Seconds of the lease that must be left beyond the commit's own deadline."""
+
+LOST = "the worker was lost before it sent anything"
+"""What the script ``claim`` gives as the reason of such a post."""
 
 STOPPED_WAIT = 60.0
 """Seconds until it is looked again whether somebody can be told whose account is stopped."""
@@ -123,14 +126,21 @@ class Engine:
             ),
             traces.turn(turn.delivery),
         ):
-            try:
-                account, publisher = self._accounts.open(turn.delivery.account)
-            except NotFound as error:
-                return _stop(turn, str(error))
-            except HandbillError as error:
-                return self._later(turn, Unavailable(str(error)), proof=Proof(kind=ProofClass.B))
-            with publisher.http, logs.hiding(publisher.http.redact):
-                return _discreet(self._attempt(turn, account, publisher), publisher.http.redact)
+            end = self._tried(turn)
+            return _given_up(turn, end) if end is not None else None
+
+    def _tried(self, turn: Turn) -> End | None:
+        delivery = turn.delivery
+        if delivery.step and delivery.reason == LOST and delivery.attempts >= self._settings.attempts:
+            return _stop(turn, f"{LOST}, too often to try again")
+        try:
+            account, publisher = self._accounts.open(delivery.account)
+        except NotFound as error:
+            return _stop(turn, str(error))
+        except HandbillError as error:
+            return self._later(turn, Unavailable(str(error)), proof=Proof(kind=ProofClass.B))
+        with publisher.http, logs.hiding(publisher.http.redact):
+            return _discreet(self._attempt(turn, account, publisher), publisher.http.redact)
 
     def _attempt(self, turn: Turn, account: Account, publisher: Publisher) -> End | None:
         settled = turn.delivery.status is Status.UNCONFIRMED or turn.delivery.step > 0
@@ -243,7 +253,7 @@ class Engine:
         try:
             receipt = _perform(turn.delivery, step, publisher)
         except PublishError as error:
-            return _given_up(turn, step, self._refused(turn, account, publisher, error, proof))
+            return self._refused(turn, account, publisher, error, proof)
         except Exception as error:
             log.exception("the commit ended in an error of ours")
             return self._later(turn, Unconfirmed(f"perhaps sent ({type(error).__name__})"), proof=proof)
@@ -386,7 +396,9 @@ def _published(turn: Turn, step: Step, receipt: Receipt, note: str) -> End:
     if turn.delivery.step + 1 < len(steps):
         return End(Status.SCHEDULED, note, wait=0, steps=steps, fields=fields | {"attempts": 0})
     log.info("published", url=receipt.url or receipt.id)
-    return End(lifecycle.DONE[step.kind], note, steps=steps, fields=fields)
+    after = dataclasses.replace(turn.delivery, steps=steps)
+    to = lifecycle.standing(after) if step.kind is StepKind.DELETE else lifecycle.DONE[step.kind]
+    return End(to, note, steps=steps, fields=fields)
 
 
 def _asked(turn: Turn, receipt: Receipt, note: str) -> End:
@@ -446,15 +458,24 @@ def _answered(delivery: Delivery, *, first: bool = False) -> Receipt | None:
     return there[0 if first else -1] if there else None
 
 
-def _given_up(turn: Turn, step: Step, end: End) -> End:
-    """A post whose edit or deletion was refused stays what it was: public, and said why."""
-    if end.to is not Status.FAILED or step.kind not in {StepKind.EDIT, StepKind.DELETE}:
+def _given_up(turn: Turn, end: End) -> End:
+    """A post whose edit, deletion or correction came to nothing stays what it was: public, and says why.
+
+    Like steps that follow (the other parts of a thread) are still done; what builds on it is not.
+    """
+    delivery, step = turn.delivery, turn.delivery.current
+    added = step.change or step.kind in {StepKind.EDIT, StepKind.DELETE}
+    if end.to is not Status.FAILED or not added or not delivery.messages:
         return end
-    edited = any(s.kind is StepKind.EDIT and s.receipt for s in turn.delivery.steps)
-    note = f"the {step.kind} was given up: {end.note}"
-    fields = {**(end.fields or {}), "reason": note, "uncertain": 0, "looks": 0, "attempts": 0}
-    left = turn.delivery.steps[: turn.delivery.step]
-    return End(Status.EDITED if edited else Status.PUBLISHED, note, steps=left, fields=fields)
+    steps = _with(delivery, dataclasses.replace(step, failed=end.note, prepared=None))
+    rest = delivery.steps[delivery.step + 1 :]
+    why = f"the {step.kind} was given up: {end.note}"
+    fields = {**end.fields, "reason": why, "uncertain": 0, "looks": 0, "attempts": 0, "step": delivery.step + 1}
+    note = f"{receipts.GIVEN_UP}{why}"
+    log.warning("given up", step=str(step.kind), reason=end.note)
+    if rest and all(s.kind is step.kind for s in rest):
+        return End(Status.SCHEDULED, note, wait=0, steps=steps, fields=fields)
+    return End(lifecycle.standing(delivery), note, steps=steps[: delivery.step + 1], fields=fields)
 
 
 def _with(delivery: Delivery, step: Step) -> tuple[Step, ...]:

@@ -191,11 +191,15 @@ class Aftercare:
         key = keys.aftercare(workspace, "rechecks")
         return [a.decode() for a in cast("list[bytes]", self._redis.zrangebyscore(key, 0, _ms(now), 0, most))]
 
-    def missing_since(self, article: str, now: datetime) -> datetime:
-        """Since when the article's page was not there, ``now`` if it was until now."""
+    def missing_since(self, article: str, how: str, now: datetime) -> datetime:
+        """Since when the article's page is not there in this way, ``now`` if it was until now, or missed otherwise."""
         key = keys.aftercare(_workspace(article), "missing")
-        self._redis.hsetnx(key, article, _ms(now))
-        return datetime.fromtimestamp(int(cast("bytes", self._redis.hget(key, article))) / 1000, UTC)
+        known = cast("bytes | None", self._redis.hget(key, article))
+        since, _, way = (known or b"").decode().partition(" ")
+        if way not in {how, ""} or not since:
+            since = str(_ms(now))
+            self._redis.hset(key, article, f"{since} {how}")
+        return datetime.fromtimestamp(int(since) / 1000, UTC)
 
     def is_there(self, article: str) -> None:
         """The article's page is there."""

@@ -6,6 +6,7 @@ local h = redis.call('HMGET', record(id), 'status', 'fence')
 if not h[1] then return 'gone' end
 if not has(ARGV[3], h[1]) or redis.call('ZSCORE', root .. 'leases', id) then return h[1] end
 if ARGV[8] ~= '' and ARGV[8] ~= h[2] then return 'changed' end
+if h[1] == 'scheduled' and not may_stay(id, ARGV[4]) then return h[1] end
 if ARGV[6] ~= '' then redis.call('SET', root .. 'steps:' .. id, ARGV[6]) end
 for i = 9, #ARGV, 2 do
   redis.call('HSET', record(id), ARGV[i], ARGV[i + 1])

@@ -10,7 +10,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', root .. 'leases', '-inf', now, '
   if status == 'preparing' then
     local tries = redis.call('HINCRBY', record(id), 'attempts', 1)
     redis.call('HSET', record(id), 'reason', 'the worker was lost before it sent anything')
-    if tries < tonumber(ARGV[6]) then
+    -- Of what is partly public the engine says what becomes of the rest, when it takes it up.
+    if tries < tonumber(ARGV[6]) or (tonumber(redis.call('HGET', record(id), 'step')) or 0) > 0 then
       move(id, status, 'scheduled', now)
       look(id, now)
       note(id, now, ARGV[8])

@@ -49,6 +49,11 @@ local function move(id, from, to, now)
   if has(gone, to) then plan(id, redis.call('HGET', record(id), 'due')) end
 end
 
+-- Whether what was not sent may be called public: only where a step of it is, and the one to follow was given up.
+local function may_stay(id, to)
+  return not has('published,edited', to) or (tonumber(redis.call('HGET', record(id), 'step')) or 0) > 0
+end
+
 -- When to look at a delivery next; '' takes it out of every queue.
 local function look(id, at)
   redis.call('ZREM', root .. 'waking', id)

@@ -3,6 +3,9 @@
 local id, now = ARGV[1], clock(ARGV[3])
 local h = redis.call('HMGET', record(id), 'status', 'fence', 'platform', 'due')
 if h[2] ~= ARGV[2] or not has(ARGV[4], h[1]) then return 'lost' end
+if has('published,edited', ARGV[5]) and (h[1] == 'scheduled' or h[1] == 'preparing' and not may_stay(id, ARGV[5])) then
+  return 'lost'
+end
 if ARGV[7] ~= '' then redis.call('SET', root .. 'steps:' .. id, ARGV[7]) end
 for i = 10, #ARGV, 2 do redis.call('HSET', record(id), ARGV[i], ARGV[i + 1]) end
 if ARGV[9] ~= '0' then redis.call('HINCRBY', record(id), 'attempts', ARGV[9]) end
