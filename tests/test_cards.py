@@ -372,6 +372,40 @@ def test_a_word_that_would_make_all_words_small_is_divided_as_its_language_does(
         assert block.size >= 1.25 * plain.size * 0.76  # evenness may cost some of what was gained
 
 
+@pytest.mark.parametrize("word", ["จังหวัด", "มหาวิทยาลัย", "ญี่ปุ่น", "หนังสือพิมพ์", "ครอบครัว", "รัสเซีย", "เชียงใหม่"])
+def test_words_of_thai_are_not_torn(word):
+    pieces = list(text._pieces(f"แก้น้ำท่วมใน{word}ก่อนฤดูฝน", "TH"))
+    assert any(word in piece for piece in pieces)
+    assert len(pieces) > 2
+
+
+@pytest.mark.parametrize(
+    ("language", "headline", "together"),
+    [
+        ("ar", HEADLINES["ar"], "2.34 مليون"),
+        ("en", "Larkhaven has paid £12 million for a bridge that nobody wanted", "£12 million"),
+        ("ru", "Ремонт моста обошёлся городу в 2,34 млн фунтов за одиннадцать месяцев", "2,34 млн"),
+        ("de", "Stadt Larkhaven will 12 Millionen Euro in die Brücke am Fluss stecken", "12 Millionen"),
+    ],
+)
+def test_a_number_stands_on_the_line_of_its_million(language, headline, together):
+    for name, size in itertools.product(("photo", "solid", "minimal"), SIZES):
+        _, items, _ = placed(name, size, title=headline, language=language)
+        (title,) = (i for i in items or () if i.block and i.said == headline) if items else (None,)
+        if title:
+            assert any(together in line for line in title.block.lines), (name, size, title.block.lines)
+
+
+def test_a_title_of_one_word_is_a_poster():
+    sizes = {}
+    for title in ("No.", "Strike over", "Ferry crews vote to strike as tolls rise"):
+        _, items, _ = placed("solid", (1200, 630), title=title)
+        (found,) = (i for i in items if i.said == title)
+        sizes[title] = found.block.size
+    assert sizes["No."] > 1.5 * sizes["Ferry crews vote to strike as tolls rise"]
+    assert sizes["No."] > sizes["Strike over"] > sizes["Ferry crews vote to strike as tolls rise"]
+
+
 def test_blanks_that_forbid_a_break_are_kept():
     kept, _ = text.clean("rise\u00a0of 310\u202f000   euros\n", "sans", "fr")
     assert kept == "rise\u00a0of 310\u202f000 euros"
@@ -462,11 +496,19 @@ def test_chinese_characters_take_the_shapes_of_the_language():
         ("310,000 ש״ח (WhatsApp)", [")", "WhatsApp", "(", "ש״ח", "310,000"]),
         ("سعر 2.34 مليون", ["مليون", "2.34", "سعر"]),
         ("۴۰ سال", ["سال", "۴۰"]),
+        ("שלום IBM (Germany) היום", ["היום", "IBM (Germany)", "שלום"]),
+        ("אחת (שתיים IBM) סוף", ["סוף", ")", "IBM", "שתיים", "(", "אחת"]),
     ],
 )
 def test_runs_of_both_directions_stand_in_the_order_they_are_seen(line, seen):
     pieces = text.runs(line, text.style(line, "he", "sans", rtl=True))
     assert [run.text.strip() for run in pieces if run.text.strip()] == seen
+
+
+def test_a_bracket_is_the_direction_of_what_it_stands_in():
+    how = text.style("ا", "ar", "sans", rtl=True)
+    (run,) = [r for r in text.runs("أعلنت شركة IBM (Germany) اليوم", how) if "IBM" in r.text]
+    assert (run.text.strip(), run.rtl) == ("IBM (Germany)", False)
 
 
 def test_a_card_read_from_the_right_is_mirrored():

@@ -322,7 +322,7 @@ def _key(asked: dict[str, object], brand: Brand | None) -> str:
 def _version() -> str:
     """The hash of the designs, of the font list and of the code that draws: a change of any of them draws anew."""
     found = hashlib.sha256()
-    folders = ((ROOT / "templates" / "cards", "*.toml"), (ROOT / "worker" / "content" / "cards", "*.py"))
+    folders = ((ROOT / "templates" / "cards", "*.toml"), (ROOT / "worker" / "content" / "cards", "*.*"))
     files = [path for folder, pattern in folders for path in sorted(folder.glob(pattern))]
     for path in (*files, ROOT / "templates" / "fonts" / "coverage.json"):
         found.update(path.read_bytes())

@@ -25,20 +25,11 @@ _KICKER, _POINT, _POINTS = 60, 140, 4
 _BEST, _WORST = 85, 15  # qualities of JPEG and WebP
 _COLOURS = (0, 256, 96, 32)  # PNG has no quality: fewer colours make it smaller, and 0 keeps them all
 _ENCODERS = ("image/jpeg", "image/png", "image/webp")
-_MAGNITUDES = (  # a number that stands alone without its million or its per cent says something else
-    r"thousand|million|billion|trillion|per\s?cent|Tausend|Millionen|Milliarden|Billionen|Mio\.?|Mrd\.?|Prozent"
-    r"|duizend|miljoen|miljard|procent|mille|millions?|milliards?|pour\scent|mil|millón|millones|por\sciento|milhão|milhões"
-    r"|por\scento|mila|milioni|miliardi|per\scento|tys\.|mln|mld|milion[yó]w?|miliard[yó]w?|phần\străm|nghìn|triệu|tỷ"
-    r"|тыс\.|млн|млрд|тисяч\p{L}*|тысяч\p{L}*|миллион\p{L}*|мільйон\p{L}*|миллиард\p{L}*|мільярд\p{L}*"
-    r"|процент\p{L}*|відсот\p{L}*|χιλιάδες|εκατ\.|δισ\.|εκατομμύρια|δισεκατομμύρια"
-    r"|ألف|آلاف|مليون|ملايين|مليار|مليارات|بالمئة|بالمائة|في\sالمئة|في\sالمائة|هزار|میلیون|میلیارد|درصد"
-    r"|אלף|מיליון|מיליארד|אחוז(?:ים)?|हज़ार|हजार|लाख|करोड़|अरब|प्रतिशत|फ़ीसदी|फीसदी"
-)
 _NUMBER = regex.compile(
     r"(?P<money>(?:[$€£¥₹₩₺₽]|CHF|US\$|R\$)\s?)?"
     r"(?<![A-Za-z\p{N}.,]|[A-Za-z]-)\p{Nd}+(?P<thousands>[.,٬ \u00a0\u202f’']\p{Nd}{3}(?!\p{Nd}))*(?:[.,٫:]\p{Nd}+)?"
     rf"(?P<unit>\s?(?:%|％|٪|‰|°C|°F|°|€|₽|₴|zł|億|亿|万|萬|兆|조|억|만|퍼센트|พันล้าน|ล้าน|แสน|หมื่น|พัน|เปอร์เซ็นต์)"
-    rf"|(?:m|bn|k|km)\b|\s(?:{_MAGNITUDES})(?![\p{{L}}\p{{M}}]))?"
+    rf"|(?:m|bn|k|km)\b|\s(?:{text.MAGNITUDES})(?![\p{{L}}\p{{M}}]))?"
 )
 _YEARS = range(1700, 2100)
 _ARTICLE = regex.compile(  # English, German, Dutch, French, Spanish, Italian, Portuguese; never the whole name

@@ -14,6 +14,11 @@ Rect = tuple[int, int, int, int]
 _CAP, _DESCENT = 0.74, 0.22  # ems above and below the baseline that a line of Latin letters takes
 _MARK, _MARK_GAP = 1.5, 0.5  # ems: a mark's side, and its distance from the words
 _LOGO_INSET, _LOGO_GAP = (7.0, 6.2), 2.4  # units from the edges, and from words
+_POSTER, _BRIEF = (
+    1.9,
+    30,
+)  # how much larger the shortest title may be than its design has it, and from which length none
+_MIRRORED = {"“": "”"}  # ornaments on cards that are read from the right
 _LABEL = (0.31, 0.55)  # ems of ground above and below, left and right of a label's words
 
 
@@ -175,7 +180,7 @@ class Sheet:
         if isinstance(item, Rule):
             return [((), "")]
         if item.literal:
-            return [((item.literal,), "")]
+            return [((_MIRRORED.get(item.literal, item.literal) if self.rtl else item.literal,), "")]
         if item.of == ("points",):
             return [((point,), str(n) if item.mark else "") for n, point in enumerate(self.words["points"], 1)]
         parts = tuple(dict.fromkeys(part for source in item.of for part in self.words[source]))
@@ -223,6 +228,7 @@ class Sheet:
         """An item that takes the height others leave: as large as that allows, or None."""
         smallest, largest = (s * self.unit for s in item.size)
         said = item.join.join(parts)
+        largest *= 1 + (_POSTER - 1) * max(0.0, 1 - len(said) / _BRIEF)
         while True:
             how = self._style(item, said)
             box = (float(room[0] - _before(mark, largest)), float(room[1]))

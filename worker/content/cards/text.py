@@ -7,6 +7,7 @@ import itertools
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import budoux
 import pyphen
@@ -14,9 +15,20 @@ import regex
 
 from worker.content.cards import fonts
 
+_THAI = Path(__file__).with_name("thai.txt")  # from PyThaiNLP's lists, CC0
 LONGEST = 200  # characters of a title; longer ones are shortened at a clause
 ELLIPSIS = "…"
 REFERENCE = 100  # pixels at which widths are measured; outlines without hints scale in proportion
+
+MAGNITUDES = (  # a number that stands alone without its million or its per cent says something else
+    r"thousand|million|billion|trillion|per\s?cent|Tausend|Millionen|Milliarden|Billionen|Mio\.?|Mrd\.?|Prozent"
+    r"|duizend|miljoen|miljard|procent|mille|millions?|milliards?|pour\scent|mil|millón|millones|por\sciento|milhão|milhões"
+    r"|por\scento|mila|milioni|miliardi|per\scento|tys\.|mln|mld|milion[yó]w?|miliard[yó]w?|phần\străm|nghìn|triệu|tỷ"
+    r"|тыс\.|млн|млрд|тисяч\p{L}*|тысяч\p{L}*|миллион\p{L}*|мільйон\p{L}*|миллиард\p{L}*|мільярд\p{L}*"
+    r"|процент\p{L}*|відсот\p{L}*|χιλιάδες|εκατ\.|δισ\.|εκατομμύρια|δισεκατομμύρια"
+    r"|ألف|آلاف|مليون|ملايين|مليار|مليارات|بالمئة|بالمائة|في\sالمئة|في\sالمائة|هزار|میلیون|میلیارد|درصد"
+    r"|אלף|מיליון|מיליארד|אחוז(?:ים)?|हज़ार|हजार|लाख|करोड़|अरब|प्रतिशत|फ़ीसदी|फीसदी"
+)
 
 _FORCED, _WORTH = 0.72, 1.25  # below which part of the largest size hyphens are tried, and what they must gain
 _PART = 4  # letters that stay before and after a hyphen
@@ -24,6 +36,9 @@ _PART = 4  # letters that stay before and after a hyphen
 _RTL = ("R", "AL")
 _RTL_LANGUAGES = frozenset(("ar", "fa", "he", "iw", "ur", "ps", "ckb", "yi", "sd", "ug", "dv"))
 _LETTERS = regex.compile(r"\p{L}{9,}")
+_COUNTED = regex.compile(
+    rf"(?<=\p{{Nd}}) (?!(?:{MAGNITUDES})(?![\p{{L}}\p{{M}}]))|(?<!\p{{Nd}}) "
+)  # a number keeps its million
 _CLUSTER = regex.compile(r"\X")
 _BLANKS = regex.compile(r"[^\S\u00a0\u202f]+")  # blanks that forbid a break stay as they are
 # No more marks on one letter than languages put there, so that no line grows into the one above it.
@@ -38,6 +53,7 @@ _NO_START = frozenset(
     "ー々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
     "的了着过們们吗呢吧"
 )
+_BRACKETS = dict(zip("([{（［｛「『【〈《〔", ")]}）］｝」』】〉》〕", strict=True))
 _NO_END = frozenset("「『（【〈《〔［｛‘“([{«‹$€£¥#")
 _WEAK = frozenset(
     word
@@ -107,11 +123,11 @@ def is_rtl(text: str, language: str) -> bool:
 
 
 def style(text: str, language: str, family: str, *, rtl: bool) -> Style:
-    """How ``text`` is set in a family; a script the serifs lack takes its digits without serifs too."""
-    if fonts.kind_of(family) == "serif":
+    """How ``text`` is set in a family; a script that it lacks, and that is bold, takes its digits bold and plain too."""
+    if (kind := fonts.kind_of(family)) != "sans":
         letters = [c for c in text if c.isalpha()]
         if sum(not fonts.covers(fonts.primary(family)[0], c) for c in letters) * 2 > len(letters):
-            family = family.replace("serif", "sans", 1)
+            family = family.replace(kind, "sans", 1)
     return Style(family, fonts.region(language, text), rtl, language)
 
 
@@ -201,6 +217,11 @@ def _levels(clusters: Sequence[str], *, rtl: bool) -> list[int]:
         if kind == "EN":
             kinds[i] = {"L": "L", "AL": "AN"}.get(strong, "EN")
     sides = [{"L": 0, "R": 1, "AL": 1, "EN": 1, "AN": 1}.get(k) for k in kinds]
+    for opens, closes in _pairs(clusters):
+        inside = {s for s in sides[opens + 1 : closes] if s is not None}
+        if inside:  # N0: the text's own direction if that is in it, else that of what stands before
+            before = next((s for s in reversed(sides[:opens]) if s is not None), base)
+            sides[opens] = sides[closes] = base if base in inside else before
     levels = []
     for i, kind in enumerate(kinds):
         side = sides[i]
@@ -210,6 +231,19 @@ def _levels(clusters: Sequence[str], *, rtl: bool) -> list[int]:
             side = before if before == after else base
         levels.append(2 if kind in ("EN", "AN") or side < base else side)
     return levels
+
+
+def _pairs(clusters: Sequence[str]) -> list[tuple[int, int]]:
+    """Where brackets open and close, as BD16 pairs them; in the order in which they open."""
+    held: list[tuple[str, int]] = []
+    found = []
+    for i, cluster in enumerate(clusters):
+        if cluster in _BRACKETS:
+            held.append((_BRACKETS[cluster], i))
+        elif (at := next((n for n in reversed(range(len(held))) if held[n][0] == cluster), None)) is not None:
+            found.append((held[at][1], i))
+            del held[at:]
+    return sorted(found)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -270,6 +304,25 @@ def _phrases(model: str) -> budoux.Parser:
     return loaders[model]()
 
 
+@functools.cache
+def _thai() -> frozenset[str]:
+    """Words that the phrase model of Thai would tear."""
+    return frozenset(_THAI.read_text(encoding="utf-8").split("\n"))
+
+
+def _whole(parts: Sequence[str], words: frozenset[str]) -> list[str]:
+    """``parts`` joined where a break between them would lie within one of ``words``, the longest first."""
+    text, longest = "".join(parts), max(map(len, words))
+    breaks = list(itertools.accumulate(map(len, parts)))
+    at, torn = 0, set[int]()
+    while at < len(text):
+        size = next((n for n in range(min(longest, len(text) - at), 2, -1) if text[at : at + n] in words), 1)
+        torn.update(range(at + 1, at + size))
+        at += size
+    kept = [0, *(b for b in breaks if b not in torn)]
+    return [text[a:b] for a, b in itertools.pairwise(kept)]
+
+
 def _pieces(word: str, where: str) -> Iterator[str]:
     """Where a word without blanks may break: phrases in Chinese, Japanese and Thai, after a hyphen elsewhere."""
     if not _UNSPACED.search(word):
@@ -278,7 +331,7 @@ def _pieces(word: str, where: str) -> Iterator[str]:
     if _IDEOGRAPH.search(word):
         parts = _phrases(where if where in ("JP", "SC", "TC") else "SC").parse(word)
     elif regex.search(r"\p{Thai}", word):
-        parts = _phrases("TH").parse(word)
+        parts = _whole(_phrases("TH").parse(word), _thai())
     else:
         parts = _CLUSTER.findall(word)
     held = ""
@@ -299,7 +352,7 @@ def _pieces(word: str, where: str) -> Iterator[str]:
 
 def _units(text: str, how: Style) -> list[Unit]:
     found = []
-    for word in text.split(" "):
+    for word in _COUNTED.split(text):
         pieces = list(_pieces(word, how.region))
         for i, piece in enumerate(pieces):
             found.append(Unit(piece, width(piece, REFERENCE, how) / REFERENCE, space=i == len(pieces) - 1))
