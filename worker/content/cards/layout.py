@@ -17,7 +17,7 @@ _LOGO_INSET, _LOGO_GAP = (7.0, 6.2), 2.4  # units from the edges, and from words
 _POSTER, _BRIEF = (
     1.9,
     30,
-)  # how much larger the shortest title may be than its design has it, and from which length none
+)  # how much larger the shortest title may be, and from which length none is
 _MIRRORED = {"“": "”"}  # ornaments on cards that are read from the right
 _LABEL = (0.31, 0.55)  # ems of ground above and below, left and right of a label's words
 

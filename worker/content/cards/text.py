@@ -123,7 +123,7 @@ def is_rtl(text: str, language: str) -> bool:
 
 
 def style(text: str, language: str, family: str, *, rtl: bool) -> Style:
-    """How ``text`` is set in a family; a script that it lacks, and that is bold, takes its digits bold and plain too."""
+    """How ``text`` is set in a family; a script that it lacks stands there bold, and so do the digits in it."""
     if (kind := fonts.kind_of(family)) != "sans":
         letters = [c for c in text if c.isalpha()]
         if sum(not fonts.covers(fonts.primary(family)[0], c) for c in letters) * 2 > len(letters):
@@ -217,11 +217,7 @@ def _levels(clusters: Sequence[str], *, rtl: bool) -> list[int]:
         if kind == "EN":
             kinds[i] = {"L": "L", "AL": "AN"}.get(strong, "EN")
     sides = [{"L": 0, "R": 1, "AL": 1, "EN": 1, "AN": 1}.get(k) for k in kinds]
-    for opens, closes in _pairs(clusters):
-        inside = {s for s in sides[opens + 1 : closes] if s is not None}
-        if inside:  # N0: the text's own direction if that is in it, else that of what stands before
-            before = next((s for s in reversed(sides[:opens]) if s is not None), base)
-            sides[opens] = sides[closes] = base if base in inside else before
+    _enclose(clusters, sides, base)
     levels = []
     for i, kind in enumerate(kinds):
         side = sides[i]
@@ -231,6 +227,15 @@ def _levels(clusters: Sequence[str], *, rtl: bool) -> list[int]:
             side = before if before == after else base
         levels.append(2 if kind in ("EN", "AN") or side < base else side)
     return levels
+
+
+def _enclose(clusters: Sequence[str], sides: list[int | None], base: int) -> None:
+    """Give brackets a side (N0): the text's own if that stands in them, else that of what stands before."""
+    for opens, closes in _pairs(clusters):
+        inside = {s for s in sides[opens + 1 : closes] if s is not None}
+        if inside:
+            before = next((s for s in reversed(sides[:opens]) if s is not None), base)
+            sides[opens] = sides[closes] = base if base in inside else before
 
 
 def _pairs(clusters: Sequence[str]) -> list[tuple[int, int]]:
