@@ -21,6 +21,7 @@ from web.exports import safe
 from worker.embedded import Embedded
 from worker.model import Article, Content, Status, article_id
 from worker.pipeline.announce import GONE, PAUSES, Announcer
+from worker.settings import TEMPLATES
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +113,48 @@ def test_articles_are_accepted_skipped_and_brought_back(desk):
     assert desk.post(f"/api/v1/articles/{two}/skip", token=token).status_code == 409
     found = desk.get(f"/api/v1/deliveries?article={two}", token=token).json()["deliveries"]
     assert {d["id"] for d in found} == set(planned)
+
+
+def test_a_draft_is_worded_checked_pictured_finished_or_dropped(desk):
+    desk.account()
+    token, one = desk.token("write"), article(desk, "One")
+    (draft,) = desk.post(f"/api/v1/articles/{one}/accept", token=token, json={"draft": True}).json()["deliveries"]
+    address = f"/api/v1/deliveries/{draft}"
+    found = desk.get(address, token=token)
+    assert found.json()["media"]
+    assert desk.get(f"{address}/wording", token=token).json()["text"] == found.json()["text"]
+
+    told = desk.post(f"{address}/check", token=token, json={"text": "x" * 5001, "alt": ""}).json()
+    assert (told["counts"][0]["length"], told["counts"][0]["limit"]) == (5001, 5000)
+    assert (len(told["faults"]), told["hints"][0][:27]) == (1, "The picture has no alt text")
+    assert desk.get(address, token=token).headers["etag"] == found.headers["etag"], "nothing is stored"
+
+    tag = {"If-Match": found.headers["etag"]}
+    plain = desk.ask("PATCH", address, token=token, headers=tag, json={"picture": None, "text": "Own words"})
+    assert (plain.json()["media"], plain.json()["text"]) == ([], "Own words")
+    photo = base64.b64encode((TEMPLATES / "sample" / "lead.jpg").read_bytes()).decode()
+    for picture in ({"design": "quote"}, {"upload": photo, "focus": "0.2,0.5"}):
+        seen = {"If-Match": desk.get(address, token=token).headers["etag"]}
+        drawn = desk.ask("PATCH", address, token=token, headers=seen, json={"picture": picture})
+        assert drawn.status_code == 200, drawn.text
+        assert desk.get(drawn.json()["media"][0]["url"], token=token).status_code == 200
+    for wrong in (
+        {"design": "nonsense"},
+        {"upload": "no base64"},
+        {"upload": base64.b64encode(b"no picture").decode()},
+    ):
+        seen = {"If-Match": desk.get(address, token=token).headers["etag"]}
+        assert desk.ask("PATCH", address, token=token, headers=seen, json={"picture": wrong}).status_code == 422, wrong
+
+    later = desk.post(f"{address}/finish", token=token, json={"at": "2030-01-07T09:30"}).json()
+    assert (later["status"], later["wall"]) == ("scheduled", "2030-01-07 09:30")
+    assert desk.post(f"{address}/finish", token=token, json={"at": "slot"}).status_code == 409
+    again = desk.post(f"/api/v1/articles/{one}/accept", token=token, json={"again": True, "draft": True}).json()
+    (second,) = set(again["deliveries"]) - {draft}
+    assert desk.ask("DELETE", f"/api/v1/deliveries/{second}", token=token).status_code == 204
+    assert desk.get(f"/api/v1/deliveries/{second}", token=token).status_code == 404
+    assert desk.ask("DELETE", address, token=token).status_code == 204
+    assert desk.get(address, token=token).json()["status"] == "cancelled"
 
 
 def test_a_workspace_is_stopped_and_goes_on(desk):

@@ -672,3 +672,21 @@ def test_apps_are_kept_listed_and_removed_and_their_secret_is_never_shown(comman
     assert "/connect/x" in said
     assert "app" in said
     assert "canary" not in said
+
+
+def test_what_a_program_began_is_finished_by_it_once_an_owner_has_allowed_it_here(house):
+    begun = house.begin("x", browser="token:main:1", program=True)
+    query = consent(begun.address)
+    place = urlsplit(begun.redirect).path
+    with pytest.raises(Refused, match="You may not connect accounts here"):
+        house.connecting.finish(query, browser="", place=place, allowed=lambda _: False)
+    assert house.connecting.waiting(begun.state, browser="token:main:1"), "the page may be loaded again"
+    assert not house.connecting.waiting(begun.state, browser="token:other:2")
+
+    assert isinstance(house.connecting.finish(query, browser="a session", place=place), Elsewhere)
+
+    with pytest.raises(Refused, match="Somebody else began this"):
+        house.connecting.arrived(begun.state, browser="token:other:2")
+    begun = house.begin("x", browser="token:main:1", program=True)
+    house.connecting.finish(consent(begun.address), browser="a session", place=place)
+    assert house.connecting.arrived(begun.state, browser="token:main:1").name == "@x-rehearsal"

@@ -51,14 +51,15 @@ pytestmark = [
 class House:
     """The parts behind a real server on this machine, and the newsroom if there is one."""
 
-    def __init__(self, parts, room=None):
+    def __init__(self, parts, room=None, *, claimed=True):
         self.parts, self.room = parts, room
         self.app = create_app(parts, every=0.2)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        SIGNED_IN.append(sign_in(parts, base=self.url).cookie)
+        if claimed:
+            SIGNED_IN.append(sign_in(parts, base=self.url).cookie)
         config = uvicorn.Config(
             self.app, port=self.port, log_config=None, proxy_headers=False, timeout_graceful_shutdown=5
         )

@@ -96,6 +96,7 @@ def _page(
         "accounts.html",
         status=422 if problem else 200,
         rows=sorted(rows, key=lambda r: (r.tone not in {"bad", "warn"}, r.label, r.name)),
+        followed=not rows or bool(parts.sources.all(person.workspace)),
         kinds=_kinds(),
         zones=schedule.zones(),
         example=EXAMPLE,

@@ -7,19 +7,19 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Header, HTTPException, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from publishers.core.post import Media
-from web import listing, pictures
+from web import listing, pictures, versions
 from web.access import Admin, Caller, Parts, Reader, Writer
-from web.replay import DESCRIBED, Remembered
+from web.replay import Remembered
+from web.versions import IfMatch, IfNoneMatch
 from worker import approval, decisions, schedule, show
 from worker.errors import BadSource, HandbillError, NotFound
 from worker.intake.model import Candidate, Fate
 from worker.model import Account, Delivery, Status
 from worker.pipeline import edit
-from worker.pipeline.edit import Edit
 from worker.pipeline.share import SLOT
 from worker.pipeline.witness import witness
 from worker.runtime import Runtime
@@ -189,13 +189,17 @@ class Articles(BaseModel):
 
 
 class AcceptIn(BaseModel):
-    """Where an article is posted: ``accounts`` are ids, none means all; a ``draft`` waits for whoever finishes it."""
+    """Where an article is posted: ``accounts`` are ids, none means all; a ``draft`` waits for whoever finishes it.
+
+    With ``again`` it is posted once more where it is planned or out already.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     accounts: Annotated[list[str], Field(max_length=500)] = []
     draft: bool = False
     thread: bool = False
+    again: bool = False
 
 
 class Planned(BaseModel):
@@ -203,18 +207,6 @@ class Planned(BaseModel):
 
     article: str
     deliveries: dict[str, Status]
-
-
-class EditIn(BaseModel):
-    """What is to be different of a post; what is left out stays. ``parts`` are the replies of a thread."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    text: Annotated[str, Field(max_length=100_000)] | None = None
-    alt: Annotated[str, Field(max_length=edit.LONGEST_ALT)] | None = None
-    warning: Annotated[str, Field(max_length=500)] | None = None
-    parts: Annotated[list[Annotated[str, Field(max_length=100_000)]], Field(max_length=edit.MOST_PARTS)] | None = None
-    comment: Annotated[str, Field(max_length=10_000)] | None = None
 
 
 class MoveIn(BaseModel):
@@ -331,9 +323,6 @@ CHANGED: dict[int | str, dict[str, Any]] = {
 
 router = APIRouter(prefix="/api/v1", tags=["api"], responses=REFUSALS, route_class=Remembered)
 
-IfMatch = Annotated[str, Header(alias="If-Match", description="The ETag of what you looked at.")]
-IfNoneMatch = Annotated[str, Header(alias="If-None-Match")]
-
 
 WantedStatus = Annotated[Status | None, BeforeValidator(lambda v: v.replace("_", " ") if isinstance(v, str) else v)]
 
@@ -350,8 +339,8 @@ def list_deliveries(
 ) -> Deliveries:
     """Deliveries, the latest move first; one that moves while you page is met again on a first page."""
     if article:
-        mine = parts.deliveries.several(parts.records.deliveries_of(_article(parts, caller, article)))
-        return Deliveries(deliveries=[_delivery(parts, d) for d in mine if status in {None, d.status}], next=None)
+        mine = parts.deliveries.several(parts.records.deliveries_of(own_article(parts, caller, article)))
+        return Deliveries(deliveries=[delivery_out(parts, d) for d in mine if status in {None, d.status}], next=None)
     found, following = listing.page(
         parts.deliveries,
         [status] if status else list(Status),
@@ -360,7 +349,7 @@ def list_deliveries(
         workspace=caller.workspace,
     )
     place = listing.write_cursor(following) if following else None
-    return Deliveries(deliveries=[_delivery(parts, d) for d in found], next=place)
+    return Deliveries(deliveries=[delivery_out(parts, d) for d in found], next=place)
 
 
 @router.get(
@@ -372,27 +361,10 @@ def get_delivery(
     parts: Parts, caller: Reader, response: Response, delivery: str, if_none_match: IfNoneMatch = ""
 ) -> Any:
     """One delivery with its history; its ETag is what edits must name in If-Match."""
-    found = _find(parts, caller, delivery)
-    if etag(found) in tags(if_none_match):
+    found = own_delivery(parts, caller, delivery)
+    if etag(found) in versions.named(if_none_match):
         return Response(status_code=304, headers={"ETag": etag(found)})
-    return _in_full(parts, found, response)
-
-
-@router.patch("/deliveries/{delivery}", responses=NOT_THERE | NOT_NOW | CHANGED)
-def change(
-    parts: Parts, caller: Writer, response: Response, delivery: str, *, wanted: EditIn, if_match: IfMatch = ""
-) -> DeliveryInFull:
-    """Change what a post says before it goes out; an approval is void then. Refused once an attempt has begun."""
-    found = _seen(_find(parts, caller, delivery), if_match, needed=True)
-    told = Edit(
-        text=wanted.text,
-        alt=wanted.alt,
-        warning=wanted.warning,
-        parts=None if wanted.parts is None else tuple(wanted.parts),
-        comment=wanted.comment,
-    )
-    edit.change(parts, found.id, told, by=caller.actor.name, seen=found.fence)
-    return _done(parts, caller, response, found, "edited")
+    return in_full(parts, found, response)
 
 
 @router.post("/deliveries/{delivery}/move", responses=NOT_THERE | NOT_NOW | CHANGED)
@@ -400,65 +372,65 @@ def move(
     parts: Parts, caller: Writer, response: Response, delivery: str, *, wanted: MoveIn, if_match: IfMatch = ""
 ) -> DeliveryInFull:
     """Let a post go out at another time; refused with every reason that forbids it."""
-    found = _seen(_find(parts, caller, delivery), if_match, needed=False)
+    found = seen(own_delivery(parts, caller, delivery), if_match, needed=False)
     account = parts.records.account(found.account)
     if wanted.at == SLOT:
         when = edit.next_slot(parts, account, delivery=found.id)
     else:
         when = schedule.parse(wanted.at, zone=account.zone, now=parts.now())
     edit.move(parts, found.id, when, by=caller.actor.name, seen=found.fence)
-    return _done(parts, caller, response, found, "moved", detail=when.wall)
+    return done_with(parts, caller, response, found, "moved", detail=when.wall)
 
 
 @router.post("/deliveries/{delivery}/send-back", responses=NOT_THERE | NOT_NOW)
 def send_back(parts: Parts, caller: Admin, response: Response, delivery: str, wanted: WhyIn) -> DeliveryInFull:
     """A post that awaits approval is a draft again, and says why."""
-    found = _find(parts, caller, delivery)
+    found = own_delivery(parts, caller, delivery)
     edit.send_back(parts, found.id, wanted.why, by=caller.actor.name)
-    return _done(parts, caller, response, found, "sent back", detail=wanted.why)
+    return done_with(parts, caller, response, found, "sent back", detail=wanted.why)
 
 
 @router.post("/deliveries/{delivery}/retry", responses=NOT_THERE | NOT_NOW)
 def retry(parts: Parts, caller: Writer, response: Response, delivery: str) -> DeliveryInFull:
     """A failed or held post is due now; where approval is asked for, only an admin token says yes to that."""
-    found = _find(parts, caller, delivery)
+    found = own_delivery(parts, caller, delivery)
     decisions.retry(parts.deliveries, found.id, by=caller.actor.name, approves=caller.rules)
-    return _done(parts, caller, response, found, decisions.DONE["retry"])
+    return done_with(parts, caller, response, found, decisions.DONE["retry"])
 
 
 @router.post("/deliveries/{delivery}/cancel", responses=NOT_THERE | NOT_NOW)
 def cancel(parts: Parts, caller: Writer, response: Response, delivery: str) -> DeliveryInFull:
     """It is never sent; refused once an attempt has begun."""
-    found = _find(parts, caller, delivery)
+    found = own_delivery(parts, caller, delivery)
     decisions.cancel(parts.deliveries, found.id, by=caller.actor.name)
-    return _done(parts, caller, response, found, decisions.DONE["cancel"])
+    return done_with(parts, caller, response, found, decisions.DONE["cancel"])
 
 
 @router.post("/deliveries/{delivery}/approve", responses=NOT_THERE | NOT_NOW | CHANGED)
 def approve(parts: Parts, caller: Admin, response: Response, delivery: str, if_match: IfMatch = "") -> DeliveryInFull:
     """A post that awaits approval goes out at its time, exactly as it is."""
-    found = _seen(_find(parts, caller, delivery), if_match, needed=False)
+    found = seen(own_delivery(parts, caller, delivery), if_match, needed=False)
     seal = approval.seal(found)
     decisions.approve(parts.deliveries, found.id, seal=seal, by=caller.actor.name)
-    return _done(parts, caller, response, found, decisions.DONE["approve"], detail=seal)
+    return done_with(parts, caller, response, found, decisions.DONE["approve"], detail=seal)
 
 
 @router.post("/deliveries/{delivery}/resolve", responses=NOT_THERE | NOT_NOW)
 def resolve(parts: Parts, caller: Writer, response: Response, delivery: str, answer: ResolveIn) -> DeliveryInFull:
     """A person looked at a parked post: it is there, and what was to follow it does; or it is to be sent again."""
-    found = _find(parts, caller, delivery)
+    found = own_delivery(parts, caller, delivery)
     there = answer.there.strip()
     by, look = caller.actor.name, witness(parts.accounts)
     decisions.resolve(parts.deliveries, found.id, there=there, by=by, approves=caller.rules, witness=look)
-    return _done(parts, caller, response, found, decisions.DONE["resolve"], detail=there or "sent again")
+    return done_with(parts, caller, response, found, decisions.DONE["resolve"], detail=there or "sent again")
 
 
 @router.post("/deliveries/{delivery}/done", responses=NOT_THERE | NOT_NOW)
 def done(parts: Parts, caller: Writer, response: Response, delivery: str, answer: DoneIn) -> DeliveryInFull:
     """Somebody has posted by hand what waited for that."""
-    found = _find(parts, caller, delivery)
+    found = own_delivery(parts, caller, delivery)
     decisions.done(parts.deliveries, found.id, link=answer.link, by=caller.actor.name)
-    return _done(parts, caller, response, found, decisions.DONE["done"], detail=answer.link)
+    return done_with(parts, caller, response, found, decisions.DONE["done"], detail=answer.link)
 
 
 @router.post("/stop", responses=NOT_THERE)
@@ -499,19 +471,21 @@ def list_articles(
     return Articles(articles=lines, next=listing.write_cursor(shown[-1]) if len(rows) > limit else None)
 
 
-@router.post("/articles/{article}/accept", responses=NOT_THERE | NOT_NOW, openapi_extra=DESCRIBED)
+@router.post("/articles/{article}/accept", responses=NOT_THERE | NOT_NOW)
 def accept(parts: Parts, caller: Writer, article: str, wanted: AcceptIn) -> Planned:
     """Plan an article on accounts (none = those of its source), each in its next free slot and by its source's rules.
 
     What is planned already stays as it is.
     """
-    name = _article(parts, caller, article)
+    name = own_article(parts, caller, article)
     found, _ = parts.records.article(name)
     if wanted.accounts:
-        accounts, waits = parts.reader.speaking(found, _accounts(parts, caller, wanted.accounts))
+        accounts, waits = parts.reader.speaking(found, accounts_of(parts, caller, wanted.accounts))
     else:
         accounts, waits = parts.reader.targets(found)
-    planned = edit.accept(parts, name, accounts, approve=waits, draft=wanted.draft, thread=wanted.thread)
+    planned = edit.accept(
+        parts, name, accounts, approve=waits, draft=wanted.draft, thread=wanted.thread, again=wanted.again
+    )
     parts.audit.record(caller.actor, "accepted", name, workspace=caller.workspace)
     return Planned(article=name, deliveries={d.id: d.status for d in planned})
 
@@ -519,7 +493,7 @@ def accept(parts: Parts, caller: Writer, article: str, wanted: AcceptIn) -> Plan
 @router.post("/articles/{article}/skip", responses=NOT_THERE | NOT_NOW)
 def skip(parts: Parts, caller: Writer, article: str) -> Planned:
     """A new article is not posted."""
-    name = _article(parts, caller, article)
+    name = own_article(parts, caller, article)
     edit.skip(parts, name)
     parts.audit.record(caller.actor, "skipped", name, workspace=caller.workspace)
     return Planned(article=name, deliveries={})
@@ -528,16 +502,16 @@ def skip(parts: Parts, caller: Writer, article: str) -> Planned:
 @router.post("/articles/{article}/bring-back", responses=NOT_THERE | NOT_NOW)
 def bring_back(parts: Parts, caller: Writer, article: str) -> Planned:
     """An article that was skipped is new again."""
-    name = _article(parts, caller, article)
+    name = own_article(parts, caller, article)
     edit.bring_back(parts, name)
     parts.audit.record(caller.actor, "brought back", name, workspace=caller.workspace)
     return Planned(article=name, deliveries={})
 
 
 @router.get("/articles/{article}", responses=NOT_THERE)
-def get_article(parts: Parts, caller: Reader, article: str) -> ArticleInFull:
+def getown_article(parts: Parts, caller: Reader, article: str) -> ArticleInFull:
     """An article, what was written about it, and where its posts stand."""
-    found, content = parts.records.article(_article(parts, caller, article))
+    found, content = parts.records.article(own_article(parts, caller, article))
     posts = parts.deliveries.several(parts.records.deliveries_of(article))
     return ArticleInFull(
         article=ArticleOut.model_validate({"id": found.id, **show.article_json(found)}),
@@ -546,11 +520,11 @@ def get_article(parts: Parts, caller: Reader, article: str) -> ArticleInFull:
     )
 
 
-@router.post("/articles", status_code=202, openapi_extra=DESCRIBED)
+@router.post("/articles", status_code=202)
 def share(parts: Parts, caller: Writer, wanted: ShareIn) -> ShareOut:
     """Turn an article into posts; it is stored when this answers, and the same article again posts nothing twice."""
     source = _web_address(wanted.source)
-    accounts = _accounts(parts, caller, wanted.accounts)
+    accounts = accounts_of(parts, caller, wanted.accounts)
     if wanted.at != SLOT:
         for account in accounts:
             schedule.parse(wanted.at, zone=account.zone, now=parts.now())
@@ -587,13 +561,13 @@ def get_item(parts: Parts, caller: Reader, item: str) -> ItemOut:
 
 
 @router.get("/accounts")
-def list_accounts(parts: Parts, caller: Reader) -> Accounts:
+def listaccounts_of(parts: Parts, caller: Reader) -> Accounts:
     """Every account of the workspace."""
     found = parts.records.accounts(caller.workspace)
     return Accounts(accounts=[AccountOut.model_validate(show.account_json(a)) for a in found])
 
 
-def _find(parts: Runtime, caller: Caller, identity: str) -> Delivery:
+def own_delivery(parts: Runtime, caller: Caller, identity: str) -> Delivery:
     """The delivery, if it is the caller's."""
     if ID.fullmatch(identity):
         found = parts.deliveries.get(identity)
@@ -602,7 +576,7 @@ def _find(parts: Runtime, caller: Caller, identity: str) -> Delivery:
     raise NotFound(f"There is no delivery {identity}")
 
 
-def _article(parts: Runtime, caller: Caller, article: str) -> str:
+def own_article(parts: Runtime, caller: Caller, article: str) -> str:
     """The article's id, if it is the caller's."""
     if ID.fullmatch(article) and article.partition(".")[0] == caller.workspace:
         parts.records.article(article)
@@ -613,7 +587,7 @@ def _article(parts: Runtime, caller: Caller, article: str) -> str:
 def _scope(parts: Runtime, caller: Caller, wanted: StopIn) -> str:
     if not wanted.account:
         return f"workspace:{caller.workspace}"
-    return f"account:{_accounts(parts, caller, [wanted.account])[0].id}"
+    return f"account:{accounts_of(parts, caller, [wanted.account])[0].id}"
 
 
 def _paused(parts: Runtime, caller: Caller) -> dict[str, str]:
@@ -632,27 +606,20 @@ def etag(delivery: Delivery) -> str:
     return f'"{delivery.fence}-{delivery.status.replace(" ", "-")}"'
 
 
-def tags(header: str) -> set[str]:
-    """The ETags that a header names."""
-    return {tag.strip().removeprefix("W/") for tag in header.split(",")}
-
-
-def _seen(found: Delivery, if_match: str, *, needed: bool) -> Delivery:
+def seen(found: Delivery, if_match: str, *, needed: bool) -> Delivery:
     """``found``, if it is what If-Match says that the caller looked at."""
     if not if_match and needed:
         raise HTTPException(428, "Say in If-Match which version you looked at: the ETag of GET on this address.")
-    if if_match and if_match.strip() != "*" and etag(found) not in tags(if_match):
-        line = f"{found.id} was changed meanwhile. Look at it again, then repeat."
-        raise HTTPException(412, line, {"ETag": etag(found)})
+    versions.seen(etag(found), if_match, found.id)
     return found
 
 
-def _done(
+def done_with(
     parts: Runtime, caller: Caller, response: Response, found: Delivery, what: str, *, detail: str = ""
 ) -> DeliveryInFull:
     """Write down what was done, and answer with how it stands now."""
     parts.audit.record(caller.actor, what, found.id, workspace=caller.workspace, detail=detail)
-    return _in_full(parts, parts.deliveries.get(found.id), response)
+    return in_full(parts, parts.deliveries.get(found.id), response)
 
 
 def _web_address(source: str) -> str:
@@ -667,7 +634,7 @@ def _web_address(source: str) -> str:
     return source
 
 
-def _accounts(parts: Runtime, caller: Caller, names: list[str]) -> list[Account]:
+def accounts_of(parts: Runtime, caller: Caller, names: list[str]) -> list[Account]:
     """The accounts named, or all that are active; never one of another workspace."""
     there = {a.id: a for a in parts.records.accounts(caller.workspace)}
     if not names:
@@ -680,11 +647,13 @@ def _accounts(parts: Runtime, caller: Caller, names: list[str]) -> list[Account]
     return [there[n] for n in dict.fromkeys(full)]
 
 
-def _delivery(parts: Runtime, delivery: Delivery) -> DeliveryOut:
+def delivery_out(parts: Runtime, delivery: Delivery) -> DeliveryOut:
+    """A delivery as programs see it."""
     return DeliveryOut.model_validate(_shape(parts, delivery))
 
 
-def _in_full(parts: Runtime, delivery: Delivery, response: Response) -> DeliveryInFull:
+def in_full(parts: Runtime, delivery: Delivery, response: Response) -> DeliveryInFull:
+    """A delivery with everything that happened to it; the answer says its ETag."""
     response.headers["ETag"] = etag(delivery)
     look = parts.deliveries.next_look(delivery.id)
     return DeliveryInFull.model_validate(

@@ -20,6 +20,8 @@ from web import (
     calendar,
     changes,
     composer,
+    consent,
+    digests,
     entry,
     evergreen,
     exports,
@@ -39,6 +41,8 @@ from web import (
     stops,
     team,
     voices,
+    workspace,
+    writing,
 )
 from web.access import SignIn
 from web.description import describe
@@ -78,7 +82,11 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(signs.router)
     app.include_router(exports.router)
     app.include_router(api.router)
+    app.include_router(writing.router)
     app.include_router(house.router)
+    app.include_router(workspace.router)
+    app.include_router(consent.router)
+    app.include_router(digests.api)
     app.include_router(listeners.router)
     app.include_router(evergreen.api)
     app.include_router(numbers.api)
@@ -98,6 +106,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(brands.router)
     app.include_router(sources.router)
     app.include_router(evergreen.router)
+    app.include_router(digests.router)
     app.include_router(numbers.router)
     app.include_router(forecast.router)
     app.include_router(changes.router)

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from web import render, views
 from web.access import Admin, Approver, Editor, Form, Parts, Reader, Viewer, Writer, flash
 from web.api import NOT_THERE, REFUSALS
+from web.replay import Remembered
 from worker.changes import Action, Change, Kind, State
 from worker.errors import HandbillError, NotFound
 from worker.runtime import Runtime
@@ -19,7 +20,7 @@ SHOWN = 50
 TONES = {Kind.CORRECTED: "warn", Kind.MOVED: "wait", Kind.HIDDEN: "warn", Kind.GONE: "bad"}
 
 router = APIRouter(prefix="/changes", include_in_schema=False)
-api = APIRouter(prefix="/api/v1", tags=["changes"], responses=REFUSALS)
+api = APIRouter(prefix="/api/v1", tags=["changes"], responses=REFUSALS, route_class=Remembered)
 
 
 class ProposalOut(BaseModel):

@@ -111,10 +111,20 @@ def target(parts: Parts, person: Editor, sent: Form, article: str) -> Response:
     return RedirectResponse(f"/compose/{found.id}?open={made.id}", 303)
 
 
-def _voiced(parts: Runtime, article: Article, delivery: Delivery) -> Account:
+def voiced(parts: Runtime, article: Article, delivery: Delivery) -> Account:
     """The account of a delivery, as the source of its article wants it to speak."""
     ((account,), _) = parts.reader.speaking(article, [parts.records.account(delivery.account)])
     return account
+
+
+def worded(
+    parts: Runtime, article: Article, content: Content, delivery: Delivery, *, variant: int, template: str
+) -> tuple[str, str]:
+    """The text and the content warning that the machine would write for a delivery, in another choice of sentences."""
+    text = load_template(template, TEMPLATES / "posts") if template in publishers.names() else ""
+    account = voiced(parts, article, delivery)
+    made = parts.planner.studio.post_for(article, content, account, variant=variant, template=text)
+    return made.post.text, made.post.warning
 
 
 @router.get("/{article}/{delivery}/write")
@@ -129,17 +139,16 @@ def write(
 ) -> Response:
     """What the machine would write: another choice of sentences, or in another template's words."""
     found, content = _article(parts, person, article)
-    account = _voiced(parts, found, _delivery(parts, person, found, delivery))
-    text = load_template(template, TEMPLATES / "posts") if template in publishers.names() else ""
-    made = parts.planner.studio.post_for(found, content, account, variant=variant, template=text)
-    return JSONResponse({"text": made.post.text, "warning": made.post.warning})
+    there = _delivery(parts, person, found, delivery)
+    text, warning = worded(parts, found, content, there, variant=variant, template=template)
+    return JSONResponse({"text": text, "warning": warning})
 
 
 @router.get("/{article}/{delivery}/card")
 def card(parts: Parts, person: Viewer, *, article: str, delivery: str, design: str = "", focus: str = "") -> Response:
     """A small picture of a design, for this very article and account."""
     found, content = _article(parts, person, article)
-    account = _voiced(parts, found, _delivery(parts, person, found, delivery))
+    account = voiced(parts, found, _delivery(parts, person, found, delivery))
     wide, high = limits_of(account).cards[0]
     size = (max(200, round(THUMB[0])), max(200, round(THUMB[0] * high / wide)))
     if design == PLAIN:
@@ -192,7 +201,7 @@ def save(request: Request, parts: Parts, person: Editor, sent: Form, *, article:
     """Keep what the form says, and schedule it if that was asked; a refusal loses nothing of what was written."""
     found, content = _article(parts, person, article)
     there = _delivery(parts, person, found, delivery)
-    account = _voiced(parts, found, there)
+    account = voiced(parts, found, there)
     sheet = Sheet(parts, person, found, content)
     seen = int(sent["seen"]) if sent.get("seen", "").isdigit() else None
     try:
@@ -263,19 +272,29 @@ def _edit(sheet: Sheet, account: Account, delivery: Delivery, sent: Sent, *, pic
 def _picture(sheet: Sheet, account: Account, sent: Sent) -> tuple[Media, ...] | None:
     """The picture that was chosen; None leaves it, () takes it away."""
     chosen = sent.get("picture", "keep")
-    focus = _point(sent.get("focus", ""))
     upload = sent.files.get("upload")
-    studio, article, content = sheet.parts.planner.studio, sheet.article, sheet.content
-    if chosen == "upload" and upload is not None:
-        data = upload.file.read(UPLOAD_MOST + 1)
-        if len(data) > UPLOAD_MOST:
-            raise HandbillError(f"The picture has more than {UPLOAD_MOST // 1_000_000} MB", do="Give a smaller one")
-        return (studio.picture(article, content, account, design=PLAIN, focus=focus, photo=data),)
+    data = upload.file.read(UPLOAD_MOST + 1) if chosen == "upload" and upload is not None else None
     if chosen == "none":
         return ()
-    if chosen in {"keep", "upload"}:
+    if chosen == "keep" or (chosen == "upload" and data is None):
         return None
-    return (studio.picture(article, content, account, design=_design(chosen), focus=focus),)
+    design = "" if chosen == "upload" else chosen
+    focus = sent.get("focus", "")
+    return (drawn(sheet.parts, sheet.article, sheet.content, account, design=design, focus=focus, data=data),)
+
+
+def drawn(
+    parts: Runtime, article: Article, content: Content, account: Account, *, design: str, focus: str, data: bytes | None
+) -> Media:
+    """A card of a design, or the picture in ``data``, with the point ``focus`` of its photo in it.
+
+    Raises HandbillError.
+    """
+    if data is None:
+        return parts.planner.studio.picture(article, content, account, design=_design(design), focus=_point(focus))
+    if len(data) > UPLOAD_MOST:
+        raise HandbillError(f"The picture has more than {UPLOAD_MOST // 1_000_000} MB", do="Give a smaller one")
+    return parts.planner.studio.picture(article, content, account, design=PLAIN, focus=_point(focus), photo=data)
 
 
 def _page(request: Request, sheet: Sheet, open_: str, *, typed: Sent | None = None, refused: str = "") -> HTMLResponse:
@@ -355,7 +374,7 @@ def _editor(sheet: Sheet, found: Delivery, account: Account, typed: Sent | None)
         "zones": list(dict.fromkeys([person.zone.key, account.zone])),
         "needs": parts.records.needs_approval(account),
         "seal": approval.seal(found),
-        "checked": checked(sheet, shown, account),
+        "checked": checked(parts, article, sheet.content, shown, account),
         "row": status.row(found, account, now=parts.now()),
     }
 
@@ -374,16 +393,15 @@ def _fragment(request: Request, sheet: Sheet, found: Delivery, sent: Sent, *, sa
         request,
         "compose_check.html",
         headers={"X-Seen": str(found.fence), "X-Said": said, "X-Status": str(found.status)},
-        checked=checked(sheet, found, account),
+        checked=checked(parts, sheet.article, sheet.content, found, account),
         objections=objections,
         note=note,
         label=views.label_of(account.platform),
     )
 
 
-def checked(sheet: Sheet, found: Delivery, account: Account) -> Checked:
+def checked(parts: Runtime, article: Article, content: Content, found: Delivery, account: Account) -> Checked:
     """What is known of a post as it stands."""
-    article, content = sheet.article, sheet.content
     limits, label = limits_of(account), views.label_of(account.platform)
     counts = []
     for number, step in enumerate(found.steps):
@@ -408,7 +426,7 @@ def checked(sheet: Sheet, found: Delivery, account: Account) -> Checked:
         faults=tuple(edit.faults(found.steps, limits, label)),
         hints=tuple(hints),
         origins=origins(article, content, [s.post.text for s in found.steps]),
-        shown=views.shown(found, account, src=pictures.src(sheet.parts.vault, sheet.person.workspace)),
+        shown=views.shown(found, account, src=pictures.src(parts.vault, account.workspace)),
     )
 
 

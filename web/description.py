@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from web.api import Problem
 from web.problems import KIND
+from web.replay import PARAMETER
 
 REFUSED = {"content": {KIND: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 INPUT = "What was sent is not what this description asks for; errors say where."
@@ -19,9 +20,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """The description, written once and kept."""
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        for methods in made["paths"].values():
-            for operation in methods.values():
+        for path, methods in made["paths"].items():
+            for method, operation in methods.items():
                 _refusals(operation["responses"])
+                if method == "post" and path.startswith("/api/"):
+                    operation.setdefault("parameters", []).append(PARAMETER)
         shapes = made["components"]["schemas"]
         shapes["Problem"] = Problem.model_json_schema()
         for name in UNUSED:

@@ -10,10 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import RedirectResponse, Response
 
 import publishers
-from web import render, views
+from web import render, versions, views
 from web import status as rows
 from web.access import Caller, Editor, Form, Parts, Person, Reader, Sent, Viewer, Writer, flash
-from web.api import NOT_THERE, REFUSALS
+from web.api import CHANGED, NOT_THERE, REFUSALS
+from web.replay import Remembered
+from web.versions import IfMatch
 from worker.errors import HandbillError, NotFound
 from worker.evergreen import Rule, checked
 from worker.model import Delivery, Status
@@ -25,7 +27,7 @@ READ_MOST = 2000
 NUMBERS = ("after", "every", "times", "weekly", "oldest", "window")
 
 router = APIRouter(prefix="/evergreen", include_in_schema=False)
-api = APIRouter(prefix="/api/v1/evergreen", tags=["evergreen"], responses=REFUSALS | NOT_THERE)
+api = APIRouter(prefix="/api/v1/evergreen", tags=["evergreen"], responses=REFUSALS | NOT_THERE, route_class=Remembered)
 
 
 class RuleIn(BaseModel):
@@ -57,6 +59,12 @@ class Rules(BaseModel):
 
     rules: list[RuleOut]
     stopped: dict[str, str]
+
+
+class Planned(BaseModel):
+    """What the rules have planned."""
+
+    deliveries: list[str]
 
 
 @router.get("")
@@ -124,15 +132,39 @@ def list_rules(parts: Parts, caller: Reader) -> Rules:
     return Rules(rules=[_out(r) for r in rules], stopped=parts.aftercare.stopped(caller.workspace))
 
 
-@api.put("/{rule}")
-def put_rule(parts: Parts, caller: Writer, rule: str, body: RuleIn) -> RuleOut:
+@api.get("/{rule}")
+def get_rule(parts: Parts, caller: Reader, response: Response, rule: str) -> RuleOut:
+    """One rule; its ETag is what edits may name in If-Match."""
+    found = parts.aftercare.rule(caller.workspace, rule)
+    response.headers["ETag"] = versions.tag(found)
+    return _out(found)
+
+
+@api.post("/plan")
+def plan_now(parts: Parts, caller: Writer) -> Planned:
+    """Apply the rules now; the deliveries that are planned by it."""
+    planned = parts.evergreens.sweep(caller.workspace, force=True)
+    parts.audit.record(caller.actor, "evergreen rules applied", "", workspace=caller.workspace)
+    return Planned(deliveries=[d.id for d in planned])
+
+
+@api.put("/{rule}", responses={412: CHANGED[412]})
+def put_rule(
+    parts: Parts, caller: Writer, response: Response, rule: str, *, body: RuleIn, if_match: IfMatch = ""
+) -> RuleOut:
     """Keep a rule, in place of the one of that name."""
     account = _account(parts, body.account, caller.workspace)
     told: dict[str, Any] = body.model_dump() | {"account": account, "season": tuple(body.season)}
     kept = checked(Rule(name=rule, workspace=caller.workspace, **told))
-    parts.aftercare.save_rule(kept)
+
+    def changed(now: Rule | None) -> Rule:
+        versions.seen(versions.tag(now) if now else "", if_match, rule)
+        return kept
+
+    parts.aftercare.change_rule(caller.workspace, kept.name, changed)
     parts.evergreens.take_back(caller.workspace)
     parts.audit.record(caller.actor, "evergreen rule kept", rule, workspace=caller.workspace)
+    response.headers["ETag"] = versions.tag(kept)
     return _out(kept)
 
 

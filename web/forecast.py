@@ -12,11 +12,12 @@ from starlette.responses import Response
 from web import render, views
 from web.access import Parts, Reader, Viewer
 from web.api import REFUSALS
+from web.replay import Remembered
 from worker.forecast import DAYS_MOST, foresee
 from worker.model import Status
 
 router = APIRouter(include_in_schema=False)
-api = APIRouter(prefix="/api/v1/forecast/posts", tags=["forecast"], responses=REFUSALS)
+api = APIRouter(prefix="/api/v1/forecast/posts", tags=["forecast"], responses=REFUSALS, route_class=Remembered)
 
 Days = Annotated[int, Query(ge=1, le=DAYS_MOST)]
 

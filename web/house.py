@@ -1,4 +1,4 @@
-"""The API of what a workspace is made of: its sources, accounts, voices, brand kits, people, forecast and audit log."""
+"""The API of what a workspace publishes with: its sources, accounts, voices, brand kits and the forecast."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ import base64
 import binascii
 import dataclasses
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 import publishers
-from web import calendar
+from web import calendar, versions
 from web.access import Admin, Caller, Parts, Reader, Writer
-from web.api import CHANGED, NOT_NOW, NOT_THERE, REFUSALS, AccountOut, IfMatch, tags
+from web.api import CHANGED, NOT_NOW, NOT_THERE, REFUSALS, AccountOut
 from web.guard import takes
-from web.replay import DESCRIBED, Remembered
-from worker import schedule, show, team
+from web.replay import Remembered
+from web.versions import IfMatch
+from worker import schedule, show
 from worker.errors import HandbillError, NotFound, Refused
 from worker.intake.model import Source
-from worker.model import Account, Brand, digest, to_json
-from worker.people import Role
+from worker.model import Account, Brand
 from worker.pipeline.follow import Follow
 from worker.pipeline.pictures import brand_folder, make_brand
 from worker.pipeline.plan import speaking
@@ -33,8 +34,8 @@ from worker.runtime import Runtime
 
 router = APIRouter(prefix="/api/v1", tags=["house"], responses=REFUSALS, route_class=Remembered)
 
-Seen = TypeVar("Seen", Source, Account)
 CHANGES = NOT_THERE | {412: CHANGED[412]}
+FILES = ("logo", "font", "text_font")
 FILE_MOST = 4_000_000
 BOUND = ConfigDict(extra="forbid")
 Short = Annotated[str, Field(max_length=200)]
@@ -63,11 +64,15 @@ class RulesIn(BaseModel):
 
 
 class SourceIn(BaseModel):
-    """A feed, or a site that has one, to be followed from now on; ``accounts`` none means every active one."""
+    """A feed, or a site that has one, to be followed from now on; ``accounts`` none means every active one.
+
+    With ``scheme`` in place of ``address`` it is a source that says itself what it publishes, by webhooks of that kind.
+    """
 
     model_config = BOUND
 
-    address: Annotated[str, Field(min_length=1, max_length=2000)]
+    address: Annotated[str, Field(max_length=2000)] = ""
+    scheme: Short = ""
     name: Annotated[str, Field(max_length=100)] = ""
     accounts: Words = []
     backfill: Annotated[int, Field(ge=0, le=100, description="Old articles that are taken, too.")] = 0
@@ -109,6 +114,61 @@ class Sources(BaseModel):
     """Every source of the workspace."""
 
     sources: list[SourceOut]
+
+
+class SourceMade(SourceOut):
+    """A new source; if it is told by webhooks, the address and the secret that they need, shown this once."""
+
+    hook: str
+    secret: str
+
+
+class HookIn(BaseModel):
+    """What is to send there: a kind of webhook, or "" for pings, which need no secret."""
+
+    model_config = BOUND
+
+    scheme: Short = ""
+
+
+class HookOut(BaseModel):
+    """The address of a source, and the secret of what sends there, shown this once ("" for pings)."""
+
+    address: str
+    secret: str
+
+
+class FindIn(BaseModel):
+    """A site, or a feed."""
+
+    model_config = BOUND
+
+    address: Annotated[str, Field(min_length=1, max_length=2000)]
+    rules: RulesIn = RulesIn()
+
+
+class FeedOut(BaseModel):
+    """A feed that a site has."""
+
+    address: str
+    title: str
+    dialect: str
+
+
+class WouldOut(BaseModel):
+    """An article that the feed has now: it would be taken if it came new, unless ``why`` says why not."""
+
+    address: str
+    title: str
+    published_at: datetime | None
+    why: str
+
+
+class FoundOut(BaseModel):
+    """The feeds of a site, the best first, and what would be taken of the best."""
+
+    feeds: list[FeedOut]
+    would: list[WouldOut]
 
 
 class Polled(BaseModel):
@@ -183,7 +243,7 @@ class VoiceIn(BaseModel):
 
 
 class BrandIn(BaseModel):
-    """How the cards of a site or an account look; files in base64, those that are left out stay."""
+    """How the cards of a site or an account look; files in base64: "" or left out they stay, null takes them away."""
 
     model_config = BOUND
 
@@ -192,9 +252,9 @@ class BrandIn(BaseModel):
     corner: Short = ""
     design: Short = ""
     sources: Words = []
-    logo: Annotated[str, Field(max_length=FILE_MOST)] = ""
-    font: Annotated[str, Field(max_length=FILE_MOST)] = ""
-    text_font: Annotated[str, Field(max_length=FILE_MOST)] = ""
+    logo: Annotated[str | None, Field(max_length=FILE_MOST)] = ""
+    font: Annotated[str | None, Field(max_length=FILE_MOST)] = ""
+    text_font: Annotated[str | None, Field(max_length=FILE_MOST)] = ""
 
 
 class BrandOut(BaseModel):
@@ -215,65 +275,6 @@ class Brands(BaseModel):
     """Every brand kit of the workspace."""
 
     brands: list[BrandOut]
-
-
-class MemberOut(BaseModel):
-    """Somebody of the workspace."""
-
-    id: str
-    name: str
-    email: str
-    role: Role
-
-
-class Members(BaseModel):
-    """Everybody of the workspace."""
-
-    members: list[MemberOut]
-
-
-class MemberEdit(BaseModel):
-    """The role that somebody is to have."""
-
-    model_config = BOUND
-
-    role: Role
-
-
-class InvitationIn(BaseModel):
-    """Who is to be invited; owners are made by people alone."""
-
-    model_config = BOUND
-
-    email: Annotated[str, Field(min_length=3, max_length=254)]
-    role: Role
-
-
-class Invited(BaseModel):
-    """The link to pass on, shown this once; it is good for seven days, for that address."""
-
-    link: str
-
-
-class EntryOut(BaseModel):
-    """One thing that was done, by whom, from where."""
-
-    id: str
-    at: datetime
-    what: str
-    subject: str
-    detail: str
-    kind: str
-    by: str
-    name: str
-    where: str
-
-
-class Entries(BaseModel):
-    """A page of the audit log, the latest first; ``next`` is the cursor of the following page."""
-
-    entries: list[EntryOut]
-    next: str | None
 
 
 class QuotaOut(BaseModel):
@@ -316,32 +317,64 @@ def list_sources(parts: Parts, caller: Reader) -> Sources:
     return Sources(sources=[SourceOut.model_validate(show.source_json(s, states[s.id])) for s in found])
 
 
-@router.post("/sources", status_code=201, responses=NOT_THERE | NOT_NOW, openapi_extra=DESCRIBED)
-def add_source(parts: Parts, caller: Writer, wanted: SourceIn) -> SourceOut:
-    """Follow a feed, or the best one of a site, from now on."""
-    follow = Follow(parts)
-    try:
+@router.post("/sources/find", responses=NOT_NOW)
+def find_source(parts: Parts, caller: Writer, wanted: FindIn) -> FoundOut:
+    """The feeds of an address, and what the rules would take of the best one; nothing is stored."""
+    with following(parts) as follow:
         asked = follow.ruled(None, caller.workspace, _said(wanted.rules))
-        accounts = [_account(parts, caller, a).id for a in wanted.accounts]
-        made = follow.add(
-            caller.workspace,
-            wanted.address,
-            name=wanted.name,
-            accounts=accounts,
-            asked=asked,
-            backfill=wanted.backfill,
-        )
-    finally:
-        follow.close()
-    parts.audit.record(caller.actor, "source added", workspace=caller.workspace, detail=made.address)
-    return _source_out(parts, made)
+        found = follow.discover(wanted.address.strip())
+        would = follow.preview(found[0].feed, asked)
+    return FoundOut(
+        feeds=[FeedOut(address=f.address, title=f.feed.title, dialect=f.feed.dialect) for f in found],
+        would=[
+            WouldOut(address=w.entry.address, title=w.entry.title, published_at=w.entry.published, why=w.why)
+            for w in would
+        ],
+    )
+
+
+@router.post("/sources", status_code=201, responses=NOT_THERE | NOT_NOW)
+def add_source(parts: Parts, caller: Writer, wanted: SourceIn) -> SourceMade:
+    """Follow a feed, or the best one of a site, from now on; or make an address that is told by webhooks."""
+    if bool(wanted.scheme) == bool(wanted.address.strip()):
+        raise HandbillError("A source needs an address, or a scheme", do="Give one of them")
+    accounts = [_account(parts, caller, a).id for a in wanted.accounts]
+    hook = secret = ""
+    with following(parts) as follow:
+        asked = follow.ruled(None, caller.workspace, _said(wanted.rules))
+        if wanted.scheme:
+            made, hook, secret = follow.add_hook(
+                caller.workspace, wanted.scheme, name=wanted.name, accounts=accounts, asked=asked
+            )
+        else:
+            made = follow.add(
+                caller.workspace,
+                wanted.address,
+                name=wanted.name,
+                accounts=accounts,
+                asked=asked,
+                backfill=wanted.backfill,
+            )
+    detail = made.address or made.dialect
+    parts.audit.record(caller.actor, "source added", workspace=caller.workspace, detail=detail)
+    return SourceMade(**_source_out(parts, made).model_dump(), hook=hook, secret=secret)
+
+
+@router.post("/sources/{source}/hook", responses=NOT_THERE | NOT_NOW)
+def open_hook(parts: Parts, caller: Writer, source: str, wanted: HookIn) -> HookOut:
+    """Give a source an address at which its site says that it published; the secret before is forgotten."""
+    found = _source(parts, caller, source)
+    with following(parts) as follow:
+        address, secret = follow.hook(found, wanted.scheme)
+    parts.audit.record(caller.actor, "source hook", workspace=caller.workspace, detail=found.id)
+    return HookOut(address=address, secret=secret)
 
 
 @router.get("/sources/{source}", responses=NOT_THERE)
 def get_source(parts: Parts, caller: Reader, response: Response, source: str) -> SourceOut:
     """One source, with its health and its rules; its ETag is what edits may name in If-Match."""
     found = _source(parts, caller, source)
-    response.headers["ETag"] = _tag(found)
+    response.headers["ETag"] = versions.tag(found)
     return _source_out(parts, found)
 
 
@@ -350,23 +383,17 @@ def edit_source(
     parts: Parts, caller: Writer, response: Response, source: str, *, wanted: SourceEdit, if_match: IfMatch = ""
 ) -> SourceOut:
     """Change a source's name, accounts or rules, stop it or start it again."""
-    found = _seen(_source(parts, caller, source), if_match)
-    follow = Follow(parts)
-    try:
-        values: dict[str, Any] = {}
-        if wanted.name is not None:
-            values["name"] = wanted.name
-        if wanted.accounts is not None:
-            values["accounts"] = [_account(parts, caller, a).id for a in wanted.accounts]
-        if wanted.rules is not None:
-            values["rules"] = follow.ruled(found.rules, caller.workspace, _said(wanted.rules))
-        found = follow.change(found, **values) if values else found
+    found = _source(parts, caller, source)
+    said = None if wanted.rules is None else _said(wanted.rules)
+    values: dict[str, Any] = {} if wanted.name is None else {"name": wanted.name}
+    if wanted.accounts is not None:
+        values["accounts"] = [_account(parts, caller, a).id for a in wanted.accounts]
+    with following(parts) as follow:
+        found = follow.change(found, said=said, seen=lambda s: versions.seen(versions.tag(s), if_match, s.id), **values)
         if wanted.active is not None and wanted.active is not found.active:
             found = follow.start(found) if wanted.active else follow.stop(found)
-    finally:
-        follow.close()
     parts.audit.record(caller.actor, "source changed", workspace=caller.workspace, detail=found.id)
-    response.headers["ETag"] = _tag(found)
+    response.headers["ETag"] = versions.tag(found)
     return _source_out(parts, found)
 
 
@@ -374,11 +401,8 @@ def edit_source(
 def remove_source(parts: Parts, caller: Writer, source: str) -> Response:
     """Follow it no more; what was made of its articles stays."""
     found = _source(parts, caller, source)
-    follow = Follow(parts)
-    try:
+    with following(parts) as follow:
         follow.remove(found)
-    finally:
-        follow.close()
     parts.audit.record(caller.actor, "source remove", workspace=caller.workspace, detail=found.id)
     return Response(status_code=204)
 
@@ -387,11 +411,8 @@ def remove_source(parts: Parts, caller: Writer, source: str) -> Response:
 def poll_source(parts: Parts, caller: Writer, source: str) -> Polled:
     """Read it now."""
     found = _source(parts, caller, source)
-    follow = Follow(parts)
-    try:
+    with following(parts) as follow:
         new, state = follow.poll(found)
-    finally:
-        follow.close()
     return Polled(new=new or 0, error=state.error)
 
 
@@ -409,7 +430,7 @@ def judge_item(parts: Parts, caller: Writer, item: str, decision: str) -> Respon
 # Accounts
 
 
-@router.post("/accounts", status_code=201, responses=NOT_NOW, openapi_extra=DESCRIBED)
+@router.post("/accounts", status_code=201, responses=NOT_NOW)
 def connect_account(parts: Parts, caller: Admin, wanted: AccountIn) -> AccountInFull:
     """Connect an account with its keys; platforms that want a person's consent are connected on the page."""
     if wanted.platform not in publishers.names():
@@ -424,16 +445,17 @@ def connect_account(parts: Parts, caller: Admin, wanted: AccountIn) -> AccountIn
         zone=zone,
         rehearsal=wanted.rehearsal,
     )
+    parts.deliveries.resume(f"connect:{made.id}")
     parts.audit.record(caller.actor, "account connected", made.id, workspace=caller.workspace)
-    return _account_out(parts, made)
+    return account_out(parts, made)
 
 
 @router.get("/accounts/{account}", responses=NOT_THERE)
 def get_account(parts: Parts, caller: Reader, response: Response, account: str) -> AccountInFull:
     """One account with what was set about it, and how its token stands; its ETag is what edits may name in If-Match."""
     found = _account(parts, caller, account)
-    response.headers["ETag"] = _tag(found)
-    return _account_out(parts, found)
+    response.headers["ETag"] = versions.tag(found)
+    return account_out(parts, found)
 
 
 @router.patch("/accounts/{account}", responses=CHANGES)
@@ -441,7 +463,7 @@ def edit_account(
     parts: Parts, caller: Admin, response: Response, account: str, *, wanted: AccountEdit, if_match: IfMatch = ""
 ) -> AccountInFull:
     """Set when an account posts, whether its posts are approved, and how its cards look."""
-    found = _seen(_account(parts, caller, account), if_match)
+    found = _account(parts, caller, account)
     values: dict[str, Any] = {n: getattr(wanted, n) for n in wanted.model_fields_set}
     values = {n: v for n, v in values.items() if v is not None or n == "approval"}
     if "zone" in values:
@@ -450,11 +472,16 @@ def edit_account(
         values["calendar"] = schedule.read_calendar(values["calendar"])
     if values.get("brand") and values["brand"] not in {b.name for b in parts.records.brands(caller.workspace)}:
         raise NotFound(f"There is no brand {values['brand']}")
-    changed = parts.records.change_account(found.id, lambda a, _: (dataclasses.replace(a, **values), None))
+
+    def change(now: Account, _: object) -> tuple[Account, None]:
+        versions.seen(versions.tag(now), if_match, now.id)
+        return dataclasses.replace(now, **values), None
+
+    changed = parts.records.change_account(found.id, change)
     told = ", ".join(sorted(values))
     parts.audit.record(caller.actor, "account changed", found.id, workspace=caller.workspace, detail=told)
-    response.headers["ETag"] = _tag(changed)
-    return _account_out(parts, changed)
+    response.headers["ETag"] = versions.tag(changed)
+    return account_out(parts, changed)
 
 
 @router.delete("/accounts/{account}", status_code=204, responses=NOT_THERE)
@@ -471,7 +498,8 @@ def check_account(parts: Parts, caller: Admin, account: str) -> AccountInFull:
     """Ask the platform again who we are and what it takes."""
     found = _account(parts, caller, account)
     parts.accounts.check(found)
-    return _account_out(parts, parts.records.account(found.id))
+    parts.deliveries.resume(f"connect:{found.id}")
+    return account_out(parts, parts.records.account(found.id))
 
 
 @router.put("/accounts/{account}/voice", responses=CHANGES)
@@ -479,13 +507,17 @@ def set_voice(
     parts: Parts, caller: Writer, response: Response, account: str, *, wanted: VoiceIn, if_match: IfMatch = ""
 ) -> AccountInFull:
     """Set how an account speaks; refused where it could not be posted so."""
-    found = _seen(_account(parts, caller, account), if_match)
+    found = _account(parts, caller, account)
     said = {n: v for n in wanted.model_fields_set - {"host"} if (v := getattr(wanted, n)) is not None}
-    made = speaking(found, wanted.host, said)
-    kept = parts.records.change_account(made.id, lambda a, _: (dataclasses.replace(a, voices=made.voices), None))
+
+    def change(now: Account, _: object) -> tuple[Account, None]:
+        versions.seen(versions.tag(now), if_match, now.id)
+        return speaking(now, wanted.host, said), None
+
+    kept = parts.records.change_account(found.id, change)
     parts.audit.record(caller.actor, "voice changed", found.id, workspace=caller.workspace, detail=wanted.host)
-    response.headers["ETag"] = _tag(kept)
-    return _account_out(parts, kept)
+    response.headers["ETag"] = versions.tag(kept)
+    return account_out(parts, kept)
 
 
 # Brand kits
@@ -497,15 +529,27 @@ def list_brands(parts: Parts, caller: Reader) -> Brands:
     return Brands(brands=[_brand_out(b) for b in parts.records.brands(caller.workspace)])
 
 
-@router.put("/brands/{brand}")
+@router.get("/brands/{brand}", responses=NOT_THERE)
+def get_brand(parts: Parts, caller: Reader, response: Response, brand: str) -> BrandOut:
+    """One brand kit; its ETag is what edits may name in If-Match."""
+    found = next((b for b in parts.records.brands(caller.workspace) if b.name == brand), None)
+    if found is None:
+        raise NotFound(f"There is no brand {brand}")
+    response.headers["ETag"] = versions.tag(found)
+    return _brand_out(found)
+
+
+@router.put("/brands/{brand}", responses=CHANGES)
 @takes(4 * FILE_MOST)
-def save_brand(parts: Parts, caller: Writer, brand: str, wanted: BrandIn) -> BrandOut:
+def save_brand(
+    parts: Parts, caller: Writer, response: Response, brand: str, *, wanted: BrandIn, if_match: IfMatch = ""
+) -> BrandOut:
     """Make a brand kit, or change it; colours that could not be read and broken files are refused."""
     name = brand.strip()
     if not 0 < len(name) <= 60 or not name.isprintable():
         raise HandbillError("A brand needs a name", do="Give one of at most 60 characters")
-    files = {kind: _file(kind, text) for kind in ("logo", "font", "text_font") if (text := getattr(wanted, kind))}
-    old = next((b for b in parts.records.brands(caller.workspace) if b.name == name), None)
+    files = {kind: _file(kind, text) for kind in FILES if (text := getattr(wanted, kind))}
+    stays = [kind for kind in FILES if getattr(wanted, kind) == ""]
     with tempfile.TemporaryDirectory() as folder:
         given: dict[str, Path] = {}
         for kind, data in files.items():
@@ -522,12 +566,15 @@ def save_brand(parts: Parts, caller: Writer, brand: str, wanted: BrandIn) -> Bra
             sources=wanted.sources,
             **given,
         )
-    if old is not None:
-        kept = {k: getattr(old, k) for k in ("logo", "font", "text_font") if k not in files}
-        made = dataclasses.replace(made, **kept)
-    parts.records.save_brand(made)
+
+    def changed(now: Brand | None) -> Brand:
+        versions.seen(versions.tag(now) if now else "", if_match, name)
+        return dataclasses.replace(made, **{k: getattr(now, k) for k in stays}) if now else made
+
+    kept = parts.records.change_brand(caller.workspace, name, changed)
     parts.audit.record(caller.actor, "brand saved", name, workspace=caller.workspace)
-    return _brand_out(made)
+    response.headers["ETag"] = versions.tag(kept)
+    return _brand_out(kept)
 
 
 @router.delete("/brands/{brand}", status_code=204, responses=NOT_THERE | NOT_NOW)
@@ -540,78 +587,7 @@ def remove_brand(parts: Parts, caller: Writer, brand: str) -> Response:
     return Response(status_code=204)
 
 
-# People
-
-
-@router.get("/members")
-def list_members(parts: Parts, caller: Admin) -> Members:
-    """Everybody of the workspace, with their roles."""
-    roles = parts.people.members(caller.workspace)
-    people = parts.people.users(roles)
-    return Members(members=[MemberOut(id=u.id, name=u.name, email=u.email, role=roles[u.id]) for u in people])
-
-
-@router.post("/invitations", status_code=201, responses=NOT_NOW, openapi_extra=DESCRIBED)
-def invite(request: Request, parts: Parts, caller: Admin, wanted: InvitationIn) -> Invited:
-    """Invite somebody; the answer alone has the link."""
-    if wanted.role is Role.OWNER:
-        raise Refused("A program makes no owners", do="An owner invites them on the page Team")
-    secret = team.invite(parts, caller.actor, email=wanted.email, workspace=caller.workspace, role=wanted.role)
-    origin = parts.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
-    return Invited(link=f"{origin}/join?link={secret}")
-
-
-@router.put("/members/{member}", status_code=204, responses=NOT_THERE | NOT_NOW)
-def change_member(parts: Parts, caller: Admin, member: str, wanted: MemberEdit) -> Response:
-    """Give somebody another role; owners are made and unmade by people alone."""
-    roles = parts.people.members(caller.workspace)
-    if member not in roles:
-        raise NotFound("There is no such person in this workspace")
-    if Role.OWNER in {wanted.role, roles[member]}:
-        raise Refused("A program changes no owners", do="An owner does so on the page Team")
-    team.change_role(parts, caller.actor, member, workspace=caller.workspace, role=wanted.role)
-    return Response(status_code=204)
-
-
-@router.delete("/members/{member}", status_code=204, responses=NOT_THERE | NOT_NOW)
-def remove_member(parts: Parts, caller: Admin, member: str) -> Response:
-    """Take somebody who is no owner out of the workspace."""
-    roles = parts.people.members(caller.workspace)
-    if member not in roles:
-        raise NotFound("There is no such person in this workspace")
-    if roles[member] is Role.OWNER:
-        raise Refused("A program changes no owners", do="An owner does so on the page Team")
-    team.change_role(parts, caller.actor, member, workspace=caller.workspace, role=None)
-    return Response(status_code=204)
-
-
-# What was done, and what is to come
-
-
-@router.get("/audit")
-def audit_log(
-    parts: Parts,
-    caller: Admin,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: Annotated[str, Query(max_length=50)] = "",
-) -> Entries:
-    """Who did what, the latest first."""
-    found, following = parts.audit.page(caller.workspace, most=limit, before=cursor)
-    rows = [
-        EntryOut(
-            id=e.id,
-            at=e.at,
-            what=e.what,
-            subject=e.subject,
-            detail=e.detail,
-            kind=e.actor.kind,
-            by=e.actor.id,
-            name=e.actor.name,
-            where=e.actor.where,
-        )
-        for e in found
-    ]
-    return Entries(entries=rows, next=following or None)
+# What is to come
 
 
 @router.get("/forecast")
@@ -639,17 +615,14 @@ def forecast(
     )
 
 
-def _tag(record: Source | Account) -> str:
-    """The ETag of a record: what changes whenever anybody has set something about it."""
-    return f'"{digest(to_json(record), length=16)}"'
-
-
-def _seen(found: Seen, if_match: str) -> Seen:
-    """``found``, if it is what If-Match says that the caller looked at."""
-    if if_match and if_match.strip() != "*" and _tag(found) not in tags(if_match):
-        line = f"{found.id} was changed meanwhile. Look at it again, then repeat."
-        raise HTTPException(412, line, {"ETag": _tag(found)})
-    return found
+@contextmanager
+def following(parts: Runtime) -> Iterator[Follow]:
+    """The use cases about sources, for one request."""
+    follow = Follow(parts)
+    try:
+        yield follow
+    finally:
+        follow.close()
 
 
 def _source(parts: Runtime, caller: Caller, name: str) -> Source:
@@ -676,7 +649,8 @@ def _account(parts: Runtime, caller: Caller, name: str) -> Account:
     return parts.records.account(full)
 
 
-def _account_out(parts: Runtime, account: Account) -> AccountInFull:
+def account_out(parts: Runtime, account: Account) -> AccountInFull:
+    """An account as programs see it."""
     return AccountInFull.model_validate(
         {
             **show.account_json(account),

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from web.access import Admin, Parts, Reader, Writer
 from web.api import NOT_THERE, REFUSALS
-from web.replay import DESCRIBED, Remembered
+from web.replay import Remembered
 from worker.model import Status
 from worker.store.listeners import Listener, Notice
 
@@ -81,7 +81,7 @@ def list_webhooks(parts: Parts, caller: Reader) -> Webhooks:
     return Webhooks(webhooks=[_webhook(one) for one in parts.listeners.listed(caller.workspace)])
 
 
-@router.post("", status_code=201, openapi_extra=DESCRIBED)
+@router.post("", status_code=201)
 def add_webhook(parts: Parts, caller: Admin, wanted: WebhookIn) -> WebhookMade:
     """Tell an address from now on, signed after Standard Webhooks."""
     made, secret = parts.announcer.add(

@@ -9,13 +9,14 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import RedirectResponse, Response
 
 import publishers
 from web import render, views
-from web.access import Form, Owner, Parts, Reader, Viewer, flash
-from web.api import REFUSALS
+from web.access import Admin, Form, Owner, Parts, Reader, Viewer, flash
+from web.api import NOT_NOW, NOT_THERE, REFUSALS
+from web.replay import Remembered
 from worker import numbers
 from worker.errors import HandbillError
 from worker.numbers import BestTime, Group, Told
@@ -28,7 +29,7 @@ NO_PICTURE = "no picture"
 DAYS_MOST = 400
 
 router = APIRouter(prefix="/numbers", include_in_schema=False)
-api = APIRouter(prefix="/api/v1/numbers", tags=["numbers"], responses=REFUSALS)
+api = APIRouter(prefix="/api/v1/numbers", tags=["numbers"], responses=REFUSALS, route_class=Remembered)
 
 Days = Annotated[int, Query(ge=1, le=DAYS_MOST)]
 
@@ -79,6 +80,15 @@ class Numbers(BaseModel):
 
     posts: list[NumbersOut]
     best: list[BestOut]
+
+
+class Report(BaseModel):
+    """Where the weekly report goes (the id of an account, "" = nowhere), and when; ``weekday`` 0 is Monday."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: Annotated[str, Field(max_length=200)] = ""
+    weekday: Annotated[int, Field(ge=0, le=6)] = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +171,21 @@ def tell(parts: Parts, caller: Reader, days: Days = 90) -> Numbers:
             )
         )
     return Numbers(posts=[_out(t) for t in told], best=best)
+
+
+@api.get("/report")
+def get_report(parts: Parts, caller: Reader) -> Report:
+    """Which account the weekly report goes to, and on which weekday."""
+    account, weekday = parts.aftercare.reporting(caller.workspace) or ("", 0)
+    return Report(account=account, weekday=weekday)
+
+
+@api.put("/report", responses=NOT_THERE | NOT_NOW)
+def set_report(parts: Parts, caller: Admin, wanted: Report) -> Report:
+    """Send the weekly report to an account that a team reads; "" sends none."""
+    account = report_to(parts, caller.workspace, wanted.account, wanted.weekday)
+    parts.audit.record(caller.actor, "weekly report set", account, workspace=caller.workspace)
+    return Report(account=account, weekday=wanted.weekday)
 
 
 def bars(groups: Sequence[Group]) -> list[Bar]:

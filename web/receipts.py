@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from web import render, table, views
 from web.access import Form, Operator, Parts, Reader, Viewer, Writer, flash
 from web.api import NOT_THERE, REFUSALS
+from web.replay import Remembered
 from worker import receipts
 from worker.errors import NotFound
 from worker.keeping.ledger import whole
@@ -31,7 +32,7 @@ TONES = {
 }
 
 router = APIRouter(include_in_schema=False)
-api = APIRouter(prefix="/api/v1/receipts", tags=["receipts"], responses=REFUSALS)
+api = APIRouter(prefix="/api/v1/receipts", tags=["receipts"], responses=REFUSALS, route_class=Remembered)
 
 
 class ReadbackOut(BaseModel):
@@ -174,6 +175,15 @@ def read_again(parts: Parts, caller: Writer, delivery: str) -> ReceiptInFull:
     """Read it back now."""
     found = _own(parts, caller.workspace, delivery)
     return _in_full(parts, found, parts.receipts.read_one(found.id, final=True))
+
+
+@api.post("/{delivery}/noted", status_code=204, responses=NOT_THERE)
+def note(parts: Parts, caller: Writer, delivery: str) -> Response:
+    """Somebody has looked at what is not as it was sent: it is flagged no more."""
+    found = _own(parts, caller.workspace, delivery)
+    parts.aftercare.unflag(found.id)
+    parts.audit.record(caller.actor, "read-back noted", found.id, workspace=caller.workspace)
+    return Response(status_code=204)
 
 
 def _in_full(parts: Runtime, delivery: Delivery, seen: Readback | None) -> ReceiptInFull:

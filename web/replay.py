@@ -21,18 +21,14 @@ REFUSED = {
     "other": (422, f"This {HEADER} was used for another request. Use a new one."),
 }
 KEPT = ("content-type", "etag", "location")
-DESCRIBED: dict[str, Any] = {
-    "parameters": [
-        {
-            "name": HEADER,
-            "in": "header",
-            "required": False,
-            "description": "Any text of your own: a repeat with the same key within a day is answered as the first.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
-        }
-    ]
+PARAMETER: dict[str, Any] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Any text of your own: a repeat with the same key within a day is answered as the first.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
 }
-"""What a create's description says beyond its own parameters."""
+"""What the description of a POST says beyond its own parameters."""
 
 
 class Remembered(APIRoute):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from web.entry import begin_session
 from web.views import label_of
 from worker import factors, passwords, schedule, team
 from worker.errors import HandbillError, NotFound
+from worker.model import Account
 from worker.people import CALENDAR, SCOPES, name_of, scope_of
 from worker.runtime import Runtime
 
@@ -182,7 +184,7 @@ def set_approval(parts: Parts, person: Owner, sent: Form) -> Response:
     for account in parts.records.accounts(person.workspace):
         wanted = {"yes": True, "no": False}.get(sent.get(account.id, ""))
         if account.id in sent and wanted is not account.approval:
-            parts.records.save_account(replace(account, approval=wanted))
+            parts.records.change_account(account.id, functools.partial(_asking, wanted))
             said = {True: "wanted", False: "not wanted", None: "as all"}[wanted]
             changed.append(f"{account.id}: {said}")
     if changed:
@@ -192,6 +194,10 @@ def set_approval(parts: Parts, person: Owner, sent: Form) -> Response:
         )
     flash(parts, person, "Saved. Posts that are planned and not approved wait when their time comes.")
     return RedirectResponse("/settings/workspace", 303)
+
+
+def _asking(wanted: bool | None, account: Account, _: object) -> tuple[Account, None]:  # noqa: FBT001 - as the form has it
+    return replace(account, approval=wanted), None
 
 
 @router.post("/settings/workspace/name")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,13 +9,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from web import listing, render
-from web.access import Editor, Form, Operator, Parts, Person, Sent, Viewer, flash
+from web.access import Editor, Form, Operator, Parts, Person, Sent, Viewer, flash, local
+from web.house import following
 from worker.content import cards
 from worker.errors import HandbillError, NotFound
 from worker.intake import rules
 from worker.intake.model import MEANINGS, POLLED, Fate, Item, Kind, Rules, Source, State
 from worker.intake.webhooks import SCHEMES, UNNAMING
-from worker.pipeline.follow import Follow, short
+from worker.pipeline.follow import short
 from worker.runtime import Runtime
 from worker.show import health
 
@@ -37,16 +36,6 @@ TONES = {
     Fate.DUPLICATE: "off",
     Fate.FAILED: "bad",
 }
-
-
-@contextmanager
-def following(parts: Runtime) -> Iterator[Follow]:
-    """The use cases about sources, for one request."""
-    follow = Follow(parts)
-    try:
-        yield follow
-    finally:
-        follow.close()
 
 
 @router.get("/sources")
@@ -231,9 +220,8 @@ def judge(parts: Parts, person: Operator, sent: Form, item: str, decision: str) 
             raise NotFound(f"There is no decision {decision}")
     parts.audit.record(person.actor, f"item {decision}", workspace=person.workspace, detail=item)
     flash(parts, person, said)
-    back = sent.get("back", "")
-    ours = back.startswith("/") and not back.startswith("//") and back.isprintable() and "\\" not in back
-    return RedirectResponse(back if ours else f"/sources/{short(found.source)}" if found.source else "/sources", 303)
+    there = f"/sources/{short(found.source)}" if found.source else "/sources"
+    return RedirectResponse(local(sent["back"]) if sent.get("back") else there, 303)
 
 
 def _find(parts: Runtime, person: Person, name: str) -> Source:

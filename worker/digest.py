@@ -15,6 +15,8 @@ from worker.schedule import When, at_wall, zone_of
 ROOM = 1500
 """Signs that a platform must take at least for several articles to fit."""
 
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
 BRIEF = 4
 """With more articles than that, each is said in a sentence or two."""
 
@@ -31,6 +33,13 @@ class Entry:
 def period(digest: Digest) -> timedelta:
     """How long lies between two of them."""
     return timedelta(days=1 if digest.every == "daily" else 7)
+
+
+def said(digest: Digest, zone: str) -> str:
+    """A digest in words, such as ``up to 8 articles, each Friday at 07:30 Europe/Vienna``."""
+    day = "each day" if digest.every == "daily" else f"each {WEEKDAYS[digest.on]}"
+    whose = f" of {digest.source}" if digest.source else ""
+    return f"up to {digest.most} articles{whose}, {day} at {digest.at:%H:%M} {zone}"
 
 
 def following(digest: Digest, *, zone: str, after: datetime) -> When:

@@ -242,11 +242,13 @@ def add_user(parts: Runtime, actor: Actor, *, email: str, name: str, workspace: 
     return user, secret
 
 
-def change_role(parts: Runtime, actor: Actor, user: str, *, workspace: str, role: Role | None) -> None:
-    """Give a member another role, or none; raises NotFound, or Refused for the last owner."""
+def change_role(
+    parts: Runtime, actor: Actor, user: str, *, workspace: str, role: Role | None, was: Role | None = None
+) -> None:
+    """Give a member another role, or none; raises NotFound, or Refused for the last owner and if it ``was`` another."""
     if user not in parts.people.members(workspace):
         raise NotFound("There is no such person in this workspace")
-    before = parts.people.set_role(user, workspace, role)
+    before = parts.people.set_role(user, workspace, role, was=was)
     found = parts.people.user(user)
     what = "role changed" if role else "removed from the team"
     detail = f"{found.email or found.name}: {before} → {role}" if role else f"{found.email or found.name}, {before}"

@@ -30,7 +30,8 @@ def set_(
     workspace: Workspace = "",
 ) -> None:
     """Let an account get a digest in place of each article."""
-    from worker.model import Digest  # noqa: PLC0415 - only what a command needs is loaded
+    from worker.digest import said  # noqa: PLC0415 - only what a command needs is loaded
+    from worker.model import Digest  # noqa: PLC0415
 
     home = workspace_or_own(workspace)
     if every not in {"daily", "weekly"} or on.lower() not in DAYS:
@@ -40,7 +41,8 @@ def set_(
     with parts() as found:
         kept = found.digests.keep(found.accounts.own(account, home), None if off else made)
         found.audit.record(actor(), "digest kept", kept.id, workspace=kept.workspace, detail="off" if off else every)
-    out.print(f"{kept.id} gets {'each article by itself' if off else _words(made, kept.zone)}", markup=False)
+    words = "each article by itself" if off else f"a digest of {said(made, kept.zone)}"
+    out.print(f"{kept.id} gets {words}", markup=False)
 
 
 @cli.command("send")
@@ -64,27 +66,21 @@ def send(account: AccountName, *, workspace: Workspace = "", as_json: AsJson = F
 @cli.command("list")
 def list_(*, workspace: Workspace = "", as_json: AsJson = False) -> None:
     """List the accounts that get a digest, and when the next is due."""
-    from worker.digest import following  # noqa: PLC0415 - as above
+    from worker.digest import following, said  # noqa: PLC0415 - as above
 
     rows: list[dict[str, Any]] = []
     with parts() as found:
         for account in found.records.accounts(workspace_or_own(workspace)):
             if account.digest:
                 when = following(account.digest, zone=account.zone, after=found.now())
-                words = _words(account.digest, account.zone)
-                rows.append({"account": account.id, "digest": words, "next": when.instant.isoformat()})
+                words = said(account.digest, account.zone)
+                rows.append({"account": account.id, "digest": f"a digest of {words}", "next": when.instant.isoformat()})
     if as_json:
         print_json(rows)
     elif not rows:
         out.print("No digests. Make one with: handbill digest set ACCOUNT")
     for row in rows if not as_json else ():
         out.print(f"{row['account']}: {row['digest']}; next {row['next']}", markup=False, soft_wrap=True)
-
-
-def _words(digest: Any, zone: str) -> str:
-    day = "each day" if digest.every == "daily" else f"each {DAYS[digest.on].capitalize()}"
-    whose = f" of {digest.source}" if digest.source else ""
-    return f"a digest of up to {digest.most} articles{whose}, {day} at {digest.at:%H:%M} {zone}"
 
 
 def _time(text: str) -> time:

@@ -120,8 +120,12 @@ class Connecting:
         zone: str = "",
         rehearsal: bool = False,
         terminal: bool = False,
+        program: bool = False,
     ) -> Begun:
         """Send a person to the platform; ``browser`` is the secret that only their session (or terminal) knows.
+
+        What a ``program`` began waits for it as for a terminal, once somebody who may connect accounts has allowed it
+        in a browser that is signed in here: or a link would be enough to have a stranger's account.
 
         A new account will post in ``zone``; empty: in the installation's.
         """
@@ -157,7 +161,8 @@ class Connecting:
                 "redirect": redirect,
                 "verifier": verifier,
                 "browser": _digest(browser),
-                "terminal": terminal,
+                "terminal": terminal or program,
+                "program": program,
             },
             seconds=LIFE,
         )
@@ -224,6 +229,10 @@ class Connecting:
         ``allowed`` is asked whether they may still connect accounts of the workspace in which they began.
         """
         state = query.get("state", "")
+        waits = self._connections.look(f"state:{state}") if state else None
+        if waits and waits.get("program") and not allowed(waits["workspace"]):
+            do = "Sign in as an owner of the workspace, then load this page again"
+            raise Refused("You may not connect accounts here", do=do)
         under_way = self._connections.take(f"state:{state}") if state else None
         if under_way is None:
             do = "Connect the account again"
@@ -240,6 +249,11 @@ class Connecting:
         if not allowed(under_way["workspace"]):
             raise Refused("You may not connect accounts there any more", do="Ask an owner of the workspace")
         return self._granted(under_way, query, browser)
+
+    def waiting(self, state: str, *, browser: str) -> bool:
+        """Whether what a program began is still under way, and nobody has come back."""
+        found = self._connections.look(f"state:{state}")
+        return found is not None and _same(found, browser)
 
     def arrived(self, state: str, *, browser: str) -> Account | Choosing | None:
         """What a browser has left for the terminal that began it; None while nothing has come."""

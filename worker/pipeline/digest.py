@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -39,16 +39,24 @@ class Digests:
     def __init__(self, parts: Runtime) -> None:
         self._parts = parts
 
-    def keep(self, account: Account, digest: Digest | None) -> Account:
-        """Let an account get a digest from now on, or (None) each article again; raises HandbillError."""
+    def keep(
+        self, account: Account, digest: Digest | None, *, seen: Callable[[Account], None] = lambda _: None
+    ) -> Account:
+        """Let an account get a digest from now on, or (None) each article again; raises HandbillError.
+
+        ``seen`` is shown what is changed, and may raise.
+        """
         if digest and limits_of(account).text < words.ROOM:
             why = f"{account.platform} takes {limits_of(account).text} signs"
             raise HandbillError(f"{account.id} is too small for a digest", why=why, do="Choose a newsletter or a chat")
         if digest and not (0 <= digest.on <= 6 and 1 <= digest.most <= 30):
             raise HandbillError("A digest has 1 to 30 articles and a weekday from 0 (Monday) to 6")
-        return self._parts.records.change_account(
-            account.id, lambda known, _: (dataclasses.replace(known, digest=digest), None)
-        )
+
+        def change(known: Account, _: object) -> tuple[Account, None]:
+            seen(known)
+            return dataclasses.replace(known, digest=digest), None
+
+        return self._parts.records.change_account(account.id, change)
 
     def sweep(self, workspace: str) -> list[Delivery]:
         """Plan every digest whose time comes within the hour, and what was missed lately."""

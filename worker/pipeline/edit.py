@@ -231,10 +231,12 @@ def accept(
     approve: bool = False,
     draft: bool = False,
     thread: bool = False,
+    again: bool = False,
 ) -> list[Delivery]:
     """Plan an article on accounts, each in its next free slot; with ``draft`` for somebody to finish.
 
-    With ``approve`` they wait for approval even where the account asks for none. A draft holds no slot: it is given one
+    With ``again`` once more where it is planned or out already, with ``approve`` they wait for approval even where the
+    account asks for none. A draft holds no slot: it is given one
     when it is finished.
     """
     if not accounts:
@@ -243,7 +245,7 @@ def accept(
     def due(account: Account, delivery: str) -> When:
         return next_slot(parts, account, delivery=delivery, take=not draft)
 
-    return parts.planner.plan(article, accounts, due=due, approve=approve, draft=draft, thread=thread)
+    return parts.planner.plan(article, accounts, due=due, approve=approve, draft=draft, thread=thread, again=again)
 
 
 def skip(parts: Runtime, article: str) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import re
 import secrets as random_secrets
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -199,25 +199,39 @@ class Follow:
             raise HandbillError(f"There is no design {values['design']}", do=f"There are: {', '.join(there)}")
         return rules.checked(**(values | {"voice": spoken}))
 
-    def change(self, source: Source, **values: Any) -> Source:
-        """Set a source's ``name``, ``accounts`` or ``rules``."""
+    def change(
+        self,
+        source: Source,
+        *,
+        said: Mapping[str, Any] | None = None,
+        seen: Callable[[Source], None] = lambda _: None,
+        **values: Any,
+    ) -> Source:
+        """Set a source's ``name``, ``accounts`` or ``rules``, or what of its rules is ``said``.
+
+        ``seen`` is shown what is changed, and may raise.
+        """
         if "accounts" in values:
             values["accounts"] = self._accounts(source.workspace, values["accounts"])
-        changed = dataclasses.replace(source, **values)
-        self._sources.save(changed)
-        return changed
+
+        def changed(now: Source) -> Source:
+            seen(now)
+            if said is not None:
+                values["rules"] = self.ruled(now.rules, source.workspace, said)
+            return dataclasses.replace(now, **values)
+
+        return self._sources.change(source.id, changed)
 
     def stop(self, source: Source) -> Source:
         """Take nothing from a source until it is started again."""
-        stopped = dataclasses.replace(source, active=False, reason=STOPPED)
-        self._sources.save(stopped)
+        stopped = self._sources.change(source.id, lambda s: dataclasses.replace(s, active=False, reason=STOPPED))
         self._sources.unwatch(stopped)
         return stopped
 
     def start(self, source: Source) -> Source:
         """Take from a source again what is published from now on."""
-        begun = dataclasses.replace(source, active=True, reason="", since=self._parts.now())
-        self._sources.save(begun)
+        now = self._parts.now()
+        begun = self._sources.change(source.id, lambda s: dataclasses.replace(s, active=True, reason="", since=now))
         if begun.kind in POLLED:
             self._sources.watch(begun, host_of(begun.address))
         return begun

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -15,7 +17,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from publishers.core.guard import Deadline
-from worker.errors import BadSource, HandbillError
+from worker.errors import BadSource, HandbillError, NotFound
 from worker.intake import feeds
 from worker.intake.client import Answer
 from worker.intake.feeds import Entry, Feed
@@ -113,9 +115,10 @@ class Poller:
 
     def _end(self, polls: Sequence[tuple[Source, datetime, Poll]]) -> None:
         """Store how polls ended, in one round trip."""
-        for _, _, poll in polls:
+        for source, _, poll in polls:
             if poll.moved is not None:
-                self._sources.save(poll.moved)
+                with contextlib.suppress(NotFound):  # removed while it was read
+                    self._sources.change(source.id, functools.partial(_taken_over, source, poll.moved))
         self._sources.polled([(s.id, began, p.wait, p.host_wait, p.state) for s, began, p in polls])
 
     def close(self) -> None:
@@ -316,6 +319,12 @@ class Poller:
             rows.append((item, [k for k in (key, guid_key(entry.guid, source.id)) if k]))
         if rows:
             self._sources.add_items(rows)
+
+
+def _taken_over(before: Source, after: Source, now: Source) -> Source:
+    """``now`` with what a poll has changed, and nothing of what somebody else has changed meanwhile."""
+    fields = ((f.name, getattr(after, f.name)) for f in dataclasses.fields(Source))
+    return dataclasses.replace(now, **{name: value for name, value in fields if value != getattr(before, name)})
 
 
 def _told_apart(entries: Sequence[Entry]) -> list[Entry]:

@@ -14,14 +14,7 @@ from worker.model import Article, from_json, to_json
 from worker.numbers import NAMES, Sample
 from worker.receipts import FIRST, FLAGGED, Entry, Readback
 from worker.store import keys
-from worker.store.redis import Store
-
-SWAP = """
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-return 1
-"""
-"""Of two who decide at once about the same, one does."""
+from worker.store.redis import SWAP, Store
 
 
 class Aftercare:
@@ -36,6 +29,11 @@ class Aftercare:
     def save_rule(self, rule: Rule) -> None:
         """Store a rule, in place of the one of that name."""
         self._redis.hset(keys.aftercare(rule.workspace, "rules"), rule.name, to_json(rule))
+
+    def change_rule(self, workspace: str, name: str, change: Callable[[Rule | None], Rule]) -> None:
+        """Make a rule of what is there under its name (None: nothing), whoever else changes it meanwhile."""
+        key = keys.aftercare(workspace, "rules")
+        self._store.rewrite(key, name, lambda found: to_json(change(from_json(Rule, found) if found else None)))
 
     def rules(self, workspace: str) -> list[Rule]:
         """Every rule of a workspace, by name."""

@@ -38,6 +38,7 @@ local function owners()
   return n
 end
 local had = redis.call('HGET', KEYS[1], ARGV[1])
+if ARGV[4] ~= '' and had ~= ARGV[4] then return 'other' end
 if had == 'owner' and ARGV[3] ~= 'owner' and owners() == 1 then return 'last' end
 if ARGV[3] == '' then
   redis.call('HDEL', KEYS[1], ARGV[1])
@@ -180,10 +181,16 @@ class People:
 
     # Members
 
-    def set_role(self, user: str, workspace: str, role: Role | None) -> Role | None:
-        """Give somebody a role in a workspace, or none; returns the one before. Raises Refused for its last owner."""
+    def set_role(self, user: str, workspace: str, role: Role | None, *, was: Role | None = None) -> Role | None:
+        """Give somebody a role in a workspace, or none; returns the one before.
+
+        Raises Refused for its last owner, and if they have another role than they ``was`` said to have.
+        """
         names = (keys.people(f"members:{workspace}"), keys.people(f"member-of:{user}"))
-        answer = cast("bytes", self._redis.eval(SET_ROLE, 2, *names, user, workspace, role or "")).decode()
+        told = (user, workspace, role or "", was or "")
+        answer = cast("bytes", self._redis.eval(SET_ROLE, 2, *names, *told)).decode()
+        if answer == "other":
+            raise Refused("Somebody gave them another role meanwhile", do="Look again, then repeat")
         if answer == "last":
             do = "Make somebody else an owner first"
             raise Refused("A workspace needs an owner", why="this is the last one", do=do)

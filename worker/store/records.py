@@ -325,6 +325,18 @@ class Records:
         self._redis.hset(f"{keys.home(brand.workspace)}brands", brand.name, to_json(brand))
         self._redis.sadd(keys.workspaces(), brand.workspace)
 
+    def change_brand(self, workspace: str, name: str, change: Callable[[Brand | None], Brand]) -> Brand:
+        """Make a brand of what is there under its name (None: nothing), whoever else changes it meanwhile."""
+        made: list[Brand] = []
+
+        def changed(found: bytes | None) -> str:
+            made.append(change(from_json(Brand, found) if found else None))
+            return to_json(made[-1])
+
+        self._store.rewrite(f"{keys.home(workspace)}brands", name, changed)
+        self._redis.sadd(keys.workspaces(), workspace)
+        return made[-1]
+
     def brands(self, workspace: str) -> list[Brand]:
         """Every brand of a workspace, by name."""
         found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}brands"))
@@ -401,26 +413,32 @@ class Records:
 
     # API tokens
 
-    def create_token(self, *, scope: str, workspace: str, name: str = "") -> str:
-        """Make an API token and return it; only its hash is kept, so it can be shown once."""
+    def create_token(self, *, scope: str, workspace: str, name: str = "", by: str = "") -> str:
+        """Make an API token and return it; only its hash is kept, so it can be shown once.
+
+        ``by`` is the id of the token that asked for it: with that one, this one ends.
+        """
         token = f"hb_{random_secrets.token_urlsafe(32)}"
-        record = json.dumps({"scope": scope, "workspace": workspace, "name": name})
+        record = json.dumps({"scope": scope, "workspace": workspace, "name": name} | ({"by": by} if by else {}))
         self._redis.hset(keys.tokens(), hashlib.sha256(token.encode()).hexdigest(), record)
         return token
 
     def tokens(self, workspace: str) -> list[dict[str, Any]]:
-        """The tokens of a workspace: id (the start of the hash), scope and name."""
-        found = cast("dict[bytes, bytes]", self._redis.hgetall(keys.tokens()))
-        rows = [{"id": digest.decode()[:TOKEN_ID], **json.loads(record)} for digest, record in found.items()]
-        return sorted((r for r in rows if r["workspace"] == workspace), key=lambda r: str(r["id"]))
+        """The tokens of a workspace: id (the start of the hash), scope, name, and by which token it was made."""
+        return [t for _, t in self._tokens(workspace)]
 
     def revoke(self, workspace: str, identity: str) -> bool:
-        """Forget the workspace's token with this id; False if there is none."""
+        """Forget the workspace's token with this id, and those that were made with it; False if there is none."""
+        known, wanted = self._tokens(workspace), {identity}
+        while more := {t["id"] for _, t in known if t["by"] in wanted} - wanted:
+            wanted |= more
+        gone = [d for d, t in known if t["id"] in wanted]
+        return bool(gone and self._redis.hdel(keys.tokens(), *gone))
+
+    def _tokens(self, workspace: str) -> list[tuple[str, dict[str, Any]]]:
         found = cast("dict[bytes, bytes]", self._redis.hgetall(keys.tokens()))
-        mine = [
-            d for d, r in found.items() if d.decode()[:TOKEN_ID] == identity and json.loads(r)["workspace"] == workspace
-        ]
-        return bool(mine and self._redis.hdel(keys.tokens(), *mine))
+        rows = [(d.decode(), {"id": d.decode()[:TOKEN_ID], "by": "", **json.loads(r)}) for d, r in found.items()]
+        return sorted(((d, t) for d, t in rows if t["workspace"] == workspace), key=lambda row: row[0])
 
     def token(self, token: str) -> dict[str, Any] | None:
         """Id, scope, workspace and name of a token; None if it is not one of ours."""

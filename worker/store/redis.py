@@ -40,6 +40,13 @@ AGAIN, BETWEEN = 12, 1.0
 all, as long as a large store takes to be read back."""
 
 
+SWAP = """
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1
+"""
+"""Of two who change one field at once, one does."""
+
 Call = tuple[str, int | str, tuple[object, ...]]
 """A script, the shard it is for (or what its keys begin with), and what it is told."""
 
@@ -113,6 +120,16 @@ class Store:
                 # has run, and may run again.
                 self._sha.clear()
         return self._pipe(calls, *commands)
+
+    def rewrite(self, key: str, field: str, change: Callable[[bytes | None], str]) -> None:
+        """Change one field of a hash; ``change`` (from None if it is not there) is asked again if somebody was quicker.
+
+        What it raises is raised, and nothing is changed then.
+        """
+        while True:
+            found = cast("bytes | None", self.client.hget(key, field))
+            if self.client.eval(SWAP, 1, key, field, found or b"", change(found)):
+                return
 
     def now_ms(self) -> int:
         """Redis' own clock, milliseconds since 1970; the only one that decides what is due."""

@@ -58,6 +58,19 @@ class Sources:
             pipe.execute()
         self._redis.sadd(keys.workspaces(), source.workspace)
 
+    def change(self, source: str, change: Callable[[Source], Source]) -> Source:
+        """Change a source, whoever else does so meanwhile; raises NotFound."""
+        made: list[Source] = []
+
+        def changed(found: bytes | None) -> str:
+            if found is None:
+                raise _unknown(source)
+            made.append(change(from_json(Source, found)))
+            return to_json(made[-1])
+
+        self._store.rewrite(f"{_home(source)}sources", source, changed)
+        return made[-1]
+
     def add(self, source: Source, secrets: Mapping[str, str] | None = None) -> bool:
         """Store a new source; False if there is one with its id."""
         added = bool(self._redis.hsetnx(f"{keys.home(source.workspace)}sources", source.id, to_json(source)))
@@ -69,7 +82,7 @@ class Sources:
         """A source by its id; raises NotFound."""
         found = cast("bytes | None", self._redis.hget(f"{_home(source)}sources", source))
         if found is None:
-            raise NotFound(f"There is no source {source.partition('.')[2] or source}", do="See: handbill sources list")
+            raise _unknown(source)
         return from_json(Source, found)
 
     def all(self, workspace: str) -> list[Source]:
@@ -358,6 +371,10 @@ class Sources:
     def now(self) -> datetime:
         """Redis' clock."""
         return _moment(self._store.now_ms())
+
+
+def _unknown(source: str) -> NotFound:
+    return NotFound(f"There is no source {source.partition('.')[2] or source}", do="See: handbill sources list")
 
 
 def _home(record: str) -> str:
