@@ -21,6 +21,7 @@ from publishers.core.post import Commit, Facet, Media, Post, Receipt
 from publishers.core.publisher import ProofClass
 from tests.newsroom import Newsroom, runtime, sign_in
 from tests.test_engine import House
+from tests.test_matrix import EXPECT
 from web import gallery, listing, pictures, render, status, views
 from web.app import create_app
 from web.live import MOVED, Live
@@ -418,23 +419,8 @@ def test_accounts_are_shown_without_their_secrets(desk):
 def test_the_description_of_the_api_names_every_address_and_asks_for_a_token(desk):
     described = desk.get("/openapi.json").json()
 
-    assert set(described["paths"]) == {
-        "/healthz", "/readyz", "/metrics",
-        "/api/v1/deliveries", "/api/v1/deliveries/{delivery}", "/api/v1/articles", "/api/v1/articles/{article}",
-        "/api/v1/items", "/api/v1/items/{item}",
-        "/api/v1/accounts", "/api/v1/deliveries.csv", "/api/v1/stop", "/api/v1/resume",
-        "/api/v1/numbers", "/api/v1/forecast/posts", "/api/v1/changes", *(f"/api/v1/changes/{{change}}/{d}" for d in ("approve", "dismiss")),
-        "/api/v1/articles/{article}/look-again", "/api/v1/receipts", "/api/v1/receipts/{delivery}", "/api/v1/receipts/{delivery}/read",
-        "/api/v1/accounts/{account}", "/api/v1/accounts/{account}/check", "/api/v1/accounts/{account}/voice",
-        "/api/v1/audit", "/api/v1/brands", "/api/v1/brands/{brand}", "/api/v1/forecast", "/api/v1/invitations",
-        "/api/v1/items/{item}/{decision}", "/api/v1/members", "/api/v1/members/{member}", "/api/v1/sources",
-        "/api/v1/sources/{source}", "/api/v1/sources/{source}/poll",
-        "/api/v1/evergreen", "/api/v1/evergreen/{rule}", "/api/v1/evergreen/stopped/{article}",
-        "/api/v1/webhooks", "/api/v1/webhooks/{webhook}", "/api/v1/webhooks/{webhook}/test",
-        "/api/v1/webhooks/{webhook}/log", "/api/v1/webhooks/{webhook}/log/{notice}/replay",
-        *(f"/api/v1/deliveries/{{delivery}}/{d}" for d in (*decisions.ORIGINS, "move", "send-back")),
-        *(f"/api/v1/articles/{{article}}/{d}" for d in ("accept", "skip", "bring-back")),
-    }  # fmt: skip
+    known = {path for _, path in (a.split(" ") for a in EXPECT) if path.startswith("/api/")}
+    assert set(described["paths"]) == {"/healthz", "/readyz", "/metrics", *(p.replace(":path", "") for p in known)}
     for path, methods in described["paths"].items():
         if path.startswith("/api/"):
             assert all(m["security"] == [{"HTTPBearer": []}] for m in methods.values()), path

@@ -165,7 +165,7 @@ def test_a_browser_that_says_the_old_name_is_shown_the_current_one_and_asked_onc
         ).status_code
         for _ in range(2)
     ]
-    assert answers == [204, 409]
+    assert answers == [205, 204]
     assert desk.parts.people.user(visit.user.id).zone == "Asia/Kolkata"
 
 

@@ -468,6 +468,6 @@ def zone(request: Request, parts: Parts, person: Viewer, sent: Form) -> Response
     del sent
     known = zone_of(request.headers.get("x-zone", ""))
     if not known or person.user.zone_fixed or known == person.user.zone:
-        return Response(status_code=409)
+        return Response(status_code=204)
     parts.people.with_zone(person.user, known)
-    return Response(status_code=204)
+    return Response(status_code=205)  # Reset Content: what the page shows is of another zone

@@ -8,7 +8,7 @@
   if (token && zone && root.dataset.zone !== zone && !("zoneFixed" in root.dataset) && sessionStorage.zone !== zone) {
     sessionStorage.zone = zone; // asked once, or a browser with a zone that we do not know would load for ever
     fetch("/zone", { method: "POST", headers: { "X-Form-Token": token, "X-Zone": zone } }).then((answer) => {
-      if (answer.ok) location.reload();
+      if (answer.status === 205) location.reload(); // times are shown otherwise now
     });
   }
 
