@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,11 +14,10 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tests import test_pages
-from tests.newsroom import Newsroom, runtime, sign_in
+from tests.newsroom import Newsroom, sign_in
 from tests.test_pages import CHROMIUM, FLAGS
 from worker import team
 from worker.changes import Action, Change, Kind, Proposal
-from worker.embedded import Embedded
 from worker.evergreen import Rule
 from worker.intake import model as intake
 from worker.model import Account, Brand, Delivery, Digest, Status, Step, StepKind, article_id, delivery_id, step_key
@@ -261,35 +261,29 @@ def addresses(room: Tour) -> dict[str, str]:
 
 def walk(folder: Path, wanted: list[str], schemes: tuple[str, ...], sizes: list[str]) -> Iterator[Path]:
     """Take every picture; yields where it is."""
-    with tempfile.TemporaryDirectory() as data, Embedded.start(Path(data) / "redis", fsync="everysec") as redis:
-        parts = runtime(redis, Path(data))
-        house = test_pages.House(parts)
-        room = Tour(parts, Path(data))
-        visit = sign_in(parts, base=house.url)
+    with tempfile.TemporaryDirectory() as data, test_pages.running(Path(data), busy=False) as house:
+        room = Tour(house.parts, Path(data))
+        visit = sign_in(house.parts, base=house.url)
         with sync_playwright() as playwright:
             chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            for size in sizes:
-                for scheme in schemes:
-                    context = chromium.new_context(
-                        viewport=SIZES[size], color_scheme=scheme, timezone_id="Europe/Vienna"
-                    )
-                    context.add_cookies([visit.cookie])
-                    page = context.new_page()
-                    for name, path in addresses(room).items():
-                        if wanted and name not in wanted:
-                            continue
-                        page.goto(house.url + path)
-                        if name in DRAWN:
-                            page.wait_for_function("Number(document.getElementById('calendar')?.dataset.drawn) > 0")
-                        test_pages.load_pictures(page)
-                        page.evaluate("scrollTo(0, 0)")
-                        place = folder / f"{name}-{size}-{scheme}.png"
-                        page.screenshot(path=place, full_page=True)
-                        yield place
-                    context.close()
+            for size, scheme in itertools.product(sizes, schemes):
+                context = chromium.new_context(viewport=SIZES[size], color_scheme=scheme, timezone_id="Europe/Vienna")
+                context.add_cookies([visit.cookie])
+                page = context.new_page()
+                page.set_default_timeout(20_000)
+                for name, path in addresses(room).items():
+                    if wanted and name not in wanted:
+                        continue
+                    page.goto(house.url + path)
+                    if name in DRAWN:
+                        page.wait_for_function("() => Number(document.getElementById('calendar')?.dataset.drawn) > 0")
+                    test_pages.load_pictures(page)
+                    page.evaluate("() => scrollTo(0, 0)")
+                    place = folder / f"{name}-{size}-{scheme}.png"
+                    page.screenshot(path=place, full_page=True)
+                    yield place
+                context.close()
             chromium.close()
-        house.stop()
-        parts.close()
 
 
 def main() -> None:
