@@ -312,6 +312,26 @@ def test_items_show_their_fate_and_are_taken_or_left_out(room, follow, house, pa
     assert browser.send(f"/items/{item.id.replace('main.', 'other.')}/take", form_token="x").status_code in {403, 404}
 
 
+def test_what_came_in_from_no_source_is_shown_with_what_can_be_done_and_taken(room, house, paper):
+    item = house.parts.intake.arrived(None, Candidate(address=paper.base + "/none", way="api"), workspace="main")
+    house.work()
+    browser = room.enter()
+    for path in ("/items", "/items?fate=held"):
+        text = browser.get(path).text
+        assert "there is no such page." in text
+        assert "Looked at again" in text
+        assert "Once that is mended its posts are made by themselves" in text
+        assert "handed in by a person or a program" in text
+    assert "Nothing." in browser.get("/items?fate=failed").text
+    assert browser.get("/items?fate=lost").status_code == 404
+    assert 'href="/items"' in browser.get("/inbox").text
+    paper.write("/none", "lighthouse")
+    assert browser.send(f"/items/{item.id}/take", back="/items?fate=held").headers["location"] == "/items?fate=held"
+    house.work()
+    assert "2 posts planned" in browser.get("/items?fate=planned").text
+    assert paper.base not in room.enter("owner", "other").get("/items").text
+
+
 def test_a_webhook_s_address_and_secret_are_shown_once(room):
     browser = room.enter()
     browser.get("/sources")
@@ -384,6 +404,8 @@ def test_the_commands_follow_show_change_and_remove(handbill, house, paper):
     assert (shown["health"], shown["accounts"], shown["rules"]["approve"]) == ("well", ["main.one"], True)
     assert sorted(i["fate"] for i in shown["items"]) == ["planned", "skipped"]
     assert "planned" in handbill("show", "lantern")[1]
+    assert [i["fate"] for i in json.loads(handbill("items", "--fate", "planned", "--json")[1])] == ["planned"]
+    assert handbill("items", "--fate", "lost")[0] == 2
 
     assert handbill("set", "lantern", "--include", "tag: Sea", "--most", "4", "--no-approve", "--every-account")[0] == 0
     shown = json.loads(handbill("show", "lantern", "--json")[1])

@@ -149,6 +149,7 @@ EXPECT = {
     "POST /sources/find": "write",
     "POST /sources/{name}/rules": "write",
     "POST /sources/{name}/{decision}": "write",
+    "GET /items": "look",
     "POST /items/{item}/{decision}": "operate",
     "GET /evergreen": "look",
     "POST /evergreen": "write",

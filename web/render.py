@@ -71,6 +71,7 @@ def environment() -> jinja2.Environment:
     env.filters["lapse"] = lapse
     env.filters["address"] = address
     env.filters["sentence"] = sentence
+    env.filters["stop"] = stop
     env.filters["anchor"] = anchor
     return env
 
@@ -156,8 +157,13 @@ def anchor(identity: str) -> str:
 
 
 def sentence(words: str) -> str:
-    """The same with a capital at its start."""
-    return words[:1].upper() + words[1:]
+    """The same with a capital at its start, unless that is an address."""
+    return words if words.startswith(("http:", "https:")) else words[:1].upper() + words[1:]
+
+
+def stop(words: str) -> str:
+    """The same with a full stop at its end."""
+    return words if words.endswith((".", "!", "?", "…")) else f"{words}."
 
 
 def lapse(span: timedelta) -> str:

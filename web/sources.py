@@ -18,7 +18,7 @@ from worker.intake.model import MEANINGS, POLLED, Fate, Item, Kind, Rules, Sourc
 from worker.intake.webhooks import SCHEMES, UNNAMING
 from worker.pipeline.follow import short
 from worker.runtime import Runtime
-from worker.show import health
+from worker.show import advice, health
 
 router = APIRouter(include_in_schema=False)
 
@@ -203,6 +203,26 @@ def decide(parts: Parts, person: Editor, sent: Form, name: str, decision: str) -
     return RedirectResponse(back, 303)
 
 
+@router.get("/items")
+def show_items(request: Request, parts: Parts, person: Viewer, fate: str = "", cursor: str = "") -> Response:
+    """What came in by whatever way, also from no source, and what became of it."""
+    if fate and fate not in set(Fate):
+        raise NotFound(f"There is no fate {fate[:40]}")
+    after = listing.read_cursor(cursor)
+    rows = parts.sources.latest(person.workspace, [Fate(fate)] if fate else Fate, most=ROWS + 1, before=after)
+    return render.page(
+        request,
+        "items.html",
+        items=[_item(i) for i in parts.sources.items(i for _, i in rows[:ROWS])],
+        sources={s.id: s.name or short(s.id) for s in parts.sources.all(person.workspace)},
+        counts=parts.sources.count(person.workspace),
+        meanings=MEANINGS,
+        fate=fate,
+        cursor=cursor,
+        following=listing.write_cursor(rows[ROWS - 1]) if len(rows) > ROWS else "",
+    )
+
+
 @router.post("/items/{item}/{decision}")
 def judge(parts: Parts, person: Operator, sent: Form, item: str, decision: str) -> Response:
     """Take an article whatever the rules say, or leave it out."""
@@ -259,7 +279,9 @@ def _row(source: Source, state: State, now: datetime) -> dict[str, Any]:
 def _item(item: Item) -> dict[str, Any]:
     return {
         "item": item,
-        "why": item.reason[:1].upper() + item.reason[1:] if not item.reason.startswith("http") else item.reason,
+        "why": render.sentence(item.reason),
+        "again": item.fate is Fate.HELD and item.next_look is not None,
+        "advice": advice(item),
         "tone": TONES[item.fate],
         "meaning": MEANINGS[item.fate],
         "title": item.title or item.candidate.address,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 from rich.text import Text
 
-from worker.intake.model import Item, Source, State
+from worker.intake.model import Fate, Item, Source, State
 from worker.model import Account, Article, Content, Delivery, Event, Status, StepKind
 
 if TYPE_CHECKING:
@@ -106,6 +106,23 @@ def item_json(item: Item) -> dict[str, Any]:
         "updated_at": _iso(item.updated_at),
         "next_look": _iso(item.next_look),
     }
+
+
+def advice(item: Item) -> str:
+    """What a person can do about an item; empty where there is nothing to be done."""
+    match item.fate:
+        case Fate.HELD if item.next_look is None:
+            return "It waits for you: take it, or leave it out."
+        case Fate.HELD:
+            return "Once that is mended its posts are made by themselves; take it to post it as it is."
+        case Fate.FAILED:
+            return "It is not looked at again by itself: mend that, then take it."
+        case Fate.SKIPPED | Fate.DUPLICATE:
+            return ""
+        case Fate.INBOX:
+            return "Accept it in the inbox."
+        case _:
+            return ""
 
 
 def source_json(source: Source, state: State | None) -> dict[str, Any]:

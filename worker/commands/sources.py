@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,8 @@ from rich.text import Text
 
 from worker.commands.shared import AsJson, Workspace, actor, err, out, parts, print_json, workspace_or_own
 from worker.errors import HandbillError
-from worker.show import health, item_json, source_json
+from worker.intake.model import Fate, Item
+from worker.show import advice, health, item_json, source_json
 
 cli = typer.Typer(
     help="Follow feeds, sitemaps and webhooks, and see what became of what they brought.", no_args_is_help=True
@@ -225,13 +227,47 @@ def show(source: Name, *, workspace: Workspace = "", as_json: AsJson = False) ->
     for word, patterns in (("include", known.rules.include), ("exclude", known.rules.exclude)):
         for line in rules.lines(patterns):
             out.print(f"{word}  {line}", markup=False)
+    _print_items(items, now)
+
+
+@cli.command("items")
+def show_items(
+    *,
+    fate: Annotated[str, typer.Option(help=f"Only those that are {', '.join(Fate)}.")] = "",
+    most: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 30,
+    workspace: Workspace = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show what came in by whatever way, the latest first, and what became of it."""
+    if fate and fate not in set(Fate):
+        raise typer.BadParameter(f"--fate is one of {', '.join(Fate)}.")
+    with parts() as found:
+        wanted = [Fate(fate)] if fate else list(Fate)
+        rows = found.sources.latest(workspace_or_own(workspace), wanted, most=most)
+        items = found.sources.items(i for _, i in rows)
+        now = found.now()
+    if as_json:
+        print_json([item_json(i) for i in items])
+        return
+    _print_items(items, now)
+
+
+def _print_items(items: Sequence[Item], now: datetime) -> None:
+    """A row for each item, and once for each fate what can be done about it."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("item", "when", "article", "fate", "why"):
         table.add_column(column, overflow="fold")
     for item in items:
         title = item.title or item.candidate.address
-        table.add_row(item.id, _ago(item.updated_at, now), Text(title), str(item.fate), Text(item.reason))
+        why = f"{item.reason}; looked at again {_ahead(item.next_look, now)}" if _waits(item) else item.reason
+        table.add_row(item.id, _ago(item.updated_at, now), Text(title), str(item.fate), Text(why))
     out.print(table)
+    for line in dict.fromkeys(f"{i.fate}: {said}" for i in items if (said := advice(i))):
+        err.print(line, markup=False, soft_wrap=True)
+
+
+def _waits(item: Item) -> bool:
+    return item.fate is Fate.HELD and item.next_look is not None
 
 
 @cli.command("poll")
