@@ -320,7 +320,7 @@ def test_what_came_in_from_no_source_is_shown_with_what_can_be_done_and_taken(ro
         text = browser.get(path).text
         assert "there is no such page." in text
         assert "Looked at again" in text
-        assert "Once that is mended its posts are made by themselves" in text
+        assert "Its posts are made by themselves once that is over" in text
         assert "handed in by a person or a program" in text
     assert "Nothing." in browser.get("/items?fate=failed").text
     assert browser.get("/items?fate=lost").status_code == 404

@@ -91,6 +91,12 @@ def test_a_brand_is_kept_with_its_logo_shown_and_removed(room):
     assert room.parts.records.brands("main") == []
 
 
+def test_a_brand_may_have_any_name(room):
+    answer = room.send("/brands", name="R&D #1 + Söhne?")
+    assert answer.status_code == 303
+    assert room.page(answer.headers["location"]).text.count("R&amp;D #1 + Söhne?") > 1
+
+
 def test_colours_that_cannot_be_read_files_that_are_none_and_no_name_are_refused(room):
     for fields, why in (
         ({"name": "A", "coloured": "yes", "colour": "#ffffff", "accent": "#fffffe"}, "note bad"),

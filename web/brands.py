@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
@@ -57,7 +58,7 @@ def save(request: Request, parts: Parts, person: Editor, sent: Form) -> Response
     parts.records.save_brand(made)
     parts.audit.record(person.actor, "brand kept", name, workspace=person.workspace)
     flash(parts, person, f"{name} is kept. Cards that are drawn from now on look like that.")
-    return RedirectResponse(f"/brands?name={name}", 303)
+    return RedirectResponse(f"/brands?name={quote(name, safe='')}", 303)
 
 
 save.body_most = 4 * FILE_MOST  # type: ignore[attr-defined]  # read by web.guard

@@ -114,11 +114,9 @@ def advice(item: Item) -> str:
         case Fate.HELD if item.next_look is None:
             return "It waits for you: take it, or leave it out."
         case Fate.HELD:
-            return "Once that is mended its posts are made by themselves; take it to post it as it is."
+            return "Its posts are made by themselves once that is over; take it to post it as it is."
         case Fate.FAILED:
             return "It is not looked at again by itself: mend that, then take it."
-        case Fate.SKIPPED | Fate.DUPLICATE:
-            return ""
         case Fate.INBOX:
             return "Accept it in the inbox."
         case _:
