@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import importlib
 import pkgutil
@@ -11,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import rehearsal
@@ -58,9 +59,7 @@ def build(world: World) -> ASGIApp:
         Route("/_counts", counts),
         Route("/_faults/{platform}", faults, methods=["PUT"]),
     ]
-    for platform in platforms.values():
-        own = [*(_guarded(platform, r) for r in platform.routes()), *_reading(platform)]
-        routes.append(Mount(f"/{platform.name}/{{account}}", routes=own))
+    routes += [Mount(f"/{platform.name}/{{account}}", app=_StandIn(platform)) for platform in platforms.values()]
 
     async def refused(request: Request, error: Exception) -> Response:
         del request
@@ -76,6 +75,21 @@ def build(world: World) -> ASGIApp:
         await inner(scope, receive, send)
 
     return app
+
+
+class _StandIn:
+    """One platform's addresses, made when the first of them is asked for: nobody speaks to all of them."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    @functools.cached_property
+    def _router(self) -> Router:
+        own = (_guarded(self._platform, route) for route in self._platform.routes())
+        return Router([*own, *_reading(self._platform)])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._router(scope, receive, send)
 
 
 def _guarded(platform: Platform, route: BaseRoute) -> BaseRoute:
