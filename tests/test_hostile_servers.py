@@ -23,7 +23,7 @@ from worker.intake.fetch import fetch_bytes, read_source
 SECONDS = 0.5
 PAGE = b"<!doctype html><title>Tide gates</title><p>A sentence about tide gates.</p>"
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
-BOMB = 300_000_000  # bytes that a few kilobytes would become
+BOMB = 150_000_000  # bytes that a few kilobytes would become
 
 
 def bomb(window):
