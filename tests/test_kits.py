@@ -97,6 +97,22 @@ def test_a_brand_may_have_any_name(room):
     assert room.page(answer.headers["location"]).text.count("R&amp;D #1 + Söhne?") > 1
 
 
+def test_a_brand_is_given_to_accounts_and_taken_back(room):
+    def looks():
+        return {a.id: a.brand for a in room.parts.records.accounts("main") if a.brand}
+
+    one, other = [a.id for a in room.parts.records.accounts("main")][:2]
+    assert room.send("/brands", name="Lantern", accounts_asked="yes", accounts=one).status_code == 303
+    assert looks() == {one: "Lantern"}
+    assert room.send("/brands", name="Night", accounts_asked="yes", accounts=other).status_code == 303
+    assert looks() == {one: "Lantern", other: "Night"}
+    assert ", now Night" in room.page("/brands?name=Lantern").text
+    assert room.send("/brands", name="Lantern").status_code == 303, "a form that does not ask takes nothing back"
+    assert looks() == {one: "Lantern", other: "Night"}
+    assert room.send("/brands", name="Lantern", accounts_asked="yes").status_code == 303
+    assert looks() == {other: "Night"}
+
+
 def test_colours_that_cannot_be_read_files_that_are_none_and_no_name_are_refused(room):
     for fields, why in (
         ({"name": "A", "coloured": "yes", "colour": "#ffffff", "accent": "#fffffe"}, "note bad"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -16,7 +16,7 @@ from web import render, sample, views
 from web.access import Editor, Form, Parts, Person, Sent, Viewer, flash
 from worker.content import cards
 from worker.errors import HandbillError, NotFound, Refused
-from worker.model import Brand
+from worker.model import Account, Brand
 from worker.pipeline.pictures import brand_folder, make_brand
 
 FILES = ("logo", "font", "text_font")
@@ -56,6 +56,8 @@ def save(request: Request, parts: Parts, person: Editor, sent: Form) -> Response
         for file in sent.files.values():
             file.file.close()
     parts.records.save_brand(made)
+    if sent.get("accounts_asked"):
+        _give(parts, person, name, set(sent.every("accounts")))
     parts.audit.record(person.actor, "brand kept", name, workspace=person.workspace)
     flash(parts, person, f"{name} is kept. Cards that are drawn from now on look like that.")
     return RedirectResponse(f"/brands?name={quote(name, safe='')}", 303)
@@ -75,6 +77,18 @@ def remove(parts: Parts, person: Editor, sent: Form) -> Response:
     parts.audit.record(person.actor, "brand removed", name, workspace=person.workspace)
     flash(parts, person, f"{name} is removed.")
     return RedirectResponse("/brands", 303)
+
+
+def _give(parts: Parts, person: Person, name: str, wanted: set[str]) -> None:
+    """Let these accounts, and no others, have the look of a brand."""
+    for account in parts.records.accounts(person.workspace):
+        if (account.id in wanted) != (account.brand == name):
+            brand = name if account.id in wanted else ""
+            parts.records.change_account(account.id, functools.partial(_looking, brand))
+
+
+def _looking(brand: str, account: Account, _: dict[str, str]) -> tuple[Account, None]:
+    return dataclasses.replace(account, brand=brand), None
 
 
 def _made(parts: Parts, person: Person, sent: Sent, name: str) -> Brand:
@@ -115,7 +129,7 @@ def _page(
     person: Person,
     name: str,
     *,
-    typed: Mapping[str, str] | None = None,
+    typed: Sent | None = None,
     refused: str = "",
 ) -> Response:
     known = parts.records.brands(person.workspace)
@@ -126,14 +140,19 @@ def _page(
     if typed is not None:
         said = {k: typed.get(k, "") for k in ("name", "colour", "accent", "corner", "design")}
         shown = dataclasses.replace(shown, **said, sources=tuple(typed.get("sources", "").split()))
-    users = {b.name: [f"{views.label_of(a.platform)} {a.name}" for a in parts.records.accounts(person.workspace)
-                      if a.brand == b.name] for b in known}  # fmt: skip
+    accounts = parts.records.accounts(person.workspace)
+    users = {b.name: [f"{views.label_of(a.platform)} {a.name}" for a in accounts if a.brand == b.name] for b in known}
+    ticked = {a.id for a in accounts if chosen and a.brand == chosen.name}
+    if typed is not None and typed.get("accounts_asked"):
+        ticked = set(typed.every("accounts"))
     return render.page(
         request,
         "brands.html",
         status=422 if refused else 200,
         brands=known,
         users=users,
+        accounts=accounts,
+        ticked=ticked,
         chosen=chosen,
         shown=shown,
         refused=refused,
