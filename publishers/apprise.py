@@ -29,7 +29,6 @@ class Apprise(Publisher):
     pasted: ClassVar = "addresses"
     networked: ClassVar = True
     guarded: ClassVar = False
-    rehearsed: ClassVar = False
     team: ClassVar = True
     proof: ClassVar = Proof(kind=ProofClass.C)
     unverified: ClassVar = "a network stack of its own: addresses unchecked, no deadline; who of several was sent it"
@@ -53,7 +52,7 @@ class Apprise(Publisher):
             well = told.notify(body=text, title=post.title if post.title not in post.text else "")
         except Exception as error:  # noqa: BLE001 - whatever it is, something may have been sent
             raise Unconfirmed(self.http.redact(f"Apprise failed ({type(error).__name__}: {error})")) from None
-        if well is not True:
+        if not well:  # True until 2.2, a result that counts as true or false since 2.3
             raise Unconfirmed("Apprise says that not all went well, and not what")
         return Receipt(id=f"apprise-{commit.key[:20]}")
 
@@ -65,6 +64,8 @@ class Apprise(Publisher):
             raise Unavailable(MISSING) from None
         told = library.Apprise(asset=library.AppriseAsset(async_mode=False, plugin_paths=[]))
         addresses = [a for a in re.split(r"\s+", self.settings.get("addresses", "")) if a]
+        if self.settings.get("server"):  # a stand-in, which takes what a json:// address is sent
+            addresses = [f"json{self.base.removeprefix('http')}/notify"]
         for number, address in enumerate(addresses, 1):
             self.http.hide(address)
             if not told.add(address):

@@ -22,8 +22,8 @@ class Listmonk(Newsletter):
         Setting(name="server", label="Listmonk's address, such as https://lists.example.org"),
         Setting(name="username", label="API user"),
         Setting(name="token", label="The API user's token", secret=True),
-        Setting(name="lists", label="Numbers of the lists, by comma"),
-        Setting(name="template", label="Number of a template that is the content alone"),
+        Setting(name="lists", label="Numbers of the lists, by comma", rehearsal="3"),
+        Setting(name="template", label="Number of a template that is the content alone", rehearsal="7"),
         Setting(name="sender", label="Sender, if not the installation's own", required=False),
     )
     pasted: ClassVar = "API user and token"

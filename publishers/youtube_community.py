@@ -1,4 +1,4 @@
-"""YouTube's posts (once the community tab): there is no way in for programs, so a person posts them."""
+"""YouTube's posts (once the community tab): its API takes them from chosen partners alone, so a person posts them."""
 
 from __future__ import annotations
 

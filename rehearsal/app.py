@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import rehearsal
 from rehearsal.world import Faults, Platform, Received, Refused, World, bearer
 
-OURS = {"__main__", "app", "graph", "oauth", "text", "world"}
+OURS = {"__main__", "app", "graph", "letters", "oauth", "text", "world"}
 
 
 def stand_ins() -> list[type[Platform]]:

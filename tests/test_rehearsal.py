@@ -47,6 +47,9 @@ from tests.live.journey import Journey
 
 AT = datetime.now(UTC)
 GIVEN = {  # what a person would type to connect an account, beside the server
+    "buttondown": {"api_key": "key"},
+    "listmonk": {"username": "paper", "token": "token", "lists": "3", "template": "7"},
+    "mailchimp": {"api_key": "key-us21", "audience": "a1", "from_name": "Paper", "reply_to": "a@example.org"},
     "bluesky": {"identifier": "me.test", "handle": "me.test", "password": "word", "app_password": "word"},
     "devto": {"api_key": "key"},
     "discord": {"token": "token"},
@@ -81,7 +84,8 @@ GIVEN = {  # what a person would type to connect an account, beside the server
     "x": {"access_token": "token"},
     "zulip": {"bot_email": "bot@example.org", "api_key": "key", "channel": "news"},
 }
-TAGLESS = {
+MAILED = {"buttondown", "listmonk", "mailchimp"}  # where a button and a way to leave the list follow what was written
+TAGLESS = MAILED | {
     "devto",
     "discord",
     "farcaster",
@@ -100,7 +104,7 @@ TAGLESS = {
     "wordpress",
     "zulip",
 }  # where a hashtag is a word like others
-BOUNDLESS = {
+BOUNDLESS = MAILED | {
     "lemmy",
     "devto",
     "ghost",
@@ -113,7 +117,7 @@ BOUNDLESS = {
     "wordpress",
     "zulip",
 }  # where no text is too long, or more than its length is taken of it
-ALONE = {
+ALONE = MAILED | {
     "devto",
     "ghost",
     "googlebusiness",
@@ -123,7 +127,7 @@ ALONE = {
     "teams",
     "tumblr",
 }  # where nothing answers a message
-UNREAD = {"teams", "webhook"}  # where any 2xx is success, whatever comes with it
+UNREAD = {"mailchimp", "teams", "webhook"}  # where any 2xx is success, whatever comes with it
 FLAT = {
     "facebook",
     "instagram",
@@ -261,9 +265,9 @@ def send(adapter, post, number, **commit):
 
 
 def test_every_platform_of_the_registry_but_the_outbox_has_a_stand_in():
-    assert {s.name for s in stand_ins()} == set(GIVEN)
+    assert {s.name for s in stand_ins()} == set(GIVEN) | {"apprise"}
     with_one = {n for n in publishers.names() if publishers.load(n).networked and publishers.load(n).rehearsed}
-    assert with_one <= set(GIVEN)
+    assert with_one <= set(GIVEN) | {"apprise"}  # which gives no receipt that one could look for
 
 
 @pytest.mark.parametrize("platform", HERE)
@@ -272,8 +276,9 @@ def test_a_post_arrives_as_its_reader_should_see_it(platform, account, world, pi
     post = shown_post(adapter, picture)
     receipt = send(adapter, post, 1)
     (got,) = world.seen()
-    assert (got["platform"], got["account"], got["text"]) == (platform, "me", post.text)
-    live = {(f["type"], f["start"], f["end"], f["value"]) for f in got["facets"]}
+    end = len(post.text) if platform in MAILED else None
+    assert (got["platform"], got["account"], got["text"][:end]) == (platform, "me", post.text)
+    live = {(f["type"], f["start"], f["end"], f["value"]) for f in got["facets"] if end is None or f["end"] <= end}
     dead = {"tag": TAGLESS, "link": LINKLESS}
     told = [f for f in post.facets if platform not in dead.get(f.type, ())]
     assert live == {(f.type, f.start, f.end, f.value) for f in told}
@@ -1673,6 +1678,40 @@ def test_nostr_counts_as_published_once_as_many_relays_as_wanted_have_it(server,
         for wrong in ("0", "3", "all"):
             with pytest.raises(Unauthorized, match="quorum is a number from 1 to 2"):
                 publishers.load("nostr")({**given, "quorum": wrong}, http).connect()
+
+
+@pytest.mark.parametrize("platform", sorted(MAILED))
+def test_a_mail_is_sent_once_whatever_is_asked_again_and_shows_the_way_out_of_the_list(
+    platform, account, world, picture
+):
+    adapter = account(platform)
+    post = shown_post(adapter, picture)
+    commit = Commit(key=key(1), at=AT, prepared=adapter.draft(post, key(1), None))
+    receipt = adapter.create(post, commit)
+    assert adapter.create(post, commit) == receipt
+    (got,) = world.seen()
+    leads = [f["value"] for f in got["facets"] if f["start"] >= len(post.text)]
+    assert leads == [post.link, adapter.leave.address]
+    secret = {"listmonk": "token"}.get(platform, "api_key")
+    with pytest.raises(Unauthorized):
+        account(platform, **{secret: "expired-us21"})
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise asks for it as it is imported
+def test_what_is_behind_an_address_of_apprise_gets_the_message_and_what_ends_badly_was_perhaps_sent(server, world):
+    pytest.importorskip("apprise", reason="Apprise is an extra that need not be installed")
+    given = {"addresses": "rehearsal", "server": f"{server}/apprise/me"}
+    with Http(allow={"127.0.0.1"}, seconds=5) as http:
+        adapter = publishers.load("apprise")(given, http)
+        assert adapter.connect().name == "JSON"
+        post = Post(text="The harbour opens again", link="https://example.org/h", title="Harbour")
+        assert adapter.create(post, Commit(key=key(1), at=AT)).id == f"apprise-{key(1)[:20]}"
+        (got,) = world.seen()
+        assert got["text"] == "Harbour\n\nThe harbour opens again\n\nhttps://example.org/h"
+        for fault in ("500-after", "500-before", "accept-then-drop"):
+            world.faults["apprise"] = Faults([fault])
+            with pytest.raises(Unconfirmed, match="not all went well"):
+                adapter.create(post, Commit(key=key(2), at=AT))
 
 
 def test_ntfy_looks_up_only_what_it_may_read_and_changes_nothing_on_an_old_server(account, world, server):

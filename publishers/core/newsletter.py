@@ -6,8 +6,8 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from publishers.core import letter
-from publishers.core.errors import Rejected, Unavailable, Unsupported
-from publishers.core.http import Answer
+from publishers.core.errors import PublishError, Rejected, Unauthorized, Unavailable, Unsupported
+from publishers.core.http import Answer, judge
 from publishers.core.letter import Letter, ListTag
 from publishers.core.limits import Limits
 from publishers.core.post import Commit, Post, Prepared, Receipt
@@ -25,7 +25,6 @@ class Newsletter(Publisher):
         text=20_000, title=150, hashtags=0, media=1, media_bytes=1_000_000, alt=1000, warning=True, link_card=False
     )
     proof: ClassVar = Proof(kind=ProofClass.A2)
-    rehearsed: ClassVar = False
     reshares: ClassVar = None  # readers get an article in their mailbox once
     leave: ClassVar[ListTag]
     unsent: ClassVar[frozenset[str]]
@@ -55,6 +54,11 @@ class Newsletter(Publisher):
         del post
         receipt, status = self.told(self.look(self._number(commit)))
         return () if status in self.unsent else (receipt,)
+
+    def classify(self, answer: Answer) -> PublishError | None:
+        if answer.status == 403:  # how they refuse a key that is not known, or has not the right
+            return Unauthorized(f"{self.label} does not let this key do that", status=403, words=answer.words())
+        return judge(answer)
 
     @abstractmethod
     def drafted(self, post: Post, written: Letter, key: str) -> str:
