@@ -16,9 +16,10 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import rehearsal
+from rehearsal import visits
 from rehearsal.world import Faults, Platform, Received, Refused, World, bearer
 
-OURS = {"__main__", "app", "graph", "letters", "oauth", "text", "world"}
+OURS = {"__main__", "app", "graph", "letters", "oauth", "text", "visits", "world"}
 
 
 def stand_ins() -> list[type[Platform]]:
@@ -46,7 +47,7 @@ def build(world: World) -> ASGIApp:
 
     async def faults(request: Request) -> Response:
         name = request.path_params["platform"]
-        if name not in platforms:
+        if name not in platforms and name not in visits.NAMES:
             raise HTTPException(404, f"no stand-in {name!r}; there are {', '.join(platforms)}")
         try:
             world.faults[name] = Faults.read(await request.json())
@@ -58,6 +59,7 @@ def build(world: World) -> ASGIApp:
         Route("/_seen", seen),
         Route("/_counts", counts),
         Route("/_faults/{platform}", faults, methods=["PUT"]),
+        *visits.Visits(world).routes(),
     ]
     routes += [Mount(f"/{platform.name}/{{account}}", app=_StandIn(platform)) for platform in platforms.values()]
 

@@ -210,7 +210,7 @@ def test_a_title_that_stands_on_the_picture_alone_takes_a_new_post_and_no_edit(s
     said = first.steps[0].post
     parts = [(StepKind.POST, dataclasses.replace(said, text="Something else."))]
     told = {"article": old, "kind": Kind.CORRECTED, "new": old, "wrong": wrong}
-    assert street.parts.changes._texts(account, parts, 0, **told) == ("Something else.",)
+    assert street.parts.changes._texts(account, parts, first, **told) == ("Something else.",)
     options = street.parts.changes._options(first, account, Kind.CORRECTED, replaces=True, edits=False)
     assert options[0] is Action.REPOST
     assert Action.EDIT not in options

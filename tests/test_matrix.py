@@ -55,6 +55,7 @@ EXPECT = {
     "GET /static/{name}": OPEN,
     "GET /media/{name}": PICTURE,
     "GET /pull/{token}": LINK,
+    "GET /l/{code}": LINK,
     "GET /by-hand/{token}": LINK,
     "POST /by-hand/{token}": LINK,
     "GET /by-hand/{token}/picture/{number}": LINK,

@@ -29,6 +29,7 @@ from web import (
     hooks,
     house,
     inbox,
+    links,
     listeners,
     numbers,
     pages,
@@ -113,6 +114,7 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.include_router(receipts.router)
     app.include_router(stops.router)
     app.include_router(pull.router)
+    app.include_router(links.router)
     app.include_router(by_hand.router)
     app.include_router(hooks.router)
     app.add_exception_handler(HandbillError, problems.of_ours)

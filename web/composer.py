@@ -123,7 +123,8 @@ def worded(
     """The text and the content warning that the machine would write for a delivery, in another choice of sentences."""
     text = load_template(template, TEMPLATES / "posts") if template in publishers.names() else ""
     account = voiced(parts, article, delivery)
-    made = parts.planner.studio.post_for(article, content, account, variant=variant, template=text)
+    studio = parts.planner.studio
+    made = studio.post_for(article, content, account, variant=variant, template=text, delivery=delivery.id)
     return made.post.text, made.post.warning
 
 

@@ -16,6 +16,7 @@ from worker.commands import (
     accounts,
     ahead,
     alerts,
+    analytics,
     apps,
     changes,
     contract,
@@ -56,6 +57,7 @@ cli.add_typer(workspaces.cli, name="workspaces")
 cli.add_typer(hooks.cli, name="hooks")
 cli.add_typer(sources.cli, name="sources")
 cli.add_typer(evergreen.cli, name="evergreen")
+cli.add_typer(analytics.cli, name="analytics")
 cli.add_typer(receipts.cli, name="receipts")
 cli.add_typer(changes.cli, name="changes")
 ahead.add_to(cli)

@@ -126,10 +126,10 @@ class Content:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
     """How posts differ from their platform's template: ``template`` in its place, hashtags (without ``#``) that stand
-    first or never, and how many at most; ``utm`` query parameters for the link, in which ``{platform}`` and
-    ``{account}`` may stand; a ``disclaimer`` line; a content ``warning`` where the platform has one, for articles that
-    name one of ``sensitive`` (any article if there are none); and where the ``link`` stands: "" in the text,
-    ``comment`` below it as the first comment, where the platform has one.
+    first or never, and how many at most; ``utm`` query parameters for the link, in which ``{platform}``,
+    ``{account}`` and ``{delivery}`` (which tells posts apart) may stand; a ``disclaimer`` line; a content ``warning``
+    where the platform has one, for articles that name one of ``sensitive`` (any article if there are none); and where
+    the ``link`` stands: "" in the text, ``comment`` below it as the first comment, where the platform has one.
     """
 
     template: str = ""
@@ -347,6 +347,11 @@ def article_id(workspace: str, url: str) -> str:
 def delivery_id(article: str, account: str, share: int) -> str:
     """The id of share number ``share`` of an article on an account; it carries the workspace."""
     return f"{article.partition('.')[0]}.{digest('delivery', article, account, share)}"
+
+
+def mark_of(delivery: str) -> str:
+    """How the parameters of a link name its post."""
+    return delivery.partition(".")[2]
 
 
 def step_key(delivery: str, kind: StepKind, ordinal: int, version: int) -> str:

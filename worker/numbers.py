@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 NAMES = ("likes", "shares", "replies", "views", "clicks")
@@ -120,6 +120,13 @@ def ripe_sample(samples: Sequence[Sample]) -> tuple[Sample, bool] | None:
     minutes = RIPE.total_seconds() / 60
     grown = next((s for s in samples if s.minutes >= minutes), None)
     return (grown, True) if grown else (samples[-1], False)
+
+
+def carried(samples: Sequence[Sample], new: Sample) -> Sample:
+    """``new`` with what was told before where nobody tells it now: a service that is away takes no clicks back."""
+    last = samples[-1] if samples else None
+    kept = {n: getattr(last, n) for n in NAMES if last is not None and getattr(new, n) is None}
+    return replace(new, **kept)
 
 
 def thinned(samples: Sequence[Sample], new: Sample) -> list[Sample]:

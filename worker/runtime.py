@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from worker import log
 from worker.pipeline.accounts import Accounts
 from worker.pipeline.announce import Announcer
+from worker.pipeline.clicks import Clicks
 from worker.pipeline.connect import Connecting
 from worker.pipeline.intake import Intake
 from worker.pipeline.numbers import Numbers
@@ -24,8 +25,10 @@ from worker.settings import Settings
 from worker.store import (
     Aftercare,
     Audit,
+    Counters,
     Deliveries,
     Hooks,
+    Links,
     Listeners,
     People,
     Records,
@@ -57,6 +60,8 @@ class Runtime:
         self.hooks = Hooks(store, vault)
         self.people = People(store, vault)
         self.aftercare = Aftercare(store)
+        self.links = Links(store)
+        self.counters = Counters(store, vault)
         self.audit = Audit(store)
         self.replies = Replies(store, vault)
         self.listeners = Listeners(store, vault)
@@ -69,6 +74,7 @@ class Runtime:
         self.receiver = Receiver(self.hooks, self.sources, self.intake)
         self.push = Push(self.hooks, self.sources, config)
         self.receipts = Receipts(self)
+        self.clicks = Clicks(self)
         self.numbers = Numbers(self)
 
     @functools.cached_property
@@ -79,7 +85,7 @@ class Runtime:
         return Planner(
             self.deliveries,
             self.records,
-            Studio(self.settings, self.settings.data_dir / "media", brands=self.records.brands),
+            Studio(self.settings, self.settings.data_dir / "media", brands=self.records.brands, keep=self.links.keep),
         )
 
     @functools.cached_property

@@ -108,10 +108,13 @@ class Settings(BaseSettings):
     )
     shortener: str = Field(
         "",
-        pattern="^(|dub|shortio|yourls|kutt)$",
-        description="Makes links short: `dub`, `shortio`, `yourls` or `kutt`.",
+        pattern="^(|own|dub|shortio|yourls|kutt)$",
+        description="Makes links short: `own` (this installation, at its public address), `dub`, `shortio`, `yourls` "
+        "or `kutt`.",
     )
-    shortener_url: str = Field("", description="Your own server of it, if you have one.")
+    shortener_url: str = Field(
+        "", description="Your own server of it, if you have one; for `own` a shorter address that leads here, too."
+    )
     shortener_key: SecretStr = Field(SecretStr(""), description="Its key (YOURLS: the signature).")
     shortener_domain: str = Field("", description="The short links' domain, if it has several (Short.io: always).")
     keep_posts_days: float = Field(

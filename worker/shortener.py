@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from publishers.core import counting
 from publishers.core.errors import Unavailable
 from publishers.core.http import Http, judge
+from worker.model import digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,21 @@ SHORTENERS: Mapping[str, Shortener] = {
     # https://docs.kutt.it
     "kutt": Shortener(home="https://kutt.it", method="POST", path="/api/v2/links", asked=_kutt, answer="link"),
 }
+
+
+OWN = "own"
+"""Stands for our own links, which nobody is asked for: ``web/links.py`` answers them."""
+
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def own(server: str, delivery: str, article: str) -> tuple[str, str]:
+    """Our own short link for the article of a delivery, and its code: the same for ever, whoever makes it."""
+    number, code = int(digest("link", delivery, article, length=13), 16), ""
+    while number:
+        number, rest = divmod(number, len(DIGITS))
+        code = DIGITS[rest] + code
+    return f"{server.rstrip('/')}/l/{code}", code
 
 
 def shorten(http: Http, name: str, *, server: str, key: str, domain: str, link: str) -> str:

@@ -54,6 +54,7 @@ def erase(parts: Runtime, workspace: str) -> None:
             parts.deliveries.resume(scope)
     parts.deliveries.forget(workspace)
     parts.listeners.forget(workspace)
+    parts.links.forget(workspace)
     Channels(parts.store).forget_workspace(workspace)
     parts.records.forget(workspace)
     for user in members:

@@ -26,6 +26,7 @@ from worker.intake.webhooks import Kind as Heard
 from worker.model import Account, Article, Content, Delivery, Status, Step, StepKind, article_id, digest
 from worker.pipeline import edit
 from worker.pipeline.accounts import limits_of
+from worker.shortener import own
 
 if TYPE_CHECKING:
     from worker.runtime import Runtime
@@ -185,9 +186,16 @@ class Changes:
         if moved:
             done = {p.delivery for c in found for p in c.proposals}  # their new words have the new address, too
             found += self._found(article, Kind.MOVED, [f"it is at {new.url} now"], new=now, but=done)
+            self._follow(article, new.url)
         if (now.title, now.text, now.url) != (article.title, article.text, article.url):
             self._parts.records.save_article(now, self._parts.planner.studio.written(now))
         return found
+
+    def _follow(self, article: Article, address: str) -> None:
+        """Our own short links lead where the article is now, if that is still the same site."""
+        if gate.site_of(address) == gate.site_of(article.url):
+            for name in self._parts.records.deliveries_of(article.id):
+                self._parts.links.moved(own("", name, article.id)[1], article.url, address)
 
     def _found(
         self,
@@ -282,7 +290,7 @@ class Changes:
         texts = self._texts(
             account,
             list(zip(kinds, said, strict=True)),
-            delivery.share,
+            delivery,
             article=article,
             kind=kind,
             new=new,
@@ -331,7 +339,7 @@ class Changes:
         self,
         account: Account,
         said: Sequence[tuple[StepKind, Post]],
-        share: int,
+        delivery: Delivery,
         *,
         article: Article,
         kind: Kind,
@@ -361,18 +369,18 @@ class Changes:
             return old  # only its picture or its link card is wrong: that takes a new post
         below = tuple(p.text for kind, p in said if kind is StepKind.COMMENT)
         try:
-            fresh = self._composed(new, account, share, thread=len(old) - len(below) > 1)
+            fresh = self._composed(new, account, delivery, thread=len(old) - len(below) > 1)
         except HandbillError:
             return ()
         texts = (*(p.text for p in fresh), *below)
         return texts if texts != old else ()
 
-    def _composed(self, article: Article, account: Account, share: int, *, thread: bool = False) -> list[Post]:
+    def _composed(self, article: Article, account: Account, delivery: Delivery, *, thread: bool = False) -> list[Post]:
         studio = self._parts.planner.studio
         content: Content = studio.written(article)
         if thread:
-            return [c.post for c in studio.thread_for(article, content, account)]
-        return [studio.post_for(article, content, account, variant=share).post]
+            return [c.post for c in studio.thread_for(article, content, account, delivery=delivery.id)]
+        return [studio.post_for(article, content, account, variant=delivery.share, delivery=delivery.id).post]
 
     # Putting right
 
@@ -490,7 +498,7 @@ class Changes:
         """What takes the place of what was deleted: the words that were approved, with a new picture."""
         article, _ = self._parts.records.article(delivery.article)
         account = self._parts.records.account(delivery.account)
-        first = self._composed(article, account, delivery.share)[0]
+        first = self._composed(article, account, delivery)[0]
         old = [(delivery.steps[m.step].kind, m.post) for m in delivery.messages]
         found = []
         for number, text in enumerate(proposal.said):

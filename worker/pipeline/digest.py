@@ -84,7 +84,8 @@ class Digests:
             known = delivery_id(identity, account.id, 0)
             if not mine or self._parts.deliveries.exists(known):
                 return self._parts.deliveries.get(known) if self._parts.deliveries.exists(known) else None
-            entries, media = self._entries(account, digest, since=self._since(account, digest, slot), until=now)
+            since = self._since(account, digest, slot)
+            entries, media = self._entries(account, digest, known, since=since, until=now)
             if not entries:
                 return None
             post = words.write(entries, title=digest.title, limits=limits_of(account), media=media)
@@ -109,14 +110,14 @@ class Digests:
         return slot.instant - words.period(digest)
 
     def _entries(
-        self, account: Account, digest: Digest, *, since: datetime, until: datetime
+        self, account: Account, digest: Digest, delivery: str, *, since: datetime, until: datetime
     ) -> tuple[list[words.Entry], tuple[Media, ...]]:
         studio = self._parts.planner.studio
         rows = self._parts.records.arrived(account.workspace, "all", most=LOOKED_THROUGH)
         ids = [article for at, article in rows if since < at <= until]
         found = self._parts.records.articles(ids)
         chosen = [found[i] for i in ids if i in found and _wanted(found[i][0], digest)][: digest.most]
-        posts = [studio.post_for(article, content, account).post for article, content in chosen]
+        posts = [studio.post_for(a, content, account, delivery=delivery).post for a, content in chosen]
         entries = [
             words.Entry(article=article, content=content, link=post.link or article.url)
             for (article, content), post in zip(chosen, posts, strict=True)

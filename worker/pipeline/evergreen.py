@@ -160,11 +160,11 @@ class Evergreens:
         shares = board.shares[name, account.id]
         try:
             speaking, approve = self._speaking(article, account)
-            composed = self._composed(article, content, speaking, lately, shares)
-            if composed is None:
-                return None
             share = board.numbers[name, account.id]
             delivery = delivery_id(article.id, account.id, share)
+            composed = self._composed(article, content, speaking, delivery, lately=lately, shares=shares)
+            if composed is None:
+                return None
             if not self._parts.records.reserve(account, delivery, when.instant, gap=max(account.calendar.gap * 60, 1)):
                 return None
             made = self._parts.planner.reshare(
@@ -188,12 +188,19 @@ class Evergreens:
         return account, False
 
     def _composed(
-        self, article: Article, content: Content, account: Account, lately: Sequence[str], shares: Sequence[Share]
+        self,
+        article: Article,
+        content: Content,
+        account: Account,
+        delivery: str,
+        *,
+        lately: Sequence[str],
+        shares: Sequence[Share],
     ) -> Composed | None:
         studio = self._parts.planner.studio
         options: list[Composed] = []
         for variant in range(OPTIONS):
-            made = studio.post_for(article, content, account, variant=variant)
+            made = studio.post_for(article, content, account, variant=variant, delivery=delivery)
             if any(made.post.text == o.post.text for o in options):
                 break
             options.append(made)
@@ -207,7 +214,8 @@ class Evergreens:
         designs = sorted(DESIGNS)
         begin = len(shares) % len(designs)
         for design in (*designs[begin:], *designs[:begin]):
-            made = studio.post_for(article, content, dataclasses.replace(account, design=design), variant=chosen)
+            drawn = dataclasses.replace(account, design=design)
+            made = studio.post_for(article, content, drawn, variant=chosen, delivery=delivery)
             if made.post.media and made.post.media[0].sha256 not in seen:
                 return made
         return composed

@@ -52,40 +52,51 @@ class Numbers:
         with self._parts.records.lock(workspace, "numbers", seconds=LOCK_SECONDS) as mine:
             if not mine:
                 return 0
+            self._parts.clicks.ask(workspace, self._parts.now())
             names = self._parts.aftercare.to_sample(workspace, self._parts.now(), most=ROUND_MOST)
             for name in names:
                 try:
                     self._sample(self._parts.deliveries.get(name))
                 except NotFound:
                     self._parts.aftercare.sample_never(name)
+                except HandbillError as error:  # its account's secrets cannot be read, say: the others go on
+                    log.info("no numbers", delivery=name, reason=str(error))
+                    self._parts.aftercare.sample_at(name, self._parts.now() + LATER)
             return len(names)
 
     def _sample(self, delivery: Delivery) -> None:
         care, now = self._parts.aftercare, self._parts.now()
         account, publisher = self._parts.accounts.open(delivery.account)
         paid = publisher.reading_costs > 0 and not self._parts.settings.paid_numbers
-        if not delivery.messages or not publisher.can("metrics") or paid:
+        tells = publisher.can("metrics") and not paid
+        followed = self._parts.clicks.counted(delivery)
+        if not delivery.messages or not (tells or followed):
             care.sample_never(delivery.id)
-            return
-        if self._parts.records.spend(account, f"numbers:{account.id}", READS) > 0:
-            care.sample_at(delivery.id, now + LATER)
             return
         sent = delivery.steps[0].at or delivery.due
-        try:
-            with publisher.http:
-                told = publisher.metrics(delivery.messages[0].receipt)
-        except Unsupported:
-            care.sample_never(delivery.id)
-            return
-        except RateLimited as error:
-            care.sample_at(delivery.id, now + max(LATER, timedelta(seconds=error.retry_after)))
-            return
-        except (PublishError, HandbillError) as error:
-            log.info("no numbers", delivery=delivery.id, reason=str(error))
-        else:
-            known = {name: told[name] for name in numbers.NAMES if name in told}
-            new = Sample(int((now - sent).total_seconds() // 60), **known)
-            care.keep_samples(delivery.id, numbers.thinned(care.samples(delivery.workspace).get(delivery.id, []), new))
+        known: dict[str, int] = {}
+        if tells:
+            if self._parts.records.spend(account, f"numbers:{account.id}", READS) > 0:
+                care.sample_at(delivery.id, now + LATER)
+                return
+            try:
+                with publisher.http:
+                    told = publisher.metrics(delivery.messages[0].receipt)
+                known = {name: told[name] for name in numbers.NAMES if name in told}
+            except RateLimited as error:
+                care.sample_at(delivery.id, now + max(LATER, timedelta(seconds=error.retry_after)))
+                return
+            except (PublishError, HandbillError) as error:
+                log.info("no numbers", delivery=delivery.id, reason=str(error))
+                if isinstance(error, Unsupported) and not followed:
+                    care.sample_never(delivery.id)
+                    return
+        if followed and (clicks := self._parts.clicks.of(delivery, now)) is not None:
+            known["clicks"] = clicks
+        if known:
+            before = care.samples_of(delivery.id)
+            new = numbers.carried(before, Sample(int((now - sent).total_seconds() // 60), **known))
+            care.keep_samples(delivery.id, numbers.thinned(before, new))
         following = numbers.following(now - sent)
         if following is None:
             care.sample_never(delivery.id)

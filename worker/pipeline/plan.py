@@ -32,6 +32,7 @@ from worker.model import (
     StepKind,
     Voice,
     delivery_id,
+    mark_of,
     step_key,
 )
 from worker.pipeline.accounts import limits_of
@@ -39,24 +40,35 @@ from worker.pipeline.pictures import Brands, Pictures, Point
 from worker.pipeline.services import Services
 from worker.schedule import When
 from worker.settings import TEMPLATES, Settings
+from worker.shortener import OWN, own
 from worker.store.deliveries import Deliveries
+from worker.store.links import Link
 from worker.store.records import Records
 from worker.watch import traces
 
 log = structlog.get_logger()
 BELOW = "comment"  # where a voice may put the link
+MARK = "delivery"  # what parameters call the post
 
 
 class Studio:
     """Reads articles and makes the finished posts; needs no Redis and sends nothing.
 
-    ``folder`` is where pictures are kept, by their content's hash; ``brands`` gives those of a workspace.
+    ``folder`` is where pictures are kept, by their content's hash; ``brands`` gives those of a workspace; ``keep`` is
+    told of each of our own short links.
     """
 
     def __init__(
-        self, settings: Settings, folder: Path, *, services: Services | None = None, brands: Brands | None = None
+        self,
+        settings: Settings,
+        folder: Path,
+        *,
+        services: Services | None = None,
+        brands: Brands | None = None,
+        keep: Callable[[Link], None] = lambda _: None,
     ) -> None:
         self._settings = settings
+        self._keep = keep
         self._services = services or Services(settings)
         self.warnings: list[str] = []
         self._pictures = Pictures(
@@ -121,30 +133,42 @@ class Studio:
         return self._pictures.photo(article)
 
     def post_for(
-        self, article: Article, content: Content, account: Account, *, variant: int = 0, template: str = ""
+        self,
+        article: Article,
+        content: Content,
+        account: Account,
+        *,
+        variant: int = 0,
+        template: str = "",
+        delivery: str = "",
     ) -> Composed:
         """Exactly what ``account`` would send: text that fits, facets, and pictures within the platform's limits.
 
-        ``template`` stands in for the account's own.
+        ``template`` stands in for the account's own; readers who follow the link are counted for ``delivery`` ("" = the
+        one of share ``variant``).
         """
-        asked, comment = self._asked(article, content, account)
+        asked, comment = self._asked(
+            article, content, account, delivery or delivery_id(article.id, account.id, variant)
+        )
         if template:
             asked["template"] = _disclaimed(template, account.voice(article))
         composed = dataclasses.replace(compose(article, **asked, variant=variant), comment=comment)
         return self._checked(article, account, composed)
 
-    def thread_for(self, article: Article, content: Content, account: Account) -> tuple[Composed, ...]:
+    def thread_for(
+        self, article: Article, content: Content, account: Account, *, delivery: str = ""
+    ) -> tuple[Composed, ...]:
         """Exactly what ``account`` would send as a thread; one post where the platform has none."""
         if not limits_of(account).thread:
-            return (self.post_for(article, content, account),)
-        asked, comment = self._asked(article, content, account)
+            return (self.post_for(article, content, account, delivery=delivery),)
+        asked, comment = self._asked(article, content, account, delivery or delivery_id(article.id, account.id, 0))
         first, *rest = thread(article, **asked)
         parts = (dataclasses.replace(first, comment=comment), *rest)
         return tuple(self._checked(article, account, part) for part in parts)
 
     def variants(self, article: Article, content: Content, account: Account, most: int) -> tuple[Composed, ...]:
         """At most so many different posts, best first, each with other sentences than those before it."""
-        asked, comment = self._asked(article, content, account)
+        asked, comment = self._asked(article, content, account, delivery_id(article.id, account.id, 0))
         found: dict[tuple[Sentence, ...], Composed] = {}
         texts: set[str] = set()
         while len(found) < most:
@@ -155,13 +179,15 @@ class Studio:
             found.setdefault(composed.sentences, composed)
         return tuple(self._checked(article, account, dataclasses.replace(c, comment=comment)) for c in found.values())
 
-    def _asked(self, article: Article, content: Content, account: Account) -> tuple[dict[str, Any], Post | None]:
+    def _asked(
+        self, article: Article, content: Content, account: Account, delivery: str
+    ) -> tuple[dict[str, Any], Post | None]:
         """What ``compose`` is told of an account and its voice, and the first comment if the link stands there."""
         limits, voice = limits_of(account), account.voice(article)
         template = voice.template or load_template(account.platform, TEMPLATES / "posts")
         if (warning := _warning(article, voice, limits)) and not limits.labels:
             limits = dataclasses.replace(limits, text=max(1, limits.text - limits.length(warning)))
-        link = self._link(article, account, voice)
+        link = self._link(article, account, voice, delivery)
         below = link if voice.link == BELOW and (limits.comment or limits.thread) else None
         asked = {
             "content": dataclasses.replace(content, hashtags=(*voice.always, *content.hashtags)),
@@ -178,11 +204,15 @@ class Studio:
     def _picture(self, article: Article, content: Content, account: Account, limits: Limits) -> Media:
         return self._pictures.media(article, content, limits, brand=account.brand, design=account.design)
 
-    def _link(self, article: Article, account: Account, voice: Voice) -> str | None:
+    def _link(self, article: Article, account: Account, voice: Voice, delivery: str) -> str | None:
         """The address that readers open: the article's with the account's parameters, made short for real readers."""
         if not article.linkable:
             return None
-        link = tag_link(article.url, parameters(voice.utm, _names(account))) if voice.utm else article.url
+        link = article.url
+        if voice.utm:
+            link = tag_link(link, parameters(voice.utm, _names(account, delivery)))
+        if self._settings.shortener == OWN:
+            return self._own(link, article, account, delivery)
         kind = publishers.load(account.platform)
         if account.rehearsal or not (kind.networked or kind.by_hand):
             return link
@@ -190,6 +220,17 @@ class Studio:
         if why:
             self._warn("link", why)
         return link
+
+    def _own(self, link: str, article: Article, account: Account, delivery: str) -> str:
+        """Our own short link for it; the link itself where nobody could reach ours."""
+        server = self._settings.shortener_url or self._settings.public_url
+        if not server:
+            if account.rehearsal:
+                return link
+            raise HandbillError("HANDBILL_SHORTENER is set alone", do="Set HANDBILL_PUBLIC_URL too")
+        short, code = own(server, delivery, article.id)
+        self._keep(Link(code, link, delivery))
+        return short
 
     def _checked(self, article: Article, account: Account, composed: Composed) -> Composed:
         """``composed`` with its content warning, and with what a reader would stumble over."""
@@ -325,9 +366,9 @@ class Planner:
         identity, share = place
         when = due(account, identity)
         if thread:
-            parts = self.studio.thread_for(article, content, account)
+            parts = self.studio.thread_for(article, content, account, delivery=identity)
         else:
-            parts = (self.studio.post_for(article, content, account, variant=share),)
+            parts = (self.studio.post_for(article, content, account, variant=share, delivery=identity),)
         return _delivery(article, account, share, when, parts), _planned(when)
 
 
@@ -402,7 +443,7 @@ def speaking(account: Account, host: str, said: Mapping[str, Any]) -> Account:
     template = voice.template or load_template(account.platform, TEMPLATES / "posts")
     parse(_disclaimed(template, voice), "The account's template or disclaimer")
     if voice.utm:
-        parameters(voice.utm, _names(account))
+        parameters(voice.utm, _names(account, ""))
     voices = {**account.voices, host: voice}
     return dataclasses.replace(account, voices={h: v for h, v in voices.items() if v != Voice()})
 
@@ -411,9 +452,9 @@ def _disclaimed(template: str, voice: Voice) -> str:
     return template + (f"\n\n{voice.disclaimer}" if voice.disclaimer else "")
 
 
-def _names(account: Account) -> dict[str, str]:
+def _names(account: Account, delivery: str) -> dict[str, str]:
     """What a link's parameters may speak of."""
-    return {"platform": account.platform, "account": account.id.partition(".")[2]}
+    return {"platform": account.platform, "account": account.id.partition(".")[2], MARK: mark_of(delivery)}
 
 
 def _warning(article: Article, voice: Voice, limits: Limits) -> str:

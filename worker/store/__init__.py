@@ -3,8 +3,10 @@
 from worker.store.aftercare import Aftercare
 from worker.store.audit import Audit
 from worker.store.connections import Connections
+from worker.store.counters import Counters
 from worker.store.deliveries import Deliveries, Turn
 from worker.store.hooks import Hooks
+from worker.store.links import Links
 from worker.store.listeners import Listeners
 from worker.store.people import People
 from worker.store.records import Records
@@ -16,8 +18,10 @@ __all__ = [
     "Aftercare",
     "Audit",
     "Connections",
+    "Counters",
     "Deliveries",
     "Hooks",
+    "Links",
     "Listeners",
     "People",
     "Records",

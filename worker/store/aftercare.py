@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 from worker.changes import Change
 from worker.errors import NotFound
@@ -264,6 +264,25 @@ class Aftercare:
         rows = [[s.minutes, *(getattr(s, name) for name in NAMES)] for s in samples]
         text = json.dumps(rows, separators=(",", ":")).replace("null", "-1")
         self._redis.hset(keys.aftercare(_workspace(delivery), "numbers"), delivery, text)
+
+    def samples_of(self, delivery: str) -> list[Sample]:
+        """The numbers of one delivery, the oldest first."""
+        rows = cast("bytes | None", self._redis.hget(keys.aftercare(_workspace(delivery), "numbers"), delivery))
+        return [_sample(row) for row in json.loads(rows)] if rows else []
+
+    def keep_visits(self, workspace: str, visits: Mapping[str, int], now: datetime) -> None:
+        """Store how many came by the links of deliveries until ``now``."""
+        if visits:
+            rows: dict[Any, Any] = {delivery: f"{count} {_ms(now)}" for delivery, count in visits.items()}
+            self._redis.hset(keys.aftercare(workspace, "visits"), mapping=rows)
+
+    def visits(self, workspace: str, delivery: str) -> tuple[int, datetime] | None:
+        """How many came by a delivery's link, and until when they were counted; None if nobody has counted."""
+        found = cast("bytes | None", self._redis.hget(keys.aftercare(workspace, "visits"), delivery))
+        if found is None:
+            return None
+        count, _, at = found.decode().partition(" ")
+        return int(count), datetime.fromtimestamp(int(at) / 1000, UTC)
 
     def samples(self, workspace: str) -> dict[str, list[Sample]]:
         """The numbers of every delivery that has any, the oldest sample first."""

@@ -59,6 +59,8 @@ def _article_of(row: bytes, found: Mapping[bytes, bytes]) -> str:
 ORPHANS: Mapping[str, tuple[str, Owner, bool]] = {
     "seen": ("h", _itself, True),
     "numbers": ("h", _itself, True),
+    "clicks": ("h", _itself, True),
+    "visits": ("h", _itself, True),
     "flagged": ("z", _itself, True),
     "reading": ("z", _itself, True),
     "sampling": ("z", _itself, True),

@@ -54,7 +54,10 @@ def aftercare(workspace: str, what: str) -> str:
     · ``rechecks`` articles by when their page is looked at again, ``missing`` hash of since when it was not
     there, and how · ``changes`` hash of JSON, ``applied`` set of what was done of them, ``sampling`` deliveries by
     when their numbers are asked for, ``numbers`` hash of those as rows of minutes and counts,
-    ``events`` the instant of the last one heard,
+    ``clicks`` hash of how often the short links of
+    deliveries were followed, ``counters`` hash of the services that count visits, ``counter-secrets`` hash of what they
+    are asked with, encrypted, ``asked`` hash of when they were, ``visits`` hash from deliveries to what they said and
+    when, ``events`` the instant of the last one heard,
     ``report`` the account that the weekly report goes to and the weekday.
     """
     return f"{home(workspace)}after:{what}"
@@ -83,6 +86,11 @@ def hooks() -> str:
 def held(digest: str) -> str:
     """What is kept, encrypted, for the few minutes that connecting an account takes."""
     return f"{PREFIX}:{{{ALL}}}:connecting:{digest}"
+
+
+def links() -> str:
+    """Our own short links: a hash from their codes to where they lead and which delivery they are of."""
+    return f"{PREFIX}:{{{ALL}}}:links"
 
 
 def listening() -> str:
