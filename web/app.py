@@ -53,6 +53,47 @@ from web.status import fingerprint
 from worker.errors import HandbillError
 from worker.runtime import Runtime
 
+ROUTERS = (
+    signs.router,
+    exports.router,
+    api.router,
+    writing.router,
+    house.router,
+    workspace.router,
+    consent.router,
+    digests.api,
+    listeners.router,
+    evergreen.api,
+    numbers.api,
+    forecast.api,
+    changes.api,
+    receipts.api,
+    entry.router,
+    pages.router,
+    accounts.router,
+    team.router,
+    settings.router,
+    audit.router,
+    calendar.router,
+    composer.router,
+    inbox.router,
+    voices.router,
+    brands.router,
+    sources.router,
+    evergreen.router,
+    digests.router,
+    numbers.router,
+    forecast.router,
+    changes.router,
+    receipts.router,
+    stops.router,
+    pull.router,
+    links.router,
+    by_hand.router,
+    hooks.router,
+)
+"""Who answers which address, the first that knows it."""
+
 EVERY = 1.0
 """Seconds between two looks at Redis while somebody watches a page."""
 
@@ -80,43 +121,8 @@ def create_app(parts: Runtime, *, every: float = EVERY) -> FastAPI:
     app.openapi = functools.partial(describe, app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     app.state.parts = parts
     app.state.live = live
-    app.include_router(signs.router)
-    app.include_router(exports.router)
-    app.include_router(api.router)
-    app.include_router(writing.router)
-    app.include_router(house.router)
-    app.include_router(workspace.router)
-    app.include_router(consent.router)
-    app.include_router(digests.api)
-    app.include_router(listeners.router)
-    app.include_router(evergreen.api)
-    app.include_router(numbers.api)
-    app.include_router(forecast.api)
-    app.include_router(changes.api)
-    app.include_router(receipts.api)
-    app.include_router(entry.router)
-    app.include_router(pages.router)
-    app.include_router(accounts.router)
-    app.include_router(team.router)
-    app.include_router(settings.router)
-    app.include_router(audit.router)
-    app.include_router(calendar.router)
-    app.include_router(composer.router)
-    app.include_router(inbox.router)
-    app.include_router(voices.router)
-    app.include_router(brands.router)
-    app.include_router(sources.router)
-    app.include_router(evergreen.router)
-    app.include_router(digests.router)
-    app.include_router(numbers.router)
-    app.include_router(forecast.router)
-    app.include_router(changes.router)
-    app.include_router(receipts.router)
-    app.include_router(stops.router)
-    app.include_router(pull.router)
-    app.include_router(links.router)
-    app.include_router(by_hand.router)
-    app.include_router(hooks.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.add_exception_handler(HandbillError, problems.of_ours)
     app.add_exception_handler(SignIn, problems.of_nobody)
     app.add_exception_handler(HTTPException, problems.of_http)
