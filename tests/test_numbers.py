@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import itertools
 import random
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from scipy import stats
 
+from publishers.core import letter
 from publishers.core.publisher import Budget
 from tests.street import NOW, Street, listening
+from tests.test_mail import Box, Server
 from tests.test_web import BASE, Desk
 from web.app import create_app
 from worker import numbers
+from worker.content import cards
 from worker.embedded import Embedded
 from worker.model import Status
 from worker.numbers import Sample, Told
-from worker.pipeline.numbers import report, send_report
+from worker.pipeline.numbers import plotted, report, report_to, send_report
 
 STUDENT = (
     (1, 12.706204736),
@@ -219,3 +228,105 @@ def test_the_weekly_report_goes_out_once_a_week_through_an_account(server, here,
     assert sum(t.startswith("Handbill, ") for t in texts) == 2
     assert "posts went out" in report(parts, "main", days=30)
     assert datetime(2026, 11, 4, tzinfo=UTC).weekday() == 2
+
+
+# The report as a mail
+
+TITLE = "Larkhaven’s 1911 footbridge reopens four months early and £310,000 under budget"
+
+
+def newsroom_with_numbers(street, monkeypatch, counts):
+    """Posts of several days, each read with its likes."""
+    left = list(counts)
+    known = {}
+
+    def read(self, receipt):
+        if receipt.id not in known:
+            known[receipt.id] = left.pop(0)
+        return {"likes": known[receipt.id]}
+
+    monkeypatch.setattr(popular(street, "mastodon", lambda: 0)[0], "metrics", read)
+    for _ in counts:
+        street.share(platforms=["mastodon"], again=True)
+        street.parts.receipts.notice("main")
+        for _ in range(8):
+            street.at += timedelta(hours=1)
+            street.parts.numbers.round("main")
+
+
+def test_the_weekly_report_is_a_mail_with_its_plots_handed_to_a_real_server_byte_for_byte(
+    server, here, tmp_path, monkeypatch
+):
+    box = Box()
+    mails = Server(box)
+    mails.start()
+    try:
+        street = Street(server, tmp_path, here, ["mastodon"], allow_hosts=mails.name)
+        given = {"server": mails.name, "sender": "Handbill <desk@larkhaven.example>", "to": "ada@larkhaven.example", "security": "none"}  # fmt: skip
+        account = street.parts.accounts.connect("smtp", given, workspace="main", name="desk")
+        street.parts.records.save_account(dataclasses.replace(account, zone="UTC"))
+        newsroom_with_numbers(street, monkeypatch, [3, 9, 4])
+        report_to(street.parts, "main", account.id, 0)
+        street.at = datetime(2026, 11, 9, 8, tzinfo=UTC)
+        made = send_report(street.parts, "main")
+        street.work()
+        assert street.parts.deliveries.get(made.id).status is Status.PUBLISHED
+        assert send_report(street.parts, "main") is None
+        (handed,) = box.mails
+    finally:
+        mails.stop()
+
+    assert (handed.mail_from, handed.rcpt_tos) == ("desk@larkhaven.example", ["ada@larkhaven.example"])
+    post = made.steps[0].post
+    (media,) = post.media
+    key, name = made.steps[0].key, street.parts.records.account(street.accounts["mastodon"].id).name
+    text = (
+        "Handbill, 02 November to 09 November 2026\n\n3 posts went out; 3 of them have numbers.\n\n"
+        "By account (likes, shares, replies and clicks a post; where the mean lies with 95 %):\n"
+        f"- Mastodon {name}: 5.3 (0.0 to 13.3), 3 posts\n\nBest posts:\n"
+        + "\n".join(f"- {n}: {TITLE} (Mastodon {name})" for n in (9, 4, 3))
+    )
+    assert post.text == text
+    page = letter.write(post, picture=f"cid:{key}@larkhaven.example", leave=letter.ListTag("")).html
+    wanted = EmailMessage()
+    wanted["From"] = "Handbill <desk@larkhaven.example>"
+    wanted["To"] = "ada@larkhaven.example"
+    wanted["Subject"] = "Handbill, 02 November to 09 November 2026"
+    wanted["Date"] = street.parts.deliveries.get(made.id).steps[0].at
+    wanted["Message-ID"] = f"<{key}@larkhaven.example>"
+    wanted.set_content(letter.write(post, picture="", leave=letter.ListTag("")).text, cte="quoted-printable")
+    wanted.add_alternative(page, subtype="html", cte="quoted-printable")
+    inner = wanted.get_payload(1)
+    inner.add_related(
+        Path(media.path).read_bytes(), maintype="image", subtype="png", cid=f"<{key}@larkhaven.example>",
+        disposition="inline", filename="picture.png",
+    )  # fmt: skip
+    inner.set_boundary(f"=_related_{key}")
+    wanted["Content-Language"] = "en"
+    wanted.set_boundary(f"=_parts_{key}")
+    assert handed.original_content == wanted.as_bytes(policy=SMTP)
+    assert f'src="cid:{key}@larkhaven.example"' in page
+    assert media.alt.startswith("Likes, shares, replies and clicks a post. By account: Mastodon ")
+    with Image.open(media.path) as plot:
+        assert (plot.width, plot.format) == (720, "PNG")
+    assert media.size < 60_000
+
+
+def test_the_same_numbers_make_the_same_picture_and_none_make_none(server, here, tmp_path, monkeypatch):
+    street = Street(server, tmp_path, here, ["mastodon"])
+    assert plotted(street.parts, "main", days=7) is None
+    newsroom_with_numbers(street, monkeypatch, [0, 0])
+    first = plotted(street.parts, "main", days=30)
+    assert first is not None, "zeros are numbers, too"
+    assert plotted(street.parts, "main", days=30) == first
+    assert "By card design: " in first.alt
+
+
+def test_names_in_any_script_and_of_any_length_stay_within_a_plot():
+    names = ["A" * 300, "ショートニュース・アカウント公式", "خبرنامه روزانه شهر و روستا", "😀 News 😀", "", "x\ny"]
+    bars = [cards.Bar(name=n, said="12.0 · 3 posts", length=0.5, low=None, high=0.5) for n in names]
+    content, width, height = cards.plot([("By account", bars)])
+    with Image.open(io.BytesIO(content)) as plot:
+        assert plot.size == (width, height)
+        edge = plot.convert("L").crop((width - 20, 0, width, height))
+        assert edge.getextrema() == (255, 255), "nothing is cut off at the side"

@@ -92,6 +92,12 @@ COUNTERPARTS = {
     "POST /digests/end": ("DELETE /digests/{account}",),
     "POST /digests/send": ("POST /digests/{account}/send",),
     "POST /numbers/report": ("PUT /numbers/report",),
+    "POST /numbers/services": ("PUT /analytics/{name}",),
+    "POST /numbers/services/{name}/{decision}": (
+        "POST /analytics/{name}/check",
+        "POST /analytics/{name}/mark",
+        "DELETE /analytics/{name}",
+    ),
     "POST /changes/look": ("POST /articles/{article}/look-again",),
     "POST /changes/{change}/approve": ("POST /changes/{change}/approve",),
     "POST /changes/{change}/dismiss": ("POST /changes/{change}/dismiss",),
@@ -182,6 +188,7 @@ UNMATCHED = {
     "PUT /apps/{platform}": "its secret is never shown, so nobody has seen a version of it",
     "PUT /evergreen/stopped/{article}": ALWAYS,
     "PUT /numbers/report": ALWAYS,
+    "PUT /analytics/{name}": "its secrets are never shown, so nobody has seen a version of it",
 }
 
 

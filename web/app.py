@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from web import (
     accounts,
+    analytics,
     api,
     audit,
     brands,
@@ -65,6 +66,7 @@ ROUTERS = (
     listeners.router,
     evergreen.api,
     numbers.api,
+    analytics.api,
     forecast.api,
     changes.api,
     receipts.api,
@@ -83,6 +85,7 @@ ROUTERS = (
     evergreen.router,
     digests.router,
     numbers.router,
+    analytics.router,
     forecast.router,
     changes.router,
     receipts.router,

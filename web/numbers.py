@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Annotated
@@ -14,18 +12,19 @@ from starlette.responses import RedirectResponse, Response
 
 import publishers
 from web import render, views
-from web.access import Admin, Form, Owner, Parts, Reader, Viewer, flash
+from web.access import Admin, Form, Owner, Parts, Person, Reader, Viewer, flash
 from web.api import NOT_NOW, NOT_THERE, REFUSALS
 from web.replay import Remembered
 from worker import numbers
+from worker.analytics import SERVICES
 from worker.errors import HandbillError
-from worker.numbers import BestTime, Group, Told
+from worker.numbers import BestTime, Told
 from worker.pipeline.numbers import pairs, report, report_to
 from worker.runtime import Runtime
+from worker.shortener import OWN
+from worker.store.counters import Counter
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-SHOWN = 12
-NO_PICTURE = "no picture"
 DAYS_MOST = 400
 
 router = APIRouter(prefix="/numbers", include_in_schema=False)
@@ -91,19 +90,6 @@ class Report(BaseModel):
     weekday: Annotated[int, Field(ge=0, le=6)] = 0
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
-    """One bar of a plot: its length, and where its whisker begins and ends, in percent of the plot."""
-
-    name: str
-    count: int
-    mean: float
-    length: float
-    low: float
-    high: float
-    said: str
-
-
 @router.get("")
 def show(request: Request, parts: Parts, person: Viewer, days: Days = 90, account: str = "") -> Response:
     """What readers did in the last days, of all accounts or of one."""
@@ -121,7 +107,7 @@ def show(request: Request, parts: Parts, person: Viewer, days: Days = 90, accoun
         ("By weekday", lambda t: [WEEKDAYS[t.weekday]]),
         ("By hashtag", lambda t: [f"#{tag}" for tag in t.hashtags]),
         ("By variant", lambda t: [f"variant {t.variant + 1}{' (evergreen)' if t.evergreen else ''}"]),
-        ("By card design", lambda t: [t.design or NO_PICTURE]),
+        ("By card design", lambda t: [t.design or numbers.NO_PICTURE]),
         ("By article", lambda t: [titles.get(t.article, t.article)]),
     ]
     return render.page(
@@ -132,13 +118,16 @@ def show(request: Request, parts: Parts, person: Viewer, days: Days = 90, accoun
         account=account,
         names=names,
         titles=titles,
-        plots=[(title, bars(numbers.groups(told, key))) for title, key in plots if told],
+        plots=[(title, numbers.bars(numbers.groups(told, key))) for title, key in plots if told],
         best=[(names.get(a, a), _best(parts, a)) for a in sorted({t.account for t in told})],
         verdicts=_verdicts(told),
         reporting=parts.aftercare.reporting(person.workspace),
         inside=[a for a in accounts.values() if publishers.load(a.platform).team],
         weekdays=WEEKDAYS,
         preview=report(parts, person.workspace, days=7) if told else "",
+        counters=[(c, SERVICES[c.kind].label, parts.clicks.unmarked(c)) for c in _counters(parts, person)],
+        services=SERVICES.values(),
+        own_links=parts.settings.shortener == OWN,
     )
 
 
@@ -188,26 +177,9 @@ def set_report(parts: Parts, caller: Admin, wanted: Report) -> Report:
     return Report(account=account, weekday=wanted.weekday)
 
 
-def bars(groups: Sequence[Group]) -> list[Bar]:
-    """The groups as bars; a whisker is where the mean lies with 95 %, cut off where one post says nothing."""
-    shown = list(groups[:SHOWN])
-    ends = [g.high if math.isfinite(g.high) else g.mean for g in shown]
-    longest = max([*ends, 1.0])
-    made = []
-    for group, end in zip(shown, ends, strict=True):
-        sure = "one post says nothing" if group.count == 1 else f"95 %: {group.low:.1f} to {group.high:.1f}"
-        made.append(
-            Bar(
-                name=group.name,
-                count=group.count,
-                mean=group.mean,
-                length=100 * group.mean / longest,
-                low=100 * (group.low if group.count > 1 else group.mean) / longest,
-                high=100 * end / longest,
-                said=sure,
-            )
-        )
-    return made
+def _counters(parts: Runtime, person: Person) -> list[Counter]:
+    """The services that are connected, for whom they concern."""
+    return [c for c in parts.counters.listed(person.workspace) if c.kind in SERVICES] if person.may("rule") else []
 
 
 def _best(parts: Runtime, account: str) -> BestTime:

@@ -155,6 +155,45 @@ def groups(posts: Iterable[Told], key: Callable[[Told], Iterable[str]]) -> list[
     return sorted(made, key=lambda g: (-g.mean, g.name))
 
 
+SHOWN = 12
+NO_PICTURE = "no picture"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One bar of a plot: its length, and where its whisker begins and ends, in percent of the plot."""
+
+    name: str
+    count: int
+    mean: float
+    length: float
+    low: float
+    high: float
+    said: str
+
+
+def bars(made: Sequence[Group], most: int = SHOWN) -> list[Bar]:
+    """The groups as bars; a whisker is where the mean lies with 95 %, cut off where one post says nothing."""
+    shown = list(made[:most])
+    ends = [g.high if math.isfinite(g.high) else g.mean for g in shown]
+    longest = max([*ends, 1.0])
+    found = []
+    for group, end in zip(shown, ends, strict=True):
+        sure = "one post says nothing" if group.count == 1 else f"95 %: {group.low:.1f} to {group.high:.1f}"
+        found.append(
+            Bar(
+                name=group.name,
+                count=group.count,
+                mean=group.mean,
+                length=100 * group.mean / longest,
+                low=100 * (group.low if group.count > 1 else group.mean) / longest,
+                high=100 * end / longest,
+                said=sure,
+            )
+        )
+    return found
+
+
 def median(values: Sequence[float]) -> float:
     """The middle one."""
     ordered = sorted(values)

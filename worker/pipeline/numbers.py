@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import structlog
 
 import publishers
 from publishers.core.errors import PublishError, RateLimited, Unsupported
-from publishers.core.post import Post
+from publishers.core.post import Media, Post
 from publishers.core.publisher import Budget
 from worker import numbers, schedule
 from worker.errors import HandbillError, NotFound, Refused
@@ -36,6 +37,10 @@ KEPT_MOST = 5000
 UNNAMED = "not known"
 """The design of pictures that were drawn before designs were kept."""
 
+PLOTTED = 6
+"""Bars of one plot that goes with the report."""
+
+ALT_MOST = 900
 MORNING = 8
 """The hour, on the wall of its account, from which the weekly report goes out."""
 
@@ -189,6 +194,53 @@ def report(parts: Runtime, workspace: str, *, days: int) -> str:
     return "\n".join(lines)
 
 
+def plotted(parts: Runtime, workspace: str, *, days: int) -> Media | None:
+    """The plots of the last days as one picture on disk, to go with the report; None if there is nothing to compare."""
+    from worker.content import cards  # noqa: PLC0415 - only who sends the report loads the picture library
+    from worker.pipeline.pictures import write_once  # noqa: PLC0415 - as above
+
+    told = parts.numbers.posts(workspace, since=parts.now() - timedelta(days=days))
+    accounts = {a.id: a for a in parts.records.accounts(workspace)}
+    ways: list[tuple[str, Callable[[Told], Iterable[str]]]] = [
+        ("By account", lambda t: [_name(t.account, accounts)]),
+        ("By hour", lambda t: [f"{t.hour:02}:00"]),
+        ("By card design", lambda t: [t.design or numbers.NO_PICTURE]),
+        ("By hashtag", lambda t: [f"#{tag}" for tag in t.hashtags]),
+    ]
+    panels, said = [], []
+    for title, key in ways:
+        bars = numbers.bars(numbers.groups(told, key), PLOTTED)
+        if not bars:
+            continue
+        panels.append(
+            (
+                title,
+                [
+                    cards.Bar(
+                        name=b.name,
+                        said=f"{b.mean:.1f} · {b.count} {'post' if b.count == 1 else 'posts'}",
+                        length=b.length / 100,
+                        low=b.low / 100 if b.count > 1 else None,
+                        high=b.high / 100,
+                    )
+                    for b in bars
+                ],
+            )
+        )
+        said.append(f"{title}: {', '.join(f'{b.name} {b.mean:.1f}' for b in bars)}.")
+    if not panels:
+        return None
+    content, width, height = cards.plot(panels)
+    digest = hashlib.sha256(content).hexdigest()
+    path = parts.settings.data_dir / "media" / digest[:2] / f"{digest}.png"
+    write_once(path, content)
+    alt = f"Likes, shares, replies and clicks a post. {' '.join(said)}"
+    return Media(
+        path=str(path.resolve()), sha256=digest, mime="image/png", width=width, height=height, size=len(content),
+        alt=alt[:ALT_MOST], design="plot",
+    )  # fmt: skip
+
+
 def _line(group: numbers.Group, accounts: dict[str, Account]) -> str:
     spread = "one post says nothing" if group.count == 1 else f"{group.low:.1f} to {group.high:.1f}"
     return f"- {_name(group.name, accounts)}: {group.mean:.1f} ({spread}), {group.count} posts"
@@ -237,7 +289,8 @@ def send_report(parts: Runtime, workspace: str) -> Delivery | None:
     while len(lines) > 1 and not limits.fits("\n".join(lines), media=False):
         lines.pop()
     text = "\n".join(lines)
-    post = Post(text=text, title=lines[0], language="en")
+    pictures = (plotted(parts, workspace, days=7),) if limits.media else ()
+    post = Post(text=text, title=lines[0], language="en", media=tuple(m for m in pictures if m))
     step = Step(kind=StepKind.POST, ordinal=0, key=step_key(identity, StepKind.POST, 0, 1), post=post)
     delivery = Delivery(
         id=identity,

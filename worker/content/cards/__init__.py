@@ -8,6 +8,7 @@ from worker.content.cards.contact import contact_sheet
 from worker.content.cards.design import names
 from worker.content.cards.fonts import missing
 from worker.content.cards.photo import BadFont, BadPicture, logo, probe
+from worker.content.cards.plot import Bar, plot
 
 DESIGNS = names()
 
@@ -16,6 +17,7 @@ __all__ = [
     "DESIGNS",
     "BadFont",
     "BadPicture",
+    "Bar",
     "Card",
     "Kit",
     "check_design",
@@ -25,6 +27,7 @@ __all__ = [
     "logo",
     "missing",
     "plain",
+    "plot",
     "probe",
     "scheme",
 ]
