@@ -13,6 +13,7 @@ import structlog
 from worker.keeping import ledger
 from worker.runtime import Runtime
 from worker.settings import Settings
+from worker.store import upgrade
 from worker.store.ageing import ORPHANS, Ageing
 
 log = structlog.get_logger()
@@ -55,6 +56,7 @@ def tidy_once_an_hour(parts: Runtime) -> None:
     with parts.records.lock(parts.settings.workspace, "tidying", seconds=LONGEST_SECONDS + 60) as mine:
         if mine and parts.records.due_again("tidied", seconds=EVERY_SECONDS):
             gone = tidy(parts, orphans=parts.records.due_again("orphans", seconds=24 * EVERY_SECONDS))
+            upgrade.catch_up(parts.store)
             if gone:
                 log.info("tidied", **{what.replace(" ", "_"): n for what, n in gone.items()})
 

@@ -17,8 +17,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from worker.errors import StoreDown
-from worker.model import Status
-from worker.store import keys
+from worker.store import keys, upgrade
 
 LUA = Path(__file__).parent / "lua"
 SCHEMA = "3"
@@ -171,11 +170,8 @@ class Store:
             for key in self.client.scan_iter(match=f"{keys.PREFIX}:*", count=1000):
                 self.client.delete(key)
             stored = None
-        if stored in {b"1", b"2"}:  # each shard is one step, and a step that is made twice changes nothing
-            self.each_shard("upgrade", *Status)
-            for workspace in cast("set[bytes]", self.client.smembers(keys.workspaces())):
-                self.run("upgrade_home", keys.home(workspace.decode()))
-            self.client.set(keys.schema(), SCHEMA)
+        if stored in {b"1", b"2"}:
+            upgrade.bring_up(self, SCHEMA)
             return
         if stored is None:
             self.client.set(keys.schema(), SCHEMA, nx=True)

@@ -1,7 +1,8 @@
--- To schema 3. From 1: a workspace's articles in the order of their arrival, on the shelf they belong to. When they
--- arrived was not kept, so it is when they are found, except that those of one upgrade keep the order of their ids.
+-- One step of a workspace to schema 3: most articles. From 1: they stand in the order of their arrival, on the shelf
+-- they belong to. When they arrived was not kept, so it is when they are found. Answers how many it did, 0 if none is left.
 local now = clock('')
-local ids = redis.call('TYPE', root .. 'articles').ok == 'set' and redis.call('SMEMBERS', root .. 'articles') or {}
+if redis.call('TYPE', root .. 'articles').ok ~= 'set' then return 0 end
+local ids = redis.call('SRANDMEMBER', root .. 'articles', ARGV[1])
 table.sort(ids)
 for n, id in ipairs(ids) do
   local key = root .. 'article:' .. id
@@ -11,6 +12,6 @@ for n, id in ipairs(ids) do
     local shelf = redis.call('EXISTS', key .. ':deliveries') == 1 and 'planned' or 'new'
     for _, list in ipairs({'all', shelf}) do redis.call('ZADD', root .. 'articles:' .. list, at, id) end
   end
+  redis.call('SREM', root .. 'articles', id)
 end
-redis.call('DEL', root .. 'articles')
-return 'ok'
+return #ids
