@@ -28,6 +28,7 @@ from worker.embedded import Embedded
 from worker.errors import HandbillError, NotFound, Refused
 from worker.lifecycle import TRANSITIONS
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
+from worker.pipeline.accounts import app_key
 from worker.runtime import Runtime, open_runtime
 from worker.settings import Settings
 from worker.store.deliveries import End
@@ -160,6 +161,23 @@ def test_rates_and_tokens_are_told_by_account(house):
     assert before == publishers.load("bluesky").budgets[0].posts
     assert house.records.spend(account, "app", publishers.load("bluesky").budgets) == 0
     assert numbers(house)["handbill_rate_left"][labels] == before - 1
+
+
+def test_what_an_app_may_still_send_is_told_of_each_of_its_accounts(house):
+    """Two accounts of one app, and one of another, on a platform whose every budget is the app's."""
+    budgets = publishers.load("reddit").budgets
+    assert [b.app for b in budgets] == [True]
+    rows = [("a", "one"), ("b", "one"), ("c", "two")]
+    accounts = [Account(id=f"main.{n}", platform="reddit", name=n, settings={"client_id": app}) for n, app in rows]
+    for account in accounts:
+        house.records.save_account(account, {})
+        assert house.accounts.app_of(account) == app_key(account, publishers.load("reddit").home)
+    for _ in range(3):
+        assert house.records.spend(accounts[0], house.accounts.app_of(accounts[0]), budgets) == 0
+
+    left = {dict(k)["account"]: v for k, v in numbers(house)["handbill_rate_left"].items()}
+
+    assert left == {"main.a": budgets[0].posts - 3, "main.b": budgets[0].posts - 3, "main.c": budgets[0].posts}
 
 
 def ending(parts):

@@ -6,6 +6,7 @@ A mail is the server's from the answer to the line that ends it on; before that 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import smtplib
@@ -95,6 +96,9 @@ def session(http: Http, server: Server) -> Iterator[smtplib.SMTP]:
     try:
         _greet(client, server)
         if server.password:
+            # As it is sent, should the server repeat it (RFC 4616, and LOGIN).
+            plain = f"\0{server.user}\0{server.password}"
+            http.hide(*(base64.b64encode(told.encode()).decode() for told in (plain, server.password)))
             client.login(server.user, server.password)
     except (smtplib.SMTPException, *BROKEN, UnicodeError) as error:
         client.close()

@@ -130,9 +130,14 @@ class Publisher(ABC):
     def __init__(self, settings: Mapping[str, str], http: Http) -> None:
         self.settings = settings
         self.http = http
-        base = (settings.get("server") or self.home).rstrip("/")
-        self.base = base if not base or "://" in base else f"https://{base}"
+        self.base = self.base_of(settings)
         http.hide(*(settings.get(name, "") for name in self.secrets()))
+
+    @classmethod
+    def base_of(cls, settings: Mapping[str, str]) -> str:
+        """Where the API of an account with these settings begins."""
+        base = (settings.get("server") or cls.home).rstrip("/")
+        return base if not base or "://" in base else f"https://{base}"
 
     @abstractmethod
     def connect(self) -> Profile:

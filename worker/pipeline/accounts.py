@@ -397,13 +397,20 @@ class Accounts:
             do = "Connect it again and allow everything it asks for"
             raise Refused(f"{kind.label} works as {account.name} and lacks {', '.join(missing)}", do=do)
 
+    def app_of(self, account: Account) -> str:
+        """What the budgets of the account's app are counted under, without opening it."""
+        told = {**account.settings, **({"server": self._stand_in(account)} if account.rehearsal else {})}
+        return app_key(account, publishers.load(account.platform).base_of(told))
+
+    def _stand_in(self, account: Account) -> str:
+        return f"{self._settings.rehearsal}/{account.platform}/{account.id.partition('.')[2]}"
+
     def adapter(self, account: Account, values: Mapping[str, str]) -> Publisher:
         """The account's adapter with ``values`` over its settings, and with its app's credentials."""
         everything = {**account.settings, **values}
         allow = set(self._settings.allowed)
         if account.rehearsal:
-            slug = account.id.partition(".")[2]
-            everything["server"] = f"{self._settings.rehearsal}/{account.platform}/{slug}"
+            everything["server"] = self._stand_in(account)
             parts = urlsplit(self._settings.rehearsal)
             allow.add(f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}")
         if client := everything.get("client_id"):
@@ -417,6 +424,11 @@ class Accounts:
         secrets = [everything.get(name, "") for name in sorted(kind.secrets())]
         http = self._http(seconds=self._settings.request_seconds, allow=allow, secrets=secrets)
         return kind(everything, http)
+
+
+def app_key(account: Account, base: str) -> str:
+    """What the budgets of an account's app are counted under, whose accounts may be any workspace's."""
+    return f"{account.platform}:{account.settings.get('client_id') or base}"
 
 
 def app_name(platform: str, server: str = "") -> str:

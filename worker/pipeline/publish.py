@@ -16,7 +16,7 @@ from worker import approval, lifecycle, pull, receipts, reminders
 from worker import log as logs
 from worker.errors import HandbillError, NotFound
 from worker.model import Account, Delivery, Status, Step, StepKind
-from worker.pipeline.accounts import AGAIN, Accounts, Renewed, limits_of, proof_of
+from worker.pipeline.accounts import AGAIN, Accounts, Renewed, app_key, limits_of, proof_of
 from worker.settings import Settings
 from worker.store.deliveries import WAITING_MOST, Deliveries, End, Turn
 from worker.store.keys import SHARDS
@@ -237,8 +237,7 @@ class Engine:
 
     def _spend(self, account: Account, publisher: Publisher) -> None:
         """Stay within the platform's published rates, over all workers; raises RateLimited."""
-        app = f"{account.platform}:{account.settings.get('client_id') or publisher.base}"
-        wait = self._records.spend(account, app, publisher.budgets)
+        wait = self._records.spend(account, app_key(account, publisher.base), publisher.budgets)
         if wait > 0:
             raise RateLimited(f"{publisher.label}'s own rate would be passed", retry_after=wait)
 

@@ -63,9 +63,24 @@ def aftercare(workspace: str, what: str) -> str:
     return f"{home(workspace)}after:{what}"
 
 
+def budget(workspace: str, whose: str) -> str:
+    """What was sent lately, by instant: of an account, or of an app, whose accounts are any workspace's."""
+    return f"{home(workspace)}budget:{whose}"
+
+
 def schema() -> str:
     """The version of everything stored."""
     return f"{PREFIX}:{{{ALL}}}:schema"
+
+
+def upgraded() -> str:
+    """The schema that the store was brought up to; ends by itself."""
+    return f"{PREFIX}:{{{ALL}}}:upgraded"
+
+
+def upgrading(number: int) -> str:
+    """How far a shard has been brought up: a hash from workspaces to instants, there only meanwhile."""
+    return f"{root(number)}upgrade"
 
 
 def workspaces() -> str:

@@ -401,9 +401,7 @@ class Records:
             shared = [b for b in budgets if b.app is wanted]
             if not shared:
                 continue
-            key = (
-                f"{keys.home(keys.ALL)}budget:{app}" if wanted else f"{keys.home(account.workspace)}budget:{account.id}"
-            )
+            key = keys.budget(keys.ALL, app) if wanted else keys.budget(account.workspace, account.id)
             rows = [x for b in shared for x in (b.posts, int(b.seconds * 1000))]
             now = self._clock() if self._clock else ""
             wait = cast("int", self._redis.eval(SPEND, 1, key, random_secrets.token_hex(6), now, *rows))

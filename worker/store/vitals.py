@@ -108,14 +108,14 @@ class Vitals:
             why="; ".join(faults),
         )
 
-    def left(self, account: Account, budgets: Sequence[Budget]) -> float | None:
-        """How many more posts the account's own budgets allow now; None if there are none."""
-        own = [b for b in budgets if not b.app]
-        if not own:
+    def left(self, account: Account, app: str, budgets: Sequence[Budget]) -> float | None:
+        """How many more posts the budgets allow the account now, its own and its app's; None if there are none."""
+        if not budgets:
             return None
-        now, key = self._store.now_ms(), f"{keys.home(account.workspace)}budget:{account.id}"
+        now = self._store.now_ms()
         with self._redis.pipeline(transaction=False) as pipe:
-            for budget in own:
+            for budget in budgets:
+                key = keys.budget(keys.ALL, app) if budget.app else keys.budget(account.workspace, account.id)
                 pipe.zcount(key, now - int(budget.seconds * 1000), "+inf")
             used = pipe.execute()
-        return float(min(max(0, b.posts - n) for b, n in zip(own, used, strict=True)))
+        return float(min(max(0, b.posts - n) for b, n in zip(budgets, used, strict=True)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 
 from prometheus_client import CollectorRegistry
@@ -11,7 +11,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 import publishers
-from worker.model import Status
+from publishers.core.publisher import Budget
+from worker.model import Account, Status
 from worker.runtime import Runtime
 from worker.store.redis import SCHEMA
 from worker.store.vitals import LATENESS, POOLS, Vitals
@@ -123,7 +124,9 @@ class Numbers(Collector):
 
     def _accounts(self) -> Iterator[Metric]:
         labels = ["account", "platform"]
-        rates = GaugeMetricFamily("handbill_rate_left", "Posts that an account's budgets allow now.", labels=labels)
+        rates = GaugeMetricFamily(
+            "handbill_rate_left", "Posts that its own and its app's budgets allow now.", labels=labels
+        )
         tokens = GaugeMetricFamily("handbill_token_days_left", "Until a person must connect it again.", labels=labels)
         now = self._parts.now()
         for workspace in self._parts.records.workspaces():
@@ -132,12 +135,15 @@ class Numbers(Collector):
                     budgets = publishers.load(account.platform).budgets
                 except KeyError:  # a platform of a package that is not installed here
                     continue
-                if (left := self._vitals.left(account, budgets)) is not None:
+                if (left := self._left(account, budgets)) is not None:
                     rates.add_metric([account.id, account.platform], left)
                 if (until := self._parts.renewals.standing(account).left(now)) is not None:
                     tokens.add_metric([account.id, account.platform], until.total_seconds() / 86_400)
         yield rates
         yield tokens
+
+    def _left(self, account: Account, budgets: Sequence[Budget]) -> float | None:
+        return self._vitals.left(account, self._parts.accounts.app_of(account), budgets)
 
     def _redis(self) -> Iterator[Metric]:
         server = self._vitals.server()
