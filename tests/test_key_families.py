@@ -39,6 +39,8 @@ NOT_A_KEY = {
     "after:*": "how keys.py makes the rest of these",
     "articles": "read and removed by the upgrade from schema 1",
     "status:*": "as above; what is in use has a workspace behind it",
+    "upgrade": "there while a store is brought up",
+    "upgraded": "ends by itself, two days after a store was brought up",
     "lock:*": "held for as long as something runs, and ends by itself",
 }
 OF_NOW = {
