@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import json
 import re
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -322,17 +324,35 @@ def test_every_threat_names_tests_that_there_are():
             assert not function or function in functions, (file, function)
 
 
-def test_the_audit_says_when_it_cannot_run(tmp_path):
-    python = tmp_path / "python3"
-    python.write_text(
-        '#!/bin/sh\nmkdir -p "$3/bin" && printf "#!/bin/sh\\nexit 1\\n" > "$3/bin/python" && chmod +x "$3/bin/python"\n'
-    )
-    python.chmod(0o755)
-    done = subprocess.run(
-        [ROOT / ".ci" / "audit"], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 3
-    assert "nothing was audited" in done.stderr
+GOOD, SKIPPED = {"name": "a", "version": "1", "vulns": []}, {"name": "b", "skip_reason": "not found"}
+BAD = {"name": "c", "version": "2", "vulns": [{"id": "CVE-2026-1", "fix_versions": ["3"]}]}
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "words"),
+    [
+        ([GOOD, GOOD], 0, "2 parts were looked up, and nothing is known"),
+        ([GOOD, BAD, SKIPPED], 1, "known to be bad: c 2: CVE-2026-1"),
+        ([SKIPPED, SKIPPED], 3, "nothing was audited"),
+        ([GOOD, SKIPPED], 3, "1 of 2 parts could not be looked up: b"),
+        ([], 3, "nothing was audited"),
+        (None, 3, "nothing was audited"),
+    ],
+)
+def test_the_audit_says_what_is_known_and_when_it_cannot_know(tmp_path, found, code, words):
+    path = tmp_path / "advisories.json"
+    if found is not None:
+        path.write_text(json.dumps({"dependencies": found, "fixes": []}))
+    argv = [sys.executable, str(ROOT / ".ci" / "advisories.py"), str(path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert words in done.stdout
+
+
+def test_a_machine_that_cannot_ask_goes_on_and_one_that_knows_of_a_hole_does_not():
+    text = (ROOT / ".ci" / "run").read_text()
+    assert re.search(r'^\.ci/audit \|\| \{ code=\$\?; \[ "\$code" = 3 \] \|\| exit "\$code"; \}$', text, re.MULTILINE)
+    assert text.rstrip().endswith("make test")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What is installed is what was written: the wheel has every file it needs, and the locks hold every requirement."""
 
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
@@ -60,6 +61,32 @@ def test_a_lock_holds_what_the_project_asks_for_on_every_python(name, wanted):
 def test_the_locks_agree_with_each_other():
     run = {(str(r), tuple(h)) for r, h in locked("requirements.lock")}
     assert run <= {(str(r), tuple(h)) for r, h in locked("requirements-dev.lock")}
+
+
+def test_the_bill_of_materials_is_the_lock(tmp_path):
+    """Made as .ci/audit makes it, with no line to anywhere."""
+    path = tmp_path / "sbom.json"
+    tool = Path(sys.executable).with_name("cyclonedx-py")
+    argv = [str(tool), "requirements", "requirements.lock", "--output-reproducible", "--output-file", str(path)]
+    assert " ".join(argv[1:4]) in (ROOT / ".ci" / "audit").read_text()
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "PATH": "/usr/bin:/bin"}
+    subprocess.run(argv, cwd=ROOT, env=nowhere, check=True, capture_output=True)
+
+    bill = json.loads(path.read_text())
+    assert bill["bomFormat"] == "CycloneDX"
+    named = {
+        (part["purl"], tuple(sorted(h["content"] for r in part["externalReferences"] for h in r["hashes"])))
+        for part in bill["components"]
+    }
+    wanted = {
+        (
+            f"pkg:pypi/{canonicalize_name(r.name)}@{next(iter(r.specifier)).version}",
+            tuple(sorted(h.partition(":")[2] for h in hashes)),
+        )
+        for r, hashes in locked("requirements.lock")
+    }
+    assert named == wanted
+    assert len(bill["components"]) == len(wanted) > 90
 
 
 def test_the_build_backend_is_in_the_lock_so_that_installing_fetches_nothing_else():
