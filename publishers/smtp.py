@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from email.headerregistry import Address, Group
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
@@ -42,6 +43,11 @@ class Smtp(Publisher):
     reshares: ClassVar = None  # readers get an article in their mailbox once
     proof: ClassVar = Proof(kind=ProofClass.C)
     unverified: ClassVar = "run against a real server on loopback alone; how each client shows it"
+
+    @classmethod
+    def inside(cls, settings: Mapping[str, str]) -> bool:
+        """A list that one can leave is read by the public."""
+        return not settings.get("unsubscribe")
 
     def connect(self) -> Profile:
         sender, _ = self._addressed()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -251,6 +252,77 @@ def test_a_file_in_an_archive_that_leads_elsewhere_is_refused(tmp_path):
         archive.writestr("manifest.json", json.dumps(MINIMAL))
     with Reader(path) as reader, pytest.raises(HandbillError, match="leads elsewhere"):
         reader.files(tmp_path / "data")
+
+
+def made_by_hand(path, *, manifest=None, records=b"", **files):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("records.jsonl", records)
+        for name, content in files.items():
+            archive.writestr(name, content)
+        archive.writestr("manifest.json", json.dumps(MINIMAL | (manifest or {})))
+    return path
+
+
+def line(**told):
+    return json.dumps({"type": "string", "items": ["x"], **told}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        (line(key="publish", type="list"), "does not belong into an archive"),
+        (line(key="handbill-elsewhere:{x}"), "does not belong into an archive"),
+        (line(key=keys.schema(), items=["3"]), "does not belong into an archive"),
+        (line(key="handbill:{main}:accounts", type="hash"), "half a pair"),
+        (line(key="handbill:{main}:x", type="script"), "does not belong into an archive"),
+        (line(key="handbill:{main}:x", items=7), "damaged"),
+        (b"[]\n", "damaged"),
+        (b"not json\n", "damaged"),
+    ],
+)
+def test_nothing_but_keys_of_ours_comes_out_of_an_archive(elsewhere, tmp_path, records, words):
+    path = made_by_hand(tmp_path / "a.zip", records=line(key="handbill:{main}:fine") + records)
+    settings, url = elsewhere
+    with pytest.raises(HandbillError, match=words):
+        bring_back(settings, url, path, vault_of(settings))
+    client = open_store(url, anew=True).client
+    assert not [k for k in client.scan_iter() if not k.startswith(b"handbill:")]
+    client.close()
+
+
+@pytest.mark.parametrize(
+    "manifest", [{"schema": "x"}, {"salt": "zz"}, {"places": 7}, {"more": 1}, {"version": "9"}, {"format": "other"}]
+)
+def test_a_manifest_that_is_none_is_one_clear_line(tmp_path, manifest):
+    path = made_by_hand(tmp_path / "a.zip", manifest=manifest)
+    with pytest.raises(HandbillError), Reader(path):
+        pass
+
+
+def test_a_small_file_that_would_fill_a_disk_is_refused_before_it_is_unpacked(tmp_path):
+    path = tmp_path / "a.zip"
+    made_by_hand(path, **{"media/aa/zeros.jpg": bytes(80_000_000)})
+    assert path.stat().st_size < 200_000
+    with pytest.raises(HandbillError, match=r"made to fill a disk: 0.1 MB would become 80"), Reader(path):
+        pass
+
+
+def test_a_line_and_a_manifest_without_an_end_are_not_read_into_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("worker.keeping.archive.LONGEST_LINE", 1000)
+    path = made_by_hand(tmp_path / "a.zip", records=line(key="handbill:{main}:x", items=["y" * 2000]))
+    with Reader(path) as archive, pytest.raises(HandbillError, match="has no end"):
+        list(archive.entries())
+    monkeypatch.setattr("worker.keeping.archive.LONGEST_MANIFEST", 100)
+    with pytest.raises(HandbillError, match=r"manifest.json has no end"), Reader(path):
+        pass
+
+
+def test_pictures_that_the_disk_has_no_room_for_are_not_begun(tmp_path, monkeypatch):
+    path = made_by_hand(tmp_path / "a.zip", **{"media/aa/a.jpg": b"x" * 1000})
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1000, 900, 100))
+    with Reader(path) as archive, pytest.raises(HandbillError, match="has no room"):
+        archive.files(tmp_path / "data")
+    assert not list((tmp_path / "data").rglob("*.jpg"))
 
 
 MINIMAL = {

@@ -389,7 +389,7 @@ def test_an_alert_that_certainly_did_not_arrive_is_told_again_and_one_that_perha
     alerts.add(account)
     park(house, 1)
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise error
 
     monkeypatch.setattr(alerts, "_send", refuse)

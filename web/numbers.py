@@ -122,7 +122,7 @@ def show(request: Request, parts: Parts, person: Viewer, days: Days = 90, accoun
         best=[(names.get(a, a), _best(parts, a)) for a in sorted({t.account for t in told})],
         verdicts=_verdicts(told),
         reporting=parts.aftercare.reporting(person.workspace),
-        inside=[a for a in accounts.values() if publishers.load(a.platform).team],
+        inside=[a for a in accounts.values() if publishers.load(a.platform).inside(a.settings)],
         weekdays=WEEKDAYS,
         preview=report(parts, person.workspace, days=7) if told else "",
         counters=[(c, SERVICES[c.kind].label, parts.clicks.unmarked(c)) for c in _counters(parts, person)],

@@ -134,6 +134,12 @@ class Publisher(ABC):
         http.hide(*(settings.get(name, "") for name in self.secrets()))
 
     @classmethod
+    def inside(cls, settings: Mapping[str, str]) -> bool:
+        """Whether a team reads what an account with these settings posts, not the public."""
+        del settings
+        return cls.team
+
+    @classmethod
     def base_of(cls, settings: Mapping[str, str]) -> str:
         """Where the API of an account with these settings begins."""
         base = (settings.get("server") or cls.home).rstrip("/")

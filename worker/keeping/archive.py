@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,7 +17,8 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from worker.errors import HandbillError
-from worker.store.copying import Entry
+from worker.store import keys
+from worker.store.copying import OF_THE_SERVER, WRITERS, Entry
 
 FORMAT, VERSION = "handbill-archive", 1
 RECORDS, MANIFEST = "records.jsonl", "manifest.json"
@@ -24,6 +27,15 @@ FOLDERS = ("media", "brand", "receipts")
 
 COST, BLOCK, LANES = 2**15, 8, 1
 """scrypt as RFC 7914 names them: 32 MiB and about 0.1 s for each guess at a passphrase."""
+
+LONGEST_MANIFEST, LONGEST_LINE = 1_000_000, 256_000_000
+"""Bytes of what is read at once; a line holds at most ``copying.PART`` pairs."""
+
+SMALL, MOST_TIMES = 64_000_000, 200
+"""An archive unpacks to so many bytes, or so many times its own size, at the most: records shrink to a tenth."""
+
+UNREADABLE = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError, OSError, RuntimeError, EOFError)
+"""What a file that is no archive, is damaged, or was made to harm may raise."""
 
 LEFT_OUT, PASSPHRASE, OWN_KEY = "left out", "passphrase", "own key"
 
@@ -114,10 +126,11 @@ class Reader:
     def __enter__(self) -> Self:
         try:
             self._zip = zipfile.ZipFile(self.path)
-            told = _checked(json.loads(self._zip.read(MANIFEST)))
+            self._refuse_bomb()
+            told = _checked(json.loads(_whole(self._zip, MANIFEST, LONGEST_MANIFEST)))
         except FileNotFoundError:
             raise HandbillError(f"There is no file {self.path}") from None
-        except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        except UNREADABLE as error:
             do = "Give a file that handbill export or backup wrote"
             raise HandbillError(f"{self.path} is no archive of Handbill", why=str(error).strip("'"), do=do) from None
         if told["version"] != VERSION:
@@ -125,8 +138,18 @@ class Reader:
             raise HandbillError(
                 f"{self.path} is of archive version {told['version']}", why=f"this reads {VERSION}", do=do
             )
-        self.manifest = Manifest(**told)
+        try:
+            self.manifest = Manifest(**told)
+            int(self.manifest.schema), bytes.fromhex(self.manifest.salt), dict(self.manifest.places)
+        except UNREADABLE as error:
+            raise HandbillError(f"{self.path} is damaged", why=str(error), do="Use another copy of it") from None
         return self
+
+    def _refuse_bomb(self) -> None:
+        size, whole = self.path.stat().st_size, sum(info.file_size for info in self._zip.infolist())
+        if whole > max(SMALL, MOST_TIMES * size):
+            why = f"{size / 1e6:,.1f} MB would become {whole / 1e6:,.0f}"
+            raise ValueError(f"it is made to fill a disk: {why}")
 
     def __exit__(self, *_: object) -> None:
         self._zip.close()
@@ -135,14 +158,24 @@ class Reader:
         """Every entry, in the order in which it was written."""
         try:
             with self._zip.open(RECORDS) as file:
-                for line in file:
+                while line := file.readline(LONGEST_LINE + 1):
+                    if len(line) > LONGEST_LINE:
+                        raise ValueError("a line of it has no end")
                     yield _entry(json.loads(line))
-        except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
+        except UNREADABLE as error:
             raise HandbillError(f"{self.path} is damaged", why=str(error), do="Use another copy of it") from None
 
     def files(self, data_dir: Path) -> int:
-        """Put the pictures into a data folder; what is there under the same name stays. Returns how many there are."""
+        """Put the pictures into a data folder; what is there under the same name stays. Returns how many there are.
+
+        Raises HandbillError for a file that leads elsewhere, and where the disk has no room for all of them.
+        """
         count = 0
+        data_dir.mkdir(parents=True, exist_ok=True)
+        wanted, free = sum(i.file_size for i in self._zip.infolist()), shutil.disk_usage(data_dir).free
+        if wanted > free:
+            why = f"{wanted / 1e9:.1f} GB are wanted, and {free / 1e9:.1f} are free"
+            raise HandbillError(f"{data_dir} has no room for the pictures", why=why, do="Make room, then import again")
         for info in self._zip.infolist():
             folder, _, _ = info.filename.partition("/")
             if folder not in FOLDERS or info.is_dir():
@@ -155,7 +188,12 @@ class Reader:
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             part = target.with_name(f"{target.name}.part")
-            part.write_bytes(self._zip.read(info))
+            try:
+                with self._zip.open(info) as packed, part.open("wb") as file:
+                    shutil.copyfileobj(packed, file)
+            except UNREADABLE as error:
+                part.unlink(missing_ok=True)
+                raise HandbillError(f"{self.path} is damaged", why=str(error), do="Use another copy of it") from None
             part.replace(target)
         return count
 
@@ -163,7 +201,7 @@ class Reader:
         """The first file whose check sum is wrong; empty if all is well."""
         try:
             return self._zip.testzip() or ""
-        except (zipfile.BadZipFile, OSError) as error:
+        except UNREADABLE as error:
             return str(error)
 
 
@@ -207,9 +245,23 @@ def _line(entry: Entry) -> bytes:
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def _whole(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    with archive.open(name) as file:
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise ValueError(f"its {name} has no end")
+    return found
+
+
 def _entry(told: dict[str, Any]) -> Entry:
+    """One line; raises ValueError for what is no key of ours, or none that travels."""
+    key, kind = str(told["key"]), str(told["type"])
+    if not key.startswith(f"{keys.PREFIX}:{{") or key in OF_THE_SERVER or kind not in {*WRITERS, "none"}:
+        raise ValueError(f"{key[:60]!r} does not belong into an archive")
+    if kind in {"hash", "zset"} and len(told["items"]) % 2:
+        raise ValueError(f"{key[:60]!r} holds half a pair")
     items = tuple(base64.b64decode(i["base64"]) if isinstance(i, dict) else str(i).encode() for i in told["items"])
-    return Entry(str(told["key"]), str(told["type"]), items, int(told.get("expires", 0)), int(told.get("part", 0)))
+    return Entry(key, kind, items, int(told.get("expires", 0)), int(told.get("part", 0)))
 
 
 def _text(item: bytes) -> str | dict[str, str]:

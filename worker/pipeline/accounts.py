@@ -182,7 +182,7 @@ class Accounts:
 
     def channels(self, workspace: str) -> list[Account]:
         """The accounts by which somebody can be told something that nobody else should read."""
-        return [a for a in self._records.accounts(workspace) if publishers.load(a.platform).team]
+        return [a for a in self._records.accounts(workspace) if publishers.load(a.platform).inside(a.settings)]
 
     def _channel(self, name: str, workspace: str) -> Account:
         """The account by which somebody who posts by hand is told; raises HandbillError if none of that name can be."""

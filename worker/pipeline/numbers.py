@@ -262,7 +262,7 @@ def pairs(told: Sequence[Told]) -> list[tuple[str, list[float]]]:
 def report_to(parts: Runtime, workspace: str, name: str, weekday: int) -> str:
     """Send the weekly report to an account from now on ("" = to nobody); its id. Raises Refused if readers see it."""
     account = parts.accounts.own(name, workspace) if name else None
-    if account is not None and not publishers.load(account.platform).team:
+    if account is not None and not publishers.load(account.platform).inside(account.settings):
         what = f"What {account.name} posts is for readers"
         raise Refused(what, do="Choose an account that a team reads, such as e-mail or a chat")
     parts.aftercare.report_to(workspace, account.id if account else "", weekday)

@@ -40,7 +40,7 @@ class Alerts:
 
     def add(self, account: Account, kinds: Sequence[str] = ()) -> None:
         """Tell the readers of an account; raises Refused where they are the public, HandbillError for unknown kinds."""
-        if not publishers.load(account.platform).team:
+        if not publishers.load(account.platform).inside(account.settings):
             fit = ", ".join(n for n in publishers.names() if publishers.load(n).team)
             why = "what is posted there is public"
             raise Refused(f"{account.id} cannot take alerts", why=why, do=f"Use an account of one of: {fit}")
@@ -59,7 +59,8 @@ class Alerts:
 
     def try_out(self, account: Account) -> None:
         """Send a message that says that alerts come this way; raises PublishError."""
-        self._send(account.id, "Handbill: alerts come this way.", "test", str(self._parts.now().timestamp()))
+        text = "Handbill: alerts come this way."
+        self._send(account.id, text, "test", str(self._parts.now().timestamp()), title=text)
 
     def round(self) -> int:
         """Look, and tell whoever is to be told; returns how many messages were sent."""
@@ -87,7 +88,8 @@ class Alerts:
                     continue
                 names = sorted(c.name for c in mine)
                 try:
-                    self._send(account, message(mine, self._parts.settings.origin), now.isoformat(), *names)
+                    text = message(mine, self._parts.settings.origin)
+                    self._send(account, text, now.isoformat(), *names, title=subject(mine))
                     sent += 1
                     undone -= set(names)
                 except Unconfirmed:  # perhaps told: not told twice
@@ -115,14 +117,20 @@ class Alerts:
         whose = condition.workspace or self._parts.settings.workspace
         return whose == workspace and (not kinds or condition.kind in kinds)
 
-    def _send(self, name: str, text: str, *key: str) -> None:
+    def _send(self, name: str, text: str, *key: str, title: str) -> None:
         account, publisher = self._parts.accounts.open(name)
         with publisher.http:
             publisher.http.expire(SECONDS)
-            post = Post(text=fitted(text, limits_of(account)))
+            limits = limits_of(account)
+            post = Post(text=fitted(text, limits), title=title[: limits.title or 0])
             commit = digest("alert", name, *key, length=40)
             prepared = publisher.draft(post, commit, None)
             publisher.create(post, Commit(key=commit, at=self._parts.now(), prepared=prepared))
+
+
+def subject(found: Sequence[Condition]) -> str:
+    """What is wrong in a line, the worst first, for whoever shows one above the message."""
+    return f"Handbill: {', '.join(TITLES[kind] for kind in Kind if any(c.kind is kind for c in found))}"
 
 
 def message(found: Sequence[Condition], page: str) -> str:

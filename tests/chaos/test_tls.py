@@ -1,0 +1,99 @@
+"""The truth over TLS, with the user that the files for larger houses describe, while real workers publish through it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import redis
+import yaml
+
+from bench.chaos import plan
+from tests.chaos.test_scale import POSTS, SPAN, free_port, good, house, judged, platform, process, settings, wait_until
+from worker.embedded import Embedded
+from worker.errors import StoreDown
+from worker.keeping.backup import backup, verify
+from worker.store import open_store
+
+ROOT = Path(__file__).parents[2]
+SERVER = shutil.which("redis-server")
+PASSWORD = "a-long-password"
+COMMANDS = re.compile(r"```sh\nmkdir tls && cd tls\n(.*?)```", re.DOTALL)
+
+
+class Loader(yaml.SafeLoader):
+    """As tests/test_larger_houses.py reads overlays."""
+
+
+Loader.add_multi_constructor("!", lambda loader, _, node: loader.construct_sequence(node, deep=True))
+
+
+def certificates(folder):
+    """Made by the very commands that docs/operations.md gives, for this machine's name."""
+    folder.mkdir()
+    [commands] = COMMANDS.findall((ROOT / "docs" / "operations.md").read_text())
+    text = commands.replace("subjectAltName=DNS:state", "subjectAltName=DNS:localhost")
+    assert text != commands
+    subprocess.run(["/bin/sh", "-e", "-c", text], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@contextlib.contextmanager
+def guarded(folder, port):
+    """The server as deploy/compose/tls.yml configures it, with its paths and its port."""
+    tls = certificates(folder / "tls")
+    configs = yaml.load((ROOT / "deploy" / "compose" / "tls.yml").read_text(), Loader)["configs"]
+    texts = {n: re.sub(r"\$\{\w+:\?[^}]*\}", PASSWORD, c["content"]) for n, c in configs.items()}
+    (folder / "users.acl").write_text("\n".join(line for line in texts["users"].splitlines() if line) + "\n")
+    text = texts["guarded"].replace("/tls/", f"{tls}/").replace("/etc/valkey/users.acl", f"{folder}/users.acl")
+    text = text.replace("tls-port 6379", f"tls-port {port}")
+    (folder / "handbill.conf").write_text(f"{text}\nbind 127.0.0.1\ndir {folder}\n")
+    with (folder / "log").open("wb") as log, process([SERVER, str(folder / "handbill.conf")], cwd=folder, log=log):
+        yield tls
+
+
+@pytest.mark.nightly
+@pytest.mark.redis
+@pytest.mark.skipif(SERVER is None, reason="redis-server is not installed; the bundled Valkey is built without TLS")
+def test_workers_publish_through_tls_with_a_user_that_may_do_no_more(tmp_path, monkeypatch):
+    port = free_port()
+    folder = tmp_path / "state"
+    folder.mkdir()
+    with (
+        guarded(folder, port) as tls,
+        Embedded.start(tmp_path / "broker", fsync="everysec") as broker,
+        platform() as url,
+    ):
+        address = f"rediss://handbill:{PASSWORD}@localhost:{port}/0?ssl_ca_certs={tls}/ca.crt"
+        wait_until(lambda: redis.Redis.from_url(address).ping(), 20, "the server is there")
+        with pytest.raises((redis.ConnectionError, redis.TimeoutError)):
+            redis.Redis(port=port, socket_timeout=3, retry=None).ping()  # no TLS
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis.from_url(address.replace(f"handbill:{PASSWORD}@", "")).ping()  # nobody
+        other = certificates(tmp_path / "other")
+        with pytest.raises(StoreDown, match=r"certificate|CERTIFICATE"):
+            open_store(address.replace(str(tls), str(other)))  # somebody else's authority
+        with pytest.raises(StoreDown, match=r"certificate|hostname|mismatch"):
+            open_store(address.replace("localhost", "127.0.0.1"))  # a name that the certificate does not have
+
+        config = settings(monkeypatch, tmp_path / "data", url, REDIS_URL=address, BROKER_URL=broker.broker_url)
+        log = io.StringIO()
+        with house(config, log) as (parts, _):
+            for command in (["CONFIG", "SET", "appendonly", "no"], ["FLUSHALL"], ["GET", "elsewhere"], ["ACL", "LIST"]):
+                with pytest.raises(redis.exceptions.NoPermissionError):
+                    parts.store.client.execute_command(*command)
+            start = time.time() + 5
+            trial = plan(parts, url, posts=POSTS, start=start, span=SPAN)
+            time.sleep(max(0.0, start + SPAN / 2 - time.time()))
+            path = tmp_path / "meanwhile.zip"
+            manifest = backup(parts, path)
+            assert verify(path, parts.vault).digest == manifest.digest
+            time.sleep(max(0.0, start + SPAN - time.time()))
+            good(judged(parts, trial, url, start))
+        assert PASSWORD not in log.getvalue()
