@@ -337,8 +337,9 @@ def test_who_may_only_look_sees_no_button_and_who_operates_may_stop(visit, house
     expect(operates.locator("main").get_by_role("button", name="Pause")).to_be_visible()
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk by day", "phone by night"]
+)
 def test_every_page_fits_and_can_be_used_by_everybody(visit, house, viewport, scheme):
     house.parts.accounts.connect("mastodon", {}, workspace="main", rehearsal=True)
     account = house.parts.accounts.connect("x", {}, workspace="main", rehearsal=True)

@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from publishers.core.post import Post
@@ -23,7 +22,6 @@ from worker.store.deliveries import End
 
 pytestmark, browser = test_pages.pytestmark, test_pages.browser
 NEW_YORK, KOLKATA = "America/New_York", "Asia/Kolkata"
-SERIOUS = {"serious", "critical"}
 
 
 class Office:
@@ -308,41 +306,3 @@ def test_a_parked_post_is_settled_and_everything_is_stopped_and_resumed(office):
     expect(page.locator(".stopped")).to_contain_text("Stopped by Owner of main.")
     page.get_by_role("button", name="Resume").click()
     expect(page.locator(".stopped")).to_have_count(0)
-
-
-PAGES = (
-    "/inbox", "/inbox?show=planned", "/calendar?date=2027-03-13", "/calendar?view=week&date=2027-03-13",
-    "/calendar?view=day&date=2027-03-13", "/calendar?view=list&date=2027-03-13", "/calendar?view=list&open={moved}",
-    "/compose/{article}?open={moved}", "/queue?open={moved}", "/templates", "/brands", "/gallery",
-)  # fmt: skip
-
-
-def look_at_every_page(office, scheme):
-    office.parts.records.link_delivery(office.article.id, office.moved)
-    office.page.emulate_media(color_scheme=scheme)
-    found = []
-    for path in PAGES:
-        page = office.go(path.format(moved=office.moved, article=office.article.id))
-        expect(page.locator("#live")).to_have_text("Live")
-        if page.locator("#calendar").count():
-            office.drawn()
-        wide, seen = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-        if wide > seen:
-            found.append(f"{path} is {wide} px wide on {seen}")
-        for rule in Axe().run(page).response["violations"]:
-            if rule["impact"] in SERIOUS:
-                nodes = [" ".join(n["target"]) + ": " + n["failureSummary"][-160:] for n in rule["nodes"][:3]]
-                found.append(f"{scheme} {path}: {rule['id']} {nodes}")
-    return found
-
-
-def test_nothing_on_any_page_keeps_anybody_out_or_is_wider_than_the_screen(office):
-    """On a desk by day and on a phone by night; the other way round is a nightly test, for each takes half a minute."""
-    found = look_at_every_page(office, "light" if office.zone == NEW_YORK else "dark")
-    assert not found, "\n".join(found)
-
-
-@pytest.mark.nightly
-def test_nothing_keeps_anybody_out_at_the_other_time_of_day(office):
-    found = look_at_every_page(office, "dark" if office.zone == NEW_YORK else "light")
-    assert not found, "\n".join(found)

@@ -26,6 +26,9 @@ from worker.people import Actor, Role
 from worker.receipts import Readback, Sight
 from worker.schedule import When
 
+PAST = 12
+"""Posts of the last weeks: each is drawn."""
+
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 ARTICLES = (
     ("Harbour ferry to run through the night from May", "Council", """The ferry between Larkhaven and the Senn bank will run through the night from 1 May, every 40 minutes. The council voted 19 to 6 for it on Tuesday.
@@ -123,7 +126,7 @@ class Tour(Newsroom):
     def _past(self):
         """Posts of the last weeks with what readers did with them."""
         accounts = [a for a in self.parts.records.accounts("main") if a.platform in {"mastodon", "bluesky", "x"}]
-        for number in range(24):
+        for number in range(PAST):
             article, account = self.older[number % 4], accounts[number % 3]
             due = (self.now - timedelta(days=3 + number)).replace(hour=(9, 12, 18)[number % 3], minute=5)
             _, content = self.parts.records.article(article.id)
@@ -182,7 +185,9 @@ class Tour(Newsroom):
                     address="https://lantern.example/council/night-ferry-2" if kind is Kind.MOVED else "",
                 )
             )  # fmt: skip
-        care.save_rule(Rule(name="classics", source="lantern.example", after=30, every=90, times=3, weekly=2, oldest=0))
+        care.save_rule(
+            Rule(name="classics", source="lantern.example", after=3, every=7, times=30, weekly=3, oldest=0, window=1)
+        )
         care.save_rule(Rule(name="advent", account="main.mastodon", season=("11-15/01-06",), active=False))
         self.parts.evergreens.sweep("main", force=True)
         care.stop(self.older[3].id, "stopped by Ida Marsh")

@@ -85,6 +85,7 @@ def show_queue(request: Request, parts: Parts, person: Viewer, part: Annotated[P
     if part.open.startswith(f"{person.workspace}.") and part.open not in {d.id for d in found}:
         found = [*parts.deliveries.several([part.open]), *found]
     accounts = gallery.accounts_of(parts, found)
+    known = parts.records.accounts(person.workspace)
     now = parts.now()
     chosen = next((d for d in found if d.id == part.open), None)
     return render.page(
@@ -92,7 +93,8 @@ def show_queue(request: Request, parts: Parts, person: Viewer, part: Annotated[P
         "queue.html",
         board=(board := status.board(parts, person.workspace)),
         rows=[status.row(d, accounts.get(d.account), now=now, paused=board.paused) for d in found],
-        stoppable=[(a, views.label_of(a.platform)) for a in parts.records.accounts(person.workspace)],
+        stoppable=[(a, views.label_of(a.platform)) for a in known],
+        names={a.id: f"{views.label_of(a.platform)} {a.name}" for a in known} | dict(person.workspaces),
         stops_all=stops.stops_all(parts, person),
         seal=approval.seal(chosen) if chosen else "",
         opened=status.opened(parts, chosen) if chosen else None,
