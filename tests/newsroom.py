@@ -86,6 +86,8 @@ def sign_in(
 class Newsroom:
     """Deliveries by ``<platform>-<1|2>``: their ids."""
 
+    second = SECOND
+
     def __init__(self, parts: Runtime, folder: Path) -> None:
         self.parts = parts
         self.now = parts.now()
@@ -95,7 +97,7 @@ class Newsroom:
             )
             parts.records.save_account(account, {"access_token": f"secret-of-{platform}"})
         second = folder / "buecherei.md"
-        second.write_text(SECOND)
+        second.write_text(self.second)
         self.articles = [self._plan(str(TEMPLATES / "sample" / "index.html"), -3), self._plan(str(second), -1)]
         self.ids = {
             f"{p}-{n}": delivery_id(article, f"main.{p}", 0)

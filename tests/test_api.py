@@ -17,7 +17,7 @@ import pytest
 from publishers.core.http import Http
 from tests.newsroom import runtime
 from tests.test_web import Desk
-from web.exports import safe
+from web.table import cell as safe
 from worker.embedded import Embedded
 from worker.model import Article, Content, Status, article_id
 from worker.pipeline.announce import GONE, PAUSES, Announcer
@@ -218,7 +218,7 @@ def test_what_was_refused_may_be_asked_again_with_its_key_once_it_is_mended(desk
 # Exports
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\0=1"])
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\0=1", "＝1+1", "＠SUM(A1)"])
 def test_no_cell_is_a_formula(cell):
     assert safe(cell) == f"'{cell}"
 

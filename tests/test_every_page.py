@@ -9,11 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests import test_pages
-from tests.newsroom import sign_in
 from tests.test_matrix import ADDRESSES as ROUTES
-from tests.test_pages import running
-from tests.tour import ADDRESSES, DRAWN, SIZES, Tour, addresses
-from worker.people import Role
+from tests.tour import ADDRESSES, SIZES, Visitor, newsroom
 
 pytestmark, browser = test_pages.pytestmark, test_pages.browser
 SERIOUS = {"serious", "critical"}
@@ -25,7 +22,6 @@ ELSEWHERE = {
     "/enter": "as /welcome: templates/pages/entry.html",
     "/reset": "as /welcome: templates/pages/entry.html",
     "/join": "as /welcome: templates/pages/entry.html",
-    "/sign-in": "as /welcome: templates/pages/entry.html",
     "/sign-in/code": "as /welcome: templates/pages/entry.html",
     "/by-hand/{token}": "tests/test_by_hand_page.py",
     "/accounts/choose/{pick}": "tests/test_accounts_page.py",
@@ -39,29 +35,18 @@ NO_PAGE = re.compile(
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tour")
-    with running(folder, busy=False) as started:
-        started.room = Tour(started.parts, folder)
-        yield started
+def room(tmp_path_factory):
+    with newsroom(tmp_path_factory.mktemp("tour")) as built:
+        yield built
 
 
-def looked_at(house, browser, wanted):
+def looked_at(room, browser, wanted):
     """What is wrong with pages; ``wanted`` are (name, size, scheme)."""
     found = []
-    paths = addresses(house.room)
     for (size, scheme), rows in itertools.groupby(sorted(wanted, key=lambda w: w[1:]), key=lambda w: w[1:]):
-        context = browser.new_context(viewport=SIZES[size], color_scheme=scheme, timezone_id="Europe/Vienna")
-        context.add_cookies([sign_in(house.parts, Role.OWNER, base=house.url).cookie])
-        page = context.new_page()
-        page.set_default_timeout(test_pages.PATIENCE)
-        said = []
-        page.on("console", lambda m, said=said: said.append(m.text) if m.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda e, said=said: said.append(str(e)))
+        visitor = Visitor(room, browser, size, scheme)
         for name, *_ in rows:
-            page.goto(house.url + paths[name])
-            if name in DRAWN:
-                page.wait_for_function("() => Number(document.getElementById('calendar')?.dataset.drawn) > 0")
+            page = visitor.go(name)
             wide, seen = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
             if wide > seen:
                 found.append(f"{size} {name} is {wide} px wide on {seen}")
@@ -69,9 +54,9 @@ def looked_at(house, browser, wanted):
                 if rule["impact"] in SERIOUS:
                     nodes = [" ".join(n["target"]) + ": " + n["failureSummary"][-160:] for n in rule["nodes"][:3]]
                     found.append(f"{size} {scheme} {name}: {rule['id']} {nodes}")
-            found += [f"{size} {scheme} {name} says {line}" for line in said]
-            said.clear()
-        context.close()
+            found += [f"{size} {scheme} {name} says {line}" for line in visitor.said]
+            visitor.said.clear()
+        visitor.context.close()
     return found
 
 
@@ -80,22 +65,22 @@ def test_every_page_there_is_is_looked_at():
     there = {
         a.removeprefix("GET ") for a in ROUTES if a.startswith("GET ") and not NO_PAGE.search(a.removeprefix("GET "))
     }
-    toured = {re.sub(r"{\w+}", "{}", p.partition("?")[0]) for p in ADDRESSES.values()}
+    toured = {re.sub(r"{\w+}", "{}", p.partition("?")[0]) for _, p in ADDRESSES.values()}
     literal = {"/sources/lantern": "/sources/{name}", "/accounts/add/linkedin": "/accounts/add/{platform}"}
     toured = {re.sub(r"{\w+}", "{}", literal.get(p, p)) for p in toured}
     assert {p for p in there if re.sub(r"{\w+}", "{}", p) not in toured} == set(ELSEWHERE)
 
 
-def test_nothing_on_any_page_keeps_anybody_out_or_is_wider_than_the_screen(house, browser):
+def test_nothing_on_any_page_keeps_anybody_out_or_is_wider_than_the_screen(room, browser):
     """Each page once, on a desk or a phone, by day or by night; all of the others in the nightly run, which takes minutes."""
     wanted = [(name, *COMBINATIONS[n % len(COMBINATIONS)]) for n, name in enumerate(ADDRESSES)]
-    found = looked_at(house, browser, wanted)
+    found = looked_at(room, browser, wanted)
     assert not found, "\n".join(found)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("shift", [1, 2, 3])
-def test_nothing_keeps_anybody_out_on_another_screen_at_another_time_of_day(house, browser, shift):
+def test_nothing_keeps_anybody_out_on_another_screen_at_another_time_of_day(room, browser, shift):
     wanted = [(name, *COMBINATIONS[(n + shift) % len(COMBINATIONS)]) for n, name in enumerate(ADDRESSES)]
-    found = looked_at(house, browser, wanted)
+    found = looked_at(room, browser, wanted)
     assert not found, "\n".join(found)

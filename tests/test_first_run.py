@@ -20,7 +20,7 @@ from worker.pipeline.follow import Follow
 
 pytestmark, browser = test_pages.pytestmark, test_pages.browser
 DESK = {"width": 1280, "height": 900}
-SECONDS, CLICKS, FIELDS = 180, 8, 5
+SECONDS, CLICKS, FIELDS = 180, 7, 5
 """What a newcomer may need: the three minutes of the purpose, and so little that they are enough for a person."""
 
 
@@ -134,4 +134,5 @@ def test_a_newcomer_connects_the_first_account_and_source_within_three_minutes(
     for name, value in told.items():
         record_property(name, value)
     assert took < SECONDS
-    assert (newcomer.clicks - 2, newcomer.fields) <= (CLICKS, FIELDS), told
+    assert newcomer.clicks - 2 <= CLICKS, told  # the inbox and the article come after it
+    assert newcomer.fields <= FIELDS, told

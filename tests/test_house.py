@@ -267,6 +267,9 @@ def test_digests_are_kept_read_made_and_ended(desk):
     (listed,) = ask(desk, "GET", "/digests", scope="read").json()["digests"]
     assert listed == kept.json()
     assert ask(desk, "POST", "/digests/fake/send").status_code == 409, "nothing came"
+    shared = {"source": "https://example.org/a"}
+    assert ask(desk, "POST", "/articles", shared).status_code == 422, "it gets no article by itself"
+    assert ask(desk, "POST", "/articles", shared | {"accounts": ["fake"]}).status_code == 202, "unless it is named"
     assert ask(desk, "PUT", "/digests/fake", {"most": 31}).status_code == 422
     assert ask(desk, "DELETE", "/digests/fake").status_code == 204
     assert ask(desk, "GET", "/digests/fake").status_code == 404

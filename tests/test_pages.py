@@ -88,9 +88,9 @@ class House:
 
 
 @contextlib.contextmanager
-def running(folder, *, busy):
+def running(folder, *, busy, **settings):
     with Embedded.start(folder, fsync="everysec") as redis:
-        parts = runtime(redis, folder)
+        parts = runtime(redis, folder, **settings)
         room = Newsroom(parts, folder) if busy else None
         if room:
             room.busy()

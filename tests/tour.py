@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import itertools
 import sys
@@ -11,12 +12,14 @@ from collections.abc import Iterator
 from datetime import time, timedelta
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from PIL import Image, ImageDraw, ImageFont
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests import test_pages
-from tests.newsroom import Newsroom, sign_in
+from tests.newsroom import SECOND, Newsroom, sign_in
+from tests.paper import Entry, Paper, rss
 from tests.test_pages import CHROMIUM, FLAGS
-from worker import team
+from worker import schedule, team
 from worker.changes import Action, Change, Kind, Proposal
 from worker.evergreen import Rule
 from worker.intake import model as intake
@@ -25,7 +28,9 @@ from worker.numbers import Sample
 from worker.people import Actor, Role
 from worker.receipts import Readback, Sight
 from worker.schedule import When
+from worker.settings import TEMPLATES
 
+CALENDAR = "mon-fri 08:30 12:30 17:00; sat 10:00; gap 45; quiet 22:00-07:00"
 PAST = 12
 """Posts of the last weeks: each is drawn."""
 
@@ -41,14 +46,31 @@ The repair costs 6.4 million euros, of which the state pays half. Schools will s
 
 Die Stadt zahlt dafür 31.000 Euro im Jahr. Eine Abendkarte kostet vier Euro."""),
     ("Ferries", "Harbour", """The harbour office counted 412 ferries in October, 31 more than in the October before. The new pier opened on the third."""),
+    ("Bakery on Mill Lane bakes its last loaf after 91 years", "Town", """Crumb and Tide on Mill Lane closes on 19 December, after 91 years and three generations. Marta Ellingham, who is 67, found nobody to take it over.
+
+Six people work there. Four of them have found another oven."""),
+    ("Night market returns to the harbour square with 40 stalls", "Town", """The night market is back on the harbour square on 4 December, with 40 stalls and a choir of 60. It opens at five and closes at eleven.
+
+Last winter 11,300 people came in three evenings."""),
+    ("Larkhaven counts its trees: 8,214, and one is older than the town", "Nature", """The town has counted its trees for the first time since 1988. There are 8,214 of them, 640 more than then.
+
+The oldest is a lime behind St. Anne's, which is thought to be 740 years old."""),
 )  # fmt: skip
 
 
 class Tour(Newsroom):
     """The newsroom of the tests with a past, a future, older articles, people and everything else that a page shows."""
 
-    def __init__(self, parts, folder):
-        super().__init__(parts, folder)
+    second = SECOND.replace(" 📚", "")  # not every machine that takes the pictures has the font
+
+    def __init__(self, house, folder, paper):
+        super().__init__(house.parts, folder)
+        self.house, self.site = house, paper.base
+        for account in self.parts.records.accounts("main"):
+            kept = dataclasses.replace(account, calendar=schedule.read_calendar(CALENDAR))
+            self.parts.records.save_account(kept)
+        entries = [Entry(f"/{n}", title, tags=(tag,), published=self.now) for n, (title, tag, _) in enumerate(ARTICLES)]
+        paper.pages["/feed"] = rss(paper.base, entries)
         self.busy()
         self.folder = folder
         self._more_articles()
@@ -71,7 +93,8 @@ class Tour(Newsroom):
         return shown
 
     def _more_articles(self):
-        self.older = [self._article(n) for n in range(len(ARTICLES))]
+        self.older = [self._article(n) for n in range(4)]
+        self.new = [self._article(len(ARTICLES) - n) for n in (1, 2, 3)]
         for days, article in ((2, self.older[1]), (3, self.older[2])):
             at = (self.now + timedelta(days=days)).replace(hour=8, minute=30, second=0, microsecond=0)
             accounts = self.parts.records.accounts("main")[:4]
@@ -220,75 +243,136 @@ class Tour(Newsroom):
         parts.deliveries.pause("connect:main.linkedin", until=None, why="LinkedIn does not accept the token any more")
 
 
+MAIN, OTHER, NOBODY = "main", "brand-x", ""
 ADDRESSES = {
-    "inbox": "/inbox",
-    "inbox-planned": "/inbox?show=planned",
-    "composer": "/compose/{article}?open={post}",
-    "calendar": "/calendar",
-    "calendar-week": "/calendar?view=week",
-    "calendar-day": "/calendar?view=day",
-    "calendar-list": "/calendar?view=list",
-    "queue": "/queue",
-    "queue-decide": "/queue?show=decide&open={parked}",
-    "gallery": "/gallery",
-    "forecast": "/forecast",
-    "numbers": "/numbers",
-    "evergreen": "/evergreen",
-    "digests": "/digests",
-    "changes": "/changes",
-    "receipts": "/receipts",
-    "receipt": "/receipts/{past}",
-    "sources": "/sources",
-    "source": "/sources/lantern",
-    "templates": "/templates",
-    "brands": "/brands?name=Lantern",
-    "accounts": "/accounts",
-    "connect": "/accounts/add/linkedin",
-    "team": "/team",
-    "settings": "/settings",
-    "second": "/settings/second",
-    "workspace": "/settings/workspace",
-    "audit": "/audit",
+    "sign-in": (NOBODY, "/sign-in"),
+    "first-steps": (OTHER, "/inbox"),
+    "inbox": (MAIN, "/inbox"),
+    "inbox-planned": (MAIN, "/inbox?show=planned"),
+    "composer": (MAIN, "/compose/{article}?open={post}"),
+    "calendar": (MAIN, "/calendar"),
+    "calendar-week": (MAIN, "/calendar?view=week"),
+    "calendar-day": (MAIN, "/calendar?view=day"),
+    "calendar-list": (MAIN, "/calendar?view=list"),
+    "calendar-post": (MAIN, "/calendar?view=list&open={post}"),
+    "queue": (MAIN, "/queue"),
+    "queue-decide": (MAIN, "/queue?show=decide&open={parked}"),
+    "gallery": (MAIN, "/gallery"),
+    "forecast": (MAIN, "/forecast"),
+    "numbers": (MAIN, "/numbers"),
+    "evergreen": (MAIN, "/evergreen"),
+    "digests": (MAIN, "/digests"),
+    "changes": (MAIN, "/changes"),
+    "receipts": (MAIN, "/receipts"),
+    "receipt": (MAIN, "/receipts/{past}"),
+    "sources": (MAIN, "/sources"),
+    "source": (MAIN, "/sources/lantern"),
+    "source-new": (MAIN, "/sources"),
+    "templates": (MAIN, "/templates"),
+    "brands": (MAIN, "/brands?name=Lantern"),
+    "accounts": (MAIN, "/accounts"),
+    "connect": (MAIN, "/accounts/add/linkedin"),
+    "team": (MAIN, "/team"),
+    "settings": (MAIN, "/settings"),
+    "second": (MAIN, "/settings/second"),
+    "workspace": (MAIN, "/settings/workspace"),
+    "audit": (MAIN, "/audit"),
 }
 DRAWN = {"calendar", "calendar-week", "calendar-day"}
 
 
-def addresses(room: Tour) -> dict[str, str]:
-    """Every page there is to look at, by a name for its picture."""
-    names = {
-        "article": room.articles[1],
-        "post": room.ids["mastodon-2"],
-        "parked": room.ids["linkedin-1"],
-        "past": room.ids["past-0"],
-    }
-    return {name: path.format(**names) for name, path in ADDRESSES.items()}
+@contextlib.contextmanager
+def newsroom(folder: Path) -> Iterator[Tour]:
+    """The newsroom behind a real server, and a newspaper that it can follow."""
+    paper = Paper()
+    try:
+        with test_pages.running(folder, busy=False, allow_hosts=paper.host, host_gap_seconds=0) as house:
+            yield Tour(house, folder, paper)
+    finally:
+        paper.close()
+
+
+class Visitor:
+    """A browser window, and whoever looks out of it; ``said`` is what the console complained about."""
+
+    def __init__(self, room: Tour, chromium: Browser, size: str, scheme: str) -> None:
+        self.room, self.said = room, []
+        self.context = chromium.new_context(viewport=SIZES[size], color_scheme=scheme, timezone_id="Europe/Vienna")
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.page.on("console", lambda m: self.said.append(m.text) if m.type in {"error", "warning"} else None)
+        self.page.on("pageerror", lambda e: self.said.append(str(e)))
+
+    def go(self, name: str) -> Page:
+        """Open a page and wait until it is all there."""
+        workspace, path = ADDRESSES[name]
+        self.context.clear_cookies()
+        if workspace:
+            self.context.add_cookies([sign_in(self.room.parts, Role.OWNER, workspace, base=self.room.house.url).cookie])
+        names = {
+            "article": self.room.articles[1],
+            "post": self.room.ids["linkedin-2"],
+            "parked": self.room.ids["linkedin-1"],
+        }
+        self.page.goto(self.room.house.url + path.format(**names, past=self.room.ids["past-0"]))
+        if name in DRAWN:
+            self.page.wait_for_function("() => Number(document.getElementById('calendar')?.dataset.drawn) > 0")
+        if name == "source-new":
+            self.page.get_by_label("Follow a site").fill(f"{self.room.site}/feed")
+            self.page.get_by_role("button", name="Find its feeds").click()
+            self.page.wait_for_selector("text=Were these published now")
+        return self.page
 
 
 def walk(folder: Path, wanted: list[str], schemes: tuple[str, ...], sizes: list[str]) -> Iterator[Path]:
     """Take every picture; yields where it is."""
-    with tempfile.TemporaryDirectory() as data, test_pages.running(Path(data), busy=False) as house:
-        room = Tour(house.parts, Path(data))
-        visit = sign_in(house.parts, base=house.url)
-        with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            for size, scheme in itertools.product(sizes, schemes):
-                context = chromium.new_context(viewport=SIZES[size], color_scheme=scheme, timezone_id="Europe/Vienna")
-                context.add_cookies([visit.cookie])
-                page = context.new_page()
-                page.set_default_timeout(20_000)
-                for name, path in addresses(room).items():
-                    if wanted and name not in wanted:
-                        continue
-                    page.goto(house.url + path)
-                    if name in DRAWN:
-                        page.wait_for_function("() => Number(document.getElementById('calendar')?.dataset.drawn) > 0")
-                    test_pages.load_pictures(page)
-                    page.evaluate("() => scrollTo(0, 0)")
-                    place = folder / f"{name}-{size}-{scheme}.png"
-                    page.screenshot(path=place, full_page=True)
-                    yield place
-                context.close()
-            chromium.close()
+    with tempfile.TemporaryDirectory() as data, newsroom(Path(data)) as room, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for size, scheme in itertools.product(sizes, schemes):
+            visitor = Visitor(room, chromium, size, scheme)
+            for name in wanted or ADDRESSES:
+                page = visitor.go(name)
+                test_pages.load_pictures(page)
+                page.evaluate("() => scrollTo(0, 0)")
+                place = folder / f"{name}-{size}-{scheme}.png"
+                page.screenshot(path=place, full_page=True)
+                yield place
+            visitor.context.close()
+        chromium.close()
+
+
+def hang(folder: Path, images: Path) -> None:
+    """Make the pictures of the README of those in ``folder``: each page alone, and all of them on two sheets."""
+    for name in ("inbox", "composer", "calendar", "queue"):
+        _cut(folder / f"{name}-desk-light.png", (1280, 900)).save(images / f"{name}.webp", quality=82, method=6)
+    pair = Image.new("RGB", (800, 844), "#8a8a84")
+    for place, name in ((0, "queue-decide-phone-light"), (410, "calendar-list-phone-dark")):
+        pair.paste(_cut(folder / f"{name}.png", (390, 844)), (place, 0))
+    pair.save(images / "phone.webp", quality=82, method=6)
+    for sheet, size, scheme, columns, scale in (
+        ("desk", "desk", "light", 4, 0.5),
+        ("phones", "phone", "dark", 8, 0.75),
+    ):
+        _sheet(folder, size, scheme, columns, scale).save(images / f"{sheet}.webp", quality=72, method=6)
+
+
+def _sheet(folder: Path, size: str, scheme: str, columns: int, scale: float) -> Image.Image:
+    wide, high = (round(SIZES[size][k] * scale) for k in ("width", "height"))
+    rows = -(-len(ADDRESSES) // columns)
+    sheet = Image.new("RGB", (24 + columns * (wide + 24), 24 + rows * (high + 60)), "#d8d3c8")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.truetype(TEMPLATES / "fonts" / "Inter-Medium.ttf", 22)
+    for number, name in enumerate(ADDRESSES):
+        x, y = 24 + number % columns * (wide + 24), 24 + number // columns * (high + 60)
+        pen.text((x, y), name.capitalize().replace("-", " "), "#1d1b18", font)
+        picture = _cut(folder / f"{name}-{size}-{scheme}.png", tuple(SIZES[size].values()))
+        sheet.paste(picture.resize((wide, high), Image.Resampling.LANCZOS), (x, y + 32))
+    return sheet
+
+
+def _cut(place: Path, size: tuple[int, int]) -> Image.Image:
+    """The first screenful of a picture."""
+    with Image.open(place) as picture:
+        return picture.convert("RGB").crop((0, 0, *size))
 
 
 def main() -> None:
@@ -296,6 +380,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("pages", nargs="*")
+    parser.add_argument("--hang", type=Path, help="where the README's pictures are made of them")
     parser.add_argument("--size", choices=[*SIZES, "both"], default="both")
     parser.add_argument("--scheme", choices=["light", "dark", "both"], default="both")
     asked = parser.parse_args()
@@ -304,6 +389,8 @@ def main() -> None:
     sizes = list(SIZES) if asked.size == "both" else [asked.size]
     for place in walk(asked.folder, asked.pages, schemes, sizes):
         sys.stdout.write(f"{place}\n")
+    if asked.hang:
+        hang(asked.folder, asked.hang)
 
 
 if __name__ == "__main__":

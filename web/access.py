@@ -22,6 +22,8 @@ from worker.runtime import Runtime
 from worker.store.people import flash_line
 
 FIELDS_MOST = 2000
+DIGITS_MOST = 16
+"""Python itself refuses numbers of thousands of digits, and reads digits of every script."""
 
 bearer = HTTPBearer(auto_error=False, description="A token made with `handbill tokens create`.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
@@ -179,6 +181,11 @@ class Sent(dict[str, str]):
         self.files: dict[str, UploadFile] = {
             k: v for k, v in data.multi_items() if isinstance(v, UploadFile) and v.filename
         }
+
+    def number(self, name: str) -> int | None:
+        """A field that is a number in ASCII digits, small enough for one; None for anything else."""
+        text = self.get(name, "").strip()
+        return int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS_MOST else None
 
     def every(self, name: str) -> list[str]:
         """All values of a field, such as of boxes that were ticked."""

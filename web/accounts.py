@@ -402,10 +402,10 @@ def _choices(request: Request, parts: Runtime, person: Person, pick: str, *, pro
 @router.post("/accounts/choose/{pick}")
 def choose(request: Request, parts: Parts, person: Owner, sent: Form, pick: str) -> Response:
     """Connect the one that was chosen."""
-    place = sent.get("choice", "")
+    number = sent.number("choice")
+    place = NONE if number is None else number
     try:
-        number = int(place[:6]) if place.isdecimal() else NONE
-        account = parts.connecting.choose(pick, number, browser=person.session, workspace=person.workspace)
+        account = parts.connecting.choose(pick, place, browser=person.session, workspace=person.workspace)
     except HandbillError as error:
         try:
             return _choices(request, parts, person, pick, problem=str(error))

@@ -561,7 +561,7 @@ def get_item(parts: Parts, caller: Reader, item: str) -> ItemOut:
 
 
 @router.get("/accounts")
-def listaccounts_of(parts: Parts, caller: Reader) -> Accounts:
+def list_accounts(parts: Parts, caller: Reader) -> Accounts:
     """Every account of the workspace."""
     found = parts.records.accounts(caller.workspace)
     return Accounts(accounts=[AccountOut.model_validate(show.account_json(a)) for a in found])
@@ -635,10 +635,10 @@ def _web_address(source: str) -> str:
 
 
 def accounts_of(parts: Runtime, caller: Caller, names: list[str]) -> list[Account]:
-    """The accounts named, or all that are active; never one of another workspace."""
+    """The accounts named, or all that are active and get no digest; never one of another workspace."""
     there = {a.id: a for a in parts.records.accounts(caller.workspace)}
     if not names:
-        if active := [a for a in there.values() if a.active]:
+        if active := [a for a in there.values() if a.active and not a.digest]:
             return active
         raise HandbillError("There is no account to post to", do="Add one: handbill accounts add PLATFORM")
     full = [n if "." in n else f"{caller.workspace}.{n}" for n in names]

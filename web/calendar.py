@@ -215,7 +215,7 @@ def move(request: Request, parts: Parts, person: Editor, sent: Form, delivery: s
     told = schedule.note(wall, zone)
     if zone != found.zone and not sent.get("zone"):  # dragged: the wall is the viewer's, the plan stays the account's
         when = schedule.at_instant(when.instant, found.zone)
-    seen = int(sent["seen"]) if sent.get("seen", "").isdigit() else None
+    seen = sent.number("seen")
     moved = edit.move(parts, found.id, when, by=person.user.name, seen=seen)
     there = moved.due.astimezone(person.zone)
     line = f"Moved to {render.day(there)} ({person.zone.key}). {told}".strip()

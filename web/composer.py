@@ -204,7 +204,7 @@ def save(request: Request, parts: Parts, person: Editor, sent: Form, *, article:
     there = _delivery(parts, person, found, delivery)
     account = voiced(parts, found, there)
     sheet = Sheet(parts, person, found, content)
-    seen = int(sent["seen"]) if sent.get("seen", "").isdigit() else None
+    seen = sent.number("seen")
     try:
         wanted = _edit(sheet, account, there, sent)
         kept = edit.change(parts, there.id, wanted, by=person.user.name, seen=seen)

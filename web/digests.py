@@ -193,15 +193,15 @@ def _read(sent: Sent) -> Digest:
         at = time.fromisoformat(sent.get("at", ""))
     except ValueError:
         raise HandbillError(f"{sent.get('at', '')!r} is no time of day", do="Write it as 08:00") from None
-    on, most, every = sent.get("on", "0"), sent.get("most", ""), sent.get("every", "")
-    if not (on.isdecimal() and most.isdecimal() and len(on + most) < 6 and every in {"daily", "weekly"}):
+    on, most, every = sent.number("on"), sent.number("most"), sent.get("every", "")
+    if on is None or most is None or every not in {"daily", "weekly"}:
         raise HandbillError("A digest is daily or weekly, on a weekday, with 1 to 30 articles")
     return Digest(
         every="daily" if every == "daily" else "weekly",
-        on=int(on),
+        on=on,
         at=at.replace(second=0, microsecond=0, tzinfo=None),
         source=_host(sent.get("source", "")),
-        most=int(most),
+        most=most,
         title=" ".join(sent.get("title", "").split())[:200],
     )
 

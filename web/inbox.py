@@ -41,13 +41,17 @@ class Asked(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where and when an article would be posted if it were accepted now; ``at`` None: there is no free time."""
+    """Where and when an article would be posted if it were accepted now; ``at`` None: there is no free time.
+
+    One that gets a ``digest`` gets an article by itself only if its source names it.
+    """
 
     label: str
     name: str
     hue: int
     at: datetime | None
     waits: bool
+    digest: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +90,9 @@ def show(request: Request, parts: Parts, person: Viewer, asked: Annotated[Asked,
         counts=parts.records.shelves(person.workspace),
         letters=letters,
         named=sum(bool(x.only) for x in letters),
-        places=tuple(places.values()) if any(not x.posts and not x.only for x in letters) else (),
+        places=tuple(p for p in places.values() if not p.digest)
+        if any(not x.posts and not x.only for x in letters)
+        else (),
         fates=parts.sources.count(person.workspace),
         items=_items(parts, person),
         cursor=asked.cursor,
@@ -163,7 +169,7 @@ def _letters(
     posts = {d.id: d for d in parts.deliveries.several(i for many in ids.values() for i in many)}
     known = {a.id: a for a in accounts}
     sent = parts.reader.destinations([article for article, _ in found.values()]) if places and found else {}
-    now = parts.now()
+    now, usual = parts.now(), {a for a, p in places.items() if not p.digest}
     letters = []
     for arrived, name in rows:
         if name not in found:
@@ -172,7 +178,7 @@ def _letters(
         there = [posts[i] for i in ids[name] if i in posts and posts[i].status not in lifecycle.GONE]
         shown = sorted(there, key=lambda d: (d.due, d.id))
         named, waits = ((), False) if shown or not places else sent.get(name, ((), False))
-        only = tuple(p for a, p in places.items() if a in named) if named and set(named) != set(places) else ()
+        only = tuple(p for a, p in places.items() if a in named) if named and set(named) != usual else ()
         letters.append(
             Letter(
                 article=article,
@@ -206,6 +212,7 @@ def _places(parts: Runtime, person: Person, accounts: Sequence[Account]) -> dict
             hue=calendar.hue(accounts, account.id),
             at=at,
             waits=parts.records.needs_approval(account),
+            digest=account.digest is not None,
         )
     return places
 

@@ -134,10 +134,10 @@ def show(request: Request, parts: Parts, person: Viewer, days: Days = 90, accoun
 @router.post("/report")
 def weekly(parts: Parts, person: Owner, sent: Form) -> Response:
     """Say which account the weekly report goes to, and when."""
-    name, weekday = sent.get("account", ""), sent.get("weekday", "0")
-    if not weekday.isdecimal() or int(weekday) > 6:
+    weekday = sent.number("weekday")
+    if weekday is None or weekday > 6:
         raise HandbillError("This is no weekday", do="Choose one")
-    account = report_to(parts, person.workspace, name, int(weekday))
+    account = report_to(parts, person.workspace, sent.get("account", ""), weekday)
     parts.audit.record(person.actor, "weekly report set", account, workspace=person.workspace)
     flash(parts, person, "The weekly report goes out from now on." if account else "No weekly report goes out.")
     return RedirectResponse("/numbers", 303)

@@ -46,7 +46,8 @@ class Remembered(APIRoute):
             if len(key) > LONGEST:
                 return problems.answer(request, 400, f"{HEADER} has at most {LONGEST} characters.")
             parts: Runtime = request.app.state.parts
-            asked = hashlib.sha256(f"{request.url.path}\n".encode() + await request.body()).hexdigest()
+            place_asked = f"{request.url.path}?{request.url.query}\n".encode()
+            asked = hashlib.sha256(place_asked + await request.body()).hexdigest()
             place = (caller["workspace"], caller["id"], key)
             found = await run_in_threadpool(parts.replies.begin, *place, asked)
             if isinstance(found, Reply):

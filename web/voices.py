@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -63,7 +64,7 @@ def save(request: Request, parts: Parts, person: Editor, sent: Form, account: st
     where = f" for {host}" if host else ""
     parts.audit.record(person.actor, "voice changed", found.id, workspace=person.workspace, detail=host)
     flash(parts, person, f"{views.label_of(found.platform)} {found.name} speaks like that{where} from now on.")
-    return RedirectResponse(f"/templates?account={found.id}&host={host}", 303)
+    return RedirectResponse(f"/templates?{urlencode({'account': found.id, 'host': host})}", 303)
 
 
 def _page(
@@ -147,7 +148,7 @@ def _tried(parts: Runtime, person: Person, account: Account) -> views.Shown:
 def _said(sent: Mapping[str, str]) -> dict[str, Any]:
     """The fields of a voice as ``speaking`` takes them."""
     count = sent.get("hashtags", "").strip()
-    if count and not count.isdecimal():
+    if count and not (count.isascii() and count.isdigit() and len(count) < 4):
         raise HandbillError(f"{count!r} is no number of hashtags", do="Write a number, or nothing")
     return {
         **{n: sent.get(n, "").replace("\r\n", "\n").strip("\n") for n in TEXTS},

@@ -126,7 +126,7 @@ class Evergreens:
         accounts = [
             a
             for a in self._parts.records.accounts(rule.workspace)
-            if a.active and rule.account in {"", a.id} and publishers.load(a.platform).reshares is not None
+            if a.active and _goes_to(rule, a) and publishers.load(a.platform).reshares is not None
         ]
         if not accounts:
             return []
@@ -268,3 +268,8 @@ class Evergreens:
             if delivery.account in near and delivery.steps and delivery.status is not Status.FAILED:
                 near[delivery.account][delivery.id] = share_of(delivery)
         return near
+
+
+def _goes_to(rule: Rule, account: Account) -> bool:
+    """Whether a rule shares on an account: one with a digest gets no article by itself unless it is named."""
+    return rule.account == account.id or (not rule.account and not account.digest)
