@@ -61,6 +61,7 @@ def environment() -> jinja2.Environment:
     env.globals["asset"] = lambda name: f"/static/{name}?v={assets()[name].version}"
     env.globals["inline"] = lambda name: Markup(assets()[name].content.decode())  # noqa: S704 - our own file
     env.globals["look"] = lambda platform: f"looks/{platform if platform in LOOKS else 'default'}.html"
+    env.tests["web"] = lambda address: bool(views.host_of(address))
     env.filters["day"] = day
     env.filters["local"] = local
     env.filters["moment"] = datetime.fromisoformat
