@@ -81,7 +81,7 @@ COUNTERPARTS = {
     "POST /accounts/choose/{pick}": ("POST /consents/{pick}/choose",),
     "POST /accounts/apps/{platform}": ("PUT /apps/{platform}", "DELETE /apps/{app:path}"),
     "POST /templates/{account}": ("PUT /accounts/{account}/voice",),
-    "POST /brands": ("PUT /brands/{brand}",),
+    "POST /brands": ("PUT /brands/{brand}", "PATCH /accounts/{account}"),
     "POST /brands/remove": ("DELETE /brands/{brand}",),
     # after the post
     "POST /evergreen": ("PUT /evergreen/{rule}",),

@@ -268,6 +268,7 @@ ADDRESSES = {
     "sources": (MAIN, "/sources"),
     "source": (MAIN, "/sources/lantern"),
     "source-new": (MAIN, "/sources"),
+    "items": (MAIN, "/items"),
     "templates": (MAIN, "/templates"),
     "brands": (MAIN, "/brands?name=Lantern"),
     "accounts": (MAIN, "/accounts"),
