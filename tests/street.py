@@ -59,7 +59,7 @@ class Street:
         self.parts.now = lambda: self.at
         self.parts.announcer._deliveries = self.parts.deliveries
         self.woken: list[str] = []
-        self.engine = self.parts.engine(wake=self.woken.append, depth=lambda: 0)
+        self.engine = self.parts.engine(wake=self.woken.extend, depth=lambda: 0)
         self.calendar = Calendar(week=tuple((d, (time(9), time(17))) for d in range(7)))
         self.accounts = {p: self.connect(p) for p in platforms}
 

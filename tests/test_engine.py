@@ -142,7 +142,7 @@ class House:
     def new_engine(self):
         return Engine(
             self.deliveries, self.records, self.accounts, self.settings,
-            wake=self.woken.append, depth=lambda: 0, now=lambda: self.clock, rng=random.Random(1),
+            wake=self.woken.extend, depth=lambda: 0, now=lambda: self.clock, rng=random.Random(1),
         )  # fmt: skip
 
     def plan(self, text="Hello", due=None, steps=1, article="main.article"):
@@ -696,6 +696,64 @@ def test_at_most_64_wake_ups_wait_however_many_posts_are_due(house):
         house.engine.tick()
     assert len(house.woken) <= 64
     assert house.deliveries.waiting() == len(house.woken)
+
+
+def test_whoever_is_free_takes_up_what_was_woken_and_not_begun(house):
+    """Its message may be lost with a worker, or lie behind others."""
+    woken = house.plan("Woken")
+    house.engine.tick()
+    may = iter([True, False])
+    house.engine.publish("main.gone", lambda: next(may))
+
+    assert (house.woken, house.deliveries.waiting()) == ([woken], 0)
+    assert [c.key for c in house.world.sent] == [house.deliveries.get(woken).current.key]
+    assert house.engine.publish(woken) == Status.PUBLISHED, "the message that comes late changes nothing"
+    assert len(house.world.sent) == 1
+
+
+def test_no_more_posts_are_in_flight_than_there_are_places(house):
+    house.settings = house.settings.model_copy(update={"publish_threads": 2})
+    house.engine = house.new_engine()
+    due = [house.plan(f"Post {number}") for number in range(8)]
+    commit, lock, flying, most = house.world.commit, threading.Lock(), [], []
+
+    def slow(post, given):
+        with lock:
+            flying.append(given.key)
+            most.append(len(flying))
+        time.sleep(0.02)
+        with lock:
+            flying.remove(given.key)
+            return commit(post, given)
+
+    house.world.commit = slow
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(house.engine.publish, due)) == {Status.PUBLISHED}
+    assert max(most) == 2
+
+
+def test_a_post_that_no_place_becomes_free_for_is_put_off_and_no_attempt_is_counted(house):
+    house.settings = house.settings.model_copy(update={"publish_threads": 1, "spare_seconds": 3.0})
+    house.engine = house.new_engine()
+    first, second = house.plan("First"), house.plan("Second")
+    begun, over, commit = threading.Event(), threading.Event(), house.world.commit
+
+    def hanging(post, given):
+        begun.set()
+        over.wait(20)
+        return commit(post, given)
+
+    house.world.commit = hanging
+    with ThreadPoolExecutor(1) as pool:
+        flight = pool.submit(house.engine.publish, first)
+        assert begun.wait(10)
+        assert house.engine.publish(second) == Status.SCHEDULED
+        over.set()
+        assert flight.result() == Status.PUBLISHED
+    found = house.deliveries.get(second)
+    assert (found.attempts, found.reason) == (0, "all posts that may be in flight at once were")
+    house.soon(second)
+    assert house.engine.publish(second) == Status.PUBLISHED
 
 
 def test_a_wake_up_that_got_lost_is_sent_again(house):

@@ -185,7 +185,7 @@ class Year:
         self.parts.deliveries = Deliveries(self.parts.store, clock=lambda: round(self.at.timestamp() * 1000))
         self.parts.now = lambda: self.at
         self.woken = []
-        self.engine = self.parts.engine(wake=self.woken.append, depth=lambda: 0)
+        self.engine = self.parts.engine(wake=self.woken.extend, depth=lambda: 0)
         week = tuple((d, (time(9), time(17))) for d in range(7))
         for name in ("one", "two"):
             account = Account(

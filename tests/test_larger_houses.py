@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import contextlib
 import json
 import re
@@ -299,6 +300,49 @@ def test_a_broker_of_quorum_queues_gets_them_and_a_redis_does_not():
     assert not any(
         q.queue_arguments for q in app.make(Settings(broker_url="redis://127.0.0.1/0", _env_file=None)).conf.task_queues
     )
+
+
+@pytest.fixture(scope="module")
+def celery(tmp_path_factory):
+    """The application on a Redis of its own, and that Redis."""
+    with embedded.Embedded.start(tmp_path_factory.mktemp("valkey"), fsync="everysec") as server:
+        client = redis.Redis(unix_socket_path=str(server.socket))
+        yield app.make(Settings(redis_url=server.url, _env_file=None)), client
+        client.close()
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_full_queue_of_wake_ups_takes_no_more_whoever_sends_them_and_others_do(celery, together):
+    made, client = celery
+    client.flushall()
+    for queue in (app.PUBLISH, app.CONTENT):
+        with (
+            made.producer_or_acquire() as producer,
+            producer.batch() if together else contextlib.nullcontext(),
+        ):
+            for number in range(70):
+                made.send_task("handbill.look", args=[f"main.{number}"], queue=queue, producer=producer)
+
+    assert (client.llen(app.PUBLISH), client.llen(app.CONTENT)) == (64, 70)
+    assert b"main.0" in base64.b64decode(json.loads(client.lindex(app.PUBLISH, -1))["body"])
+
+
+def test_a_wake_up_leaves_the_broker_with_the_hand_that_takes_it_and_never_comes_back(celery):
+    made, client = celery
+    client.flushall()
+    made.send_task("handbill.look", args=["main.1"], queue=app.PUBLISH)
+    made.send_task("handbill.read", args=["main.2"], queue=app.CONTENT)
+    taken = []
+    with made.connection_for_read() as connection, made.amqp.TaskConsumer(connection) as consumer:
+        consumer.on_message = taken.append
+        consumer.consume()
+        while len(taken) < 2:
+            connection.drain_events(timeout=5)
+        kept = [json.loads(row)[2] for row in client.hvals("unacked")]
+
+    assert kept == [app.CONTENT], "what a worker that is killed holds is given back, but for wake-ups"
+    assert made.conf.worker_disable_prefetch, "a wake-up is taken only by a hand that is free"
+    assert not app.make(Settings(broker_url="amqp://handbill:x@h//", _env_file=None)).conf.worker_disable_prefetch
 
 
 def test_a_state_with_sentinels_wants_a_broker_of_its_own():

@@ -68,8 +68,8 @@ def test_a_broker_that_is_away_is_no_reason_to_leave(loop, monkeypatch):
     [
         (0, app.DEAF_AFTER + 1, True),
         (0, app.DEAF_AFTER - 1, False),
-        (15, app.DEAF_AFTER + 1, True),
-        (16, app.DEAF_AFTER + 1, False),  # all hands are full of slow platforms
+        (17, app.DEAF_AFTER + 1, True),
+        (18, app.DEAF_AFTER + 1, False),  # all hands are full of slow platforms
     ],
 )
 def test_silence_means_deaf_only_while_a_hand_is_free(monkeypatch, running, silent, deaf):

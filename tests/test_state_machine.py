@@ -148,21 +148,25 @@ class Machine(RuleBasedStateMachine):
         return self.taken(lambda: self.deliveries.take(lease=LEASE, stale=10_000_000, shard=shard))
 
     def taken(self, take):
-        """Whoever has nothing to do takes what is due; what is stopped is put off on the way."""
+        """Whoever has nothing to do takes what is woken or due; what is stopped is put off on the way."""
         now = self.clock.ms
-        ready = {n for n, m in self.models.items() if m.look is not None and m.look <= now}
+        ready = {n for n, m in self.models.items() if m.waking is not None or (m.look is not None and m.look <= now)}
         turn = take()
         free = {n for n in ready if not self.stopped(self.models[n])}
         assert (turn.delivery.id in free) if turn else not free
         for name in ready - free:
+            model = self.models[name]
             score = self.store.client.zscore(f"{keys.root(keys.shard(name))}due", name)
-            assert score in {self.models[name].look, now + 30_000}
-            self.models[name].look = int(score)
+            if score is None:
+                assert model.waking is not None
+                continue
+            assert score in {model.look, now + 30_000}
+            model.look, model.waking = int(score), None
         if not turn:
             return multiple()
         model = self.models[turn.delivery.id]
         model.fence += 1
-        model.look, model.lease = None, now + int(LEASE * 1000)
+        model.look, model.waking, model.lease = None, None, now + int(LEASE * 1000)
         model.status = S.PREPARING if model.status is S.SCHEDULED else model.status
         assert (turn.fence, turn.uncertain) == (model.fence, model.uncertain)
         return turn

@@ -8,7 +8,8 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from kombu.exceptions import ChannelError
 from worker import gather
 from worker import log as logs
 from worker.app_urls import broker_of
+from worker.broker import PUBLISH
 from worker.errors import HandbillError
 from worker.keeping.retention import tidy_once_an_hour
 from worker.pipeline.publish import Engine
@@ -34,7 +36,6 @@ from worker.watch.observe import observe
 
 log = structlog.get_logger()
 
-PUBLISH = "publish"
 CONTENT = "content"
 INTAKE = "intake"
 CANARY_EVERY = 5.0
@@ -59,16 +60,20 @@ def make(config: Settings) -> Celery:
     broker = broker_of(config.broker_url or config.redis_url)
     # Quorum queues are RabbitMQ's for messages that must outlive a node: https://www.rabbitmq.com/docs/quorum-queues
     kind: dict[str, Any] = {"queue_arguments": {"x-queue-type": "quorum"}} if broker.startswith("amqp") else {}
+    # A wake-up leaves a Redis when a free hand takes it, and is gone: kombu gives back what a killed worker had not
+    # acknowledged, minutes later and beyond every bound, while the tick sends again after seconds what is still due.
+    alone = broker.startswith("redis")
     celery = Celery("handbill", broker=broker, include=["worker.tasks"])
     celery.conf.update(
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,
         task_default_queue=PUBLISH,
-        task_queues=[Queue(PUBLISH, **kind), Queue(CONTENT, **kind)],  # type: ignore[no-untyped-call]  # kombu publishes no types
+        task_queues=[Queue(PUBLISH, no_ack=alone, **kind), Queue(CONTENT, **kind)],  # type: ignore[no-untyped-call]  # kombu publishes no types
         task_create_missing_queues=True,
         worker_direct=True,
         worker_prefetch_multiplier=1,
+        worker_disable_prefetch=alone,
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
         worker_enable_remote_control=False,
@@ -84,6 +89,11 @@ def make(config: Settings) -> Celery:
 
 
 app = make(settings())
+
+
+def hands(config: Settings) -> int:
+    """How many posts a publishing worker holds at most: those in flight, and for each eight one that comes or goes."""
+    return config.publish_threads + -(-config.publish_threads // 8)
 
 
 @functools.cache
@@ -135,8 +145,31 @@ nudge = threading.Event()
 stopping = threading.Event()
 
 
-def _wake(delivery: str) -> None:
-    app.send_task("handbill.look", args=[delivery], queue=PUBLISH, retry=False)
+class _Loop:
+    """The loop in which Celery waits for messages; it knows of a hand that is free only when something rouses it."""
+
+    hub: Any = None
+
+    def rouse(self) -> None:
+        """Let it look again now, not within the second."""
+        if self.hub is not None:
+            self.hub.call_soon(_nothing)
+
+
+def _nothing() -> None: ...
+
+
+loop = _Loop()
+
+
+def _wake(deliveries: Sequence[str]) -> None:
+    # All in one trip, where the broker can: a server that writes to the disk before it answers does so once.
+    with (
+        app.producer_or_acquire() as producer,
+        producer.batch() if producer.supports_batch_publish else nullcontext(),
+    ):
+        for delivery in deliveries:
+            app.send_task("handbill.look", args=[delivery], queue=PUBLISH, producer=producer, retry=False)
 
 
 def _wake_reader(item: str) -> None:
@@ -168,11 +201,13 @@ def tick_loop(every: float) -> None:
     """Tick until the worker stops: when a task starts, when something is due, at the latest after ``every`` seconds."""
     following = every
     while not stopping.is_set():
-        nudge.wait(pause(following, every))
+        freed = nudge.wait(pause(following, every))
         nudge.clear()
         try:
-            engine().tick(settings().publish_threads - pulse.running)
+            engine().tick(hands(settings()) - pulse.running)
             following = engine().following
+            if freed:
+                loop.rouse()
         except Exception as error:  # noqa: BLE001 - Redis or the broker is away; the next tick tries again
             log.warning("tick failed", error=type(error).__name__, reason=str(error)[:200])
             stopping.wait(1.0)
@@ -234,7 +269,7 @@ def canary_loop(name: str, deaf: Callable[[], bool]) -> None:
 
 def _publishing_is_deaf() -> bool:
     """A pool that is full of slow platforms is busy, not deaf."""
-    return pulse.running < settings().publish_threads and time.monotonic() - pulse.last > DEAF_AFTER
+    return pulse.running < hands(settings()) and time.monotonic() - pulse.last > DEAF_AFTER
 
 
 class _ContentEar:
@@ -268,6 +303,7 @@ def _child(**_: Any) -> None:
 def _ready(sender: Any, **_: Any) -> None:
     queues = {queue.name for queue in sender.task_consumer.queues} if sender.task_consumer else set()
     if PUBLISH in queues:
+        loop.hub = sender.hub
         threading.Thread(target=renew_loop, daemon=True, name="renew").start()
         threading.Thread(target=tidy_loop, daemon=True, name="tidy").start()
         threading.Thread(target=alert_loop, daemon=True, name="alerts").start()
@@ -302,7 +338,7 @@ def run_worker(queue: str, name: str) -> int:
         observe(name or queue)
     if queue == INTAKE:
         return gather.run(runtime(), wake=_wake_reader, tend=_wake_tender, name=name or queue)
-    pool = ["--pool=threads", f"--concurrency={config.publish_threads}"]
+    pool = ["--pool=threads", f"--concurrency={hands(config)}"]
     if queue == CONTENT:
         pool = ["--pool=prefork", f"--concurrency={config.content_processes}", "--max-tasks-per-child=500"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]

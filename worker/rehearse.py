@@ -195,7 +195,7 @@ def _fresh(delivery: Delivery) -> Delivery:
 def _run(there: Runtime, clock: Clock, until: datetime) -> int:
     """Let time jump from one thing that is due to the next, until nothing is; how many turns that took."""
     woken: list[str] = []
-    engine = there.engine(wake=woken.append, depth=lambda: 0)
+    engine = there.engine(wake=woken.extend, depth=lambda: 0)
     for turn in range(TURNS_MOST):
         engine.tick()
         if not woken:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -116,8 +116,8 @@ class Runtime:
 
         return Changes(self)
 
-    def engine(self, *, wake: Callable[[str], None], depth: Callable[[], int]) -> Engine:
-        """The publishing engine; ``wake`` sends a wake-up, ``depth`` counts those that wait in the broker."""
+    def engine(self, *, wake: Callable[[Sequence[str]], None], depth: Callable[[], int]) -> Engine:
+        """The publishing engine; ``wake`` sends wake-ups, ``depth`` counts those that wait in the broker."""
         return Engine(
             self.deliveries,
             self.records,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import structlog
@@ -34,6 +36,16 @@ COMMIT_MARGIN = 2.0
 LOST = "the worker was lost before it sent anything"
 """What the script ``claim`` gives as the reason of such a post."""
 
+UNSENT = {
+    "paused": "paused before it was sent",
+    "not durable": "Redis could not make the intent durable",
+    "busy": "all posts that may be in flight at once were",
+}
+"""Why a post that was prepared was not sent now."""
+
+PLACE_SHARE = 0.4
+"""How much of the time that a worker may prepare a post it may wait for a place to send it from."""
+
 STOPPED_WAIT = 60.0
 """Seconds until it is looked again whether somebody can be told whose account is stopped."""
 
@@ -41,7 +53,7 @@ STOPPED_WAIT = 60.0
 class Engine:
     """Moves deliveries.
 
-    ``wake`` sends a message that says "look at this id"; ``depth`` is how many such messages wait in the broker.
+    ``wake`` sends messages that say "look at this id"; ``depth`` is how many such messages wait in the broker.
     """
 
     def __init__(
@@ -51,7 +63,7 @@ class Engine:
         accounts: Accounts,
         settings: Settings,
         *,
-        wake: Callable[[str], None],
+        wake: Callable[[Sequence[str]], None],
         depth: Callable[[], int],
         now: Callable[[], datetime],
         rng: random.Random,
@@ -64,6 +76,7 @@ class Engine:
         self._depth = depth
         self._now = now
         self._rng = rng
+        self._places = threading.BoundedSemaphore(settings.publish_threads)
         self.following = float("inf")
         """Seconds from the last tick until more is due; 0 or less if that tick could not take everything."""
 
@@ -78,8 +91,8 @@ class Engine:
             wake=self._settings.wake_seconds,
             attempts=self._settings.attempts,
         )
-        for delivery in ids:
-            self._wake(delivery)
+        if ids:
+            self._wake(ids)
         return len(ids)
 
     def publish(self, delivery: str, more: Callable[[], bool] = lambda: False) -> str:
@@ -208,13 +221,35 @@ class Engine:
         except Exception as error:
             log.exception("preparing failed")
             return self._later(turn, Unavailable(f"preparing failed ({type(error).__name__}: {error})"), proof=proof)
-        word = self._intend(turn, step, publisher)
-        if word == "lost":
-            return None
-        if word != "ok":
-            note = "paused before it was sent" if word == "paused" else "Redis could not make the intent durable"
+
+        def put_off(word: str) -> End:
+            note = UNSENT[word]
             return End(Status.SCHEDULED, note, wait=1.0, fields={"reason": note})
-        return self._commit(turn, step, account, publisher, proof)
+
+        return self._once(turn, step, account, publisher, put_off)
+
+    def _once(
+        self, turn: Turn, step: Step, account: Account, publisher: Publisher, put_off: Callable[[str], End]
+    ) -> End | None:
+        """Make the intent durable and send the commit, from one of the places that there are."""
+        with self._place() as mine:
+            word = self._intend(turn, step, publisher) if mine else "busy"
+            if word == "ok":
+                return self._commit(turn, step, account, publisher)
+        return None if word == "lost" else put_off(word)
+
+    @contextmanager
+    def _place(self) -> Iterator[bool]:
+        """One of the posts that may be in flight at once, if one becomes free in time.
+
+        Hands beyond these store what came of the last post and prepare the next while the others wait for platforms.
+        """
+        mine = self._places.acquire(timeout=self._settings.spare_seconds * PLACE_SHARE)
+        try:
+            yield mine
+        finally:
+            if mine:
+                self._places.release()
 
     def _prepare(self, turn: Turn, step: Step, account: Account, publisher: Publisher) -> Step:
         at = turn.at
@@ -247,8 +282,9 @@ class Engine:
         publisher.http.expire(seconds)
         return self._deliveries.intend(turn, _with(turn.delivery, step), seconds=seconds)
 
-    def _commit(self, turn: Turn, step: Step, account: Account, publisher: Publisher, proof: Proof) -> End:
+    def _commit(self, turn: Turn, step: Step, account: Account, publisher: Publisher) -> End:
         """The irreversible request; from here on an unknown error means "perhaps public"."""
+        proof = proof_of(account)
         try:
             receipt = _perform(turn.delivery, step, publisher)
         except PublishError as error:
@@ -265,7 +301,7 @@ class Engine:
         if kind is ProofClass.C:
             return self._witness(turn, step, publisher, proof)
         if kind is ProofClass.A:
-            return self._repeat(turn, step, account, publisher, proof)
+            return self._repeat(turn, step, account, publisher)
         try:
             found = publisher.find(step.post, _commit(turn.delivery, step))
         except Unsupported as error:
@@ -276,7 +312,7 @@ class Engine:
             log.exception("the look-up failed")
             return self._later(turn, Unconfirmed(f"the look-up failed ({type(error).__name__})"), proof=proof)
         if not found and kind is ProofClass.A2 and step.prepared:  # what has no draft is looked for
-            return self._repeat(turn, step, account, publisher, proof)
+            return self._repeat(turn, step, account, publisher)
         return self._looked(turn, step, found, proof)
 
     def _witness(self, turn: Turn, step: Step, publisher: Publisher, proof: Proof) -> End:
@@ -313,14 +349,11 @@ class Engine:
         fields = {"looks": 0, "uncertain": 0, "reason": ""}
         return End(Status.SCHEDULED, note, wait=0, steps=steps, costs=True, fields=fields)
 
-    def _repeat(self, turn: Turn, step: Step, account: Account, publisher: Publisher, proof: Proof) -> End | None:
+    def _repeat(self, turn: Turn, step: Step, account: Account, publisher: Publisher) -> End | None:
         """Send the same commit again, where the platform takes it for the same."""
-        word = self._intend(turn, step, publisher)
-        if word == "lost":
-            return None
-        if word != "ok":
-            return End(Status.UNCONFIRMED, f"{word}: not repeated now", wait=5.0)
-        return self._commit(turn, step, account, publisher, proof)
+        return self._once(
+            turn, step, account, publisher, lambda word: End(Status.UNCONFIRMED, f"{word}: not repeated now", wait=5.0)
+        )
 
     def _refused(self, turn: Turn, account: Account, publisher: Publisher, error: PublishError, proof: Proof) -> End:
         """An answer that is not success, or none: the table says what is next, here it is done."""
