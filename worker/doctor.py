@@ -12,13 +12,16 @@ from worker import embedded, pull
 from worker.content import cards
 from worker.errors import HandbillError
 from worker.model import Status
-from worker.runtime import Runtime, open_runtime
+from worker.runtime import Runtime, open_runtime, utc_now, vault_of
 from worker.settings import Settings
+from worker.store.redis import refuse_open
 from worker.watch.alerts import Alerts
 from worker.watch.conditions import Kind, conditions
 
 LATE_SECONDS = 60.0
 LOW_DISK = 500_000_000
+SKEW = 2.0
+"""Seconds by which clocks may differ; signatures of webhooks and of addresses are good for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,12 @@ def _findings(config: Settings) -> Iterator[Finding]:
     )
     for name, why in publishers.left_out().items():
         yield Finding("platforms", ok=False, found=f"{name} is left out: {why}", do="Correct or uninstall that package")
+    try:
+        if config.secret_key.get_secret_value() or (config.data_dir / "secret.key").exists():
+            vault_of(config)
+    except HandbillError as error:
+        yield Finding("key", ok=False, found=error.what, do=error.do)
+        return
     url = config.redis_url
     if not url:
         server = embedded.running(config.data_dir)
@@ -70,8 +79,13 @@ def _findings(config: Settings) -> Iterator[Finding]:
             return
         url = server.url
     try:
-        parts = open_runtime(config, url)
-    except HandbillError as error:
+        refuse_open(url, "HANDBILL_REDIS_URL", trial=config.trial)
+        # Everything that is wrong with it is told below, not only what is refused first.
+        parts = open_runtime(config.model_copy(update={"trial": True}), url)
+    except (HandbillError, ValueError) as error:
+        if not isinstance(error, HandbillError):
+            yield Finding("redis", ok=False, found=str(error), do="Give redis://host:6379/0 in HANDBILL_REDIS_URL")
+            return
         yield Finding("redis", ok=False, found=error.what + (f": {error.why}" if error.why else ""), do=error.do)
         return
     try:
@@ -81,8 +95,12 @@ def _findings(config: Settings) -> Iterator[Finding]:
 
 
 def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
-    overlooked = parts.store.check(trial=True)
-    yield Finding("redis", not overlooked, overlooked[0] if overlooked else f"{parts.store.where} may hold the truth")
+    faults = [line.partition("; mend: ") for line in parts.store.check(trial=True)]
+    for why, _, mend in faults:
+        yield Finding("redis", ok=False, found=f"{parts.store.where} may not hold posts: {why}", do=mend)
+    if not faults:
+        yield Finding("redis", ok=True, found=f"{parts.store.where} may hold the truth")
+    yield _clock(parts)
     yield from _of_server(config, parts)
     workers = parts.records.alive()
     lacking = [
@@ -134,6 +152,17 @@ def _of_server(config: Settings, parts: Runtime) -> Iterator[Finding]:
     key = config.data_dir / "secret.key"
     if not config.secret_key.get_secret_value() and key.exists() and key.stat().st_mode & 0o077:
         yield Finding("key", ok=False, found=f"{key} can be read by others", do=f"chmod 600 {key}")
+
+
+def _clock(parts: Runtime) -> Finding:
+    """Whether this machine's clock is Redis', by which it is decided what is due."""
+    ahead = (utc_now() - parts.now()).total_seconds()
+    if abs(ahead) <= SKEW:
+        return Finding("clock", ok=True, found="this machine and Redis agree on the time")
+    found = (
+        f"this machine is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} Redis, which decides what is due"
+    )
+    return Finding("clock", ok=False, found=found, do="Synchronise both with NTP (timedatectl set-ntp true)")
 
 
 def _reach(config: Settings) -> Finding:

@@ -44,6 +44,11 @@ def certificates(folder):
     return folder
 
 
+def version():
+    printed = subprocess.run([SERVER, "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(int(n) for n in re.search(r"v=(\d+)\.(\d+)", printed).groups())
+
+
 @contextlib.contextmanager
 def guarded(folder, port):
     """The server as deploy/compose/tls.yml configures it, with its paths and its port."""
@@ -51,6 +56,10 @@ def guarded(folder, port):
     configs = yaml.load((ROOT / "deploy" / "compose" / "tls.yml").read_text(), Loader)["configs"]
     texts = {n: re.sub(r"\$\{\w+:\?[^}]*\}", PASSWORD, c["content"]) for n, c in configs.items()}
     (folder / "users.acl").write_text("\n".join(line for line in texts["users"].splitlines() if line) + "\n")
+    # The file is for Valkey 9; of what it names, Redis before 7.2 lacks this one, which only tells a client's version.
+    if version() < (7, 2):
+        users = folder / "users.acl"
+        users.write_text(users.read_text().replace(" +client|setinfo", ""))
     text = texts["guarded"].replace("/tls/", f"{tls}/").replace("/etc/valkey/users.acl", f"{folder}/users.acl")
     text = text.replace("tls-port 6379", f"tls-port {port}")
     (folder / "handbill.conf").write_text(f"{text}\nbind 127.0.0.1\ndir {folder}\n")

@@ -76,7 +76,12 @@ class Collector:
 @pytest.mark.redis
 def test_a_trace_goes_over_every_process_that_works_on_an_article(tmp_path, monkeypatch):
     heard = Collector()
-    pages = lambda path, _: (200, "text/html; charset=utf-8", PAGE) if path == "/bridge" else (404, "text/plain", b"")  # noqa: E731
+
+    def pages(path, _):
+        """The article's page, and somebody who takes what is posted."""
+        found = {"/bridge": (200, "text/html; charset=utf-8", PAGE), "/hook": (200, "application/json", b"{}")}
+        return found.get(path, (404, "text/plain", b""))
+
     with (
         Embedded.start(tmp_path / "state") as state,
         platform() as url,
@@ -90,8 +95,8 @@ def test_a_trace_goes_over_every_process_that_works_on_an_article(tmp_path, monk
             ALLOW_HOSTS=f"{url.removeprefix('http://')},{site}",
         )  # fmt: skip
         with house(config, io.StringIO()) as (parts, _):
-            account = Account(id="main.k", platform="keyed", name="k", settings={"server": f"{url}/A-0"})
-            parts.records.save_account(account, {})
+            account = Account(id="main.k", platform="webhook", name="k", settings={"url": f"http://{site}/hook"})
+            parts.records.save_account(account, {"secret": "whsec_YSBzZWNyZXQgb2YgdHdlbnR5LWZvdXIgYnl0ZXM="})
             asked = Candidate(address=f"http://{site}/bridge", accounts=(account.id,), at="now", way="api")
             item = parts.intake.arrived(None, asked, workspace="main")
             wait_until(lambda: parts.deliveries.count()[Status.PUBLISHED] == 1, 120, f"it is public: {item.id}")

@@ -216,7 +216,7 @@ def _faults(version: tuple[int, ...], config: dict[str, str]) -> Iterator[tuple[
 
 def down(where: str, error: Exception) -> StoreDown:
     """The one clear line for a Redis that does not answer."""
-    reason = str(error).partition("\n")[0] or type(error).__name__
+    reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
     return StoreDown(f"Redis at {where} does not answer", why=reason, do="Start it, or correct HANDBILL_REDIS_URL")
 
 

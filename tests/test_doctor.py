@@ -1,0 +1,116 @@
+"""A fresh clone with everything wrong: each thing is one line, and each line says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.fernet import Fernet
+
+from publishers.core.post import Post
+from worker import doctor, embedded
+from worker.content import cards
+from worker.doctor import examine
+from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
+from worker.runtime import open_runtime
+from worker.settings import Settings
+
+
+@contextlib.contextmanager
+def careless(folder):
+    """A server as its package brings it: nothing on disk for a second, and free to evict."""
+    socket = folder / "s"
+    argv = [embedded.binary(), "--port", "0", "--unixsocket", socket, "--dir", folder, "--maxmemory", "100mb"]
+    argv += ["--maxmemory-policy", "allkeys-lru", "--appendonly", "no", "--save", ""]
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 10
+        while not socket.exists():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        yield f"unix://{socket}?db=0"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def config(folder, **told):
+    return Settings(data_dir=folder, _env_file=None, **told)
+
+
+def wrong(settings):
+    found = examine(settings)
+    for one in found:
+        assert one.found
+        assert "\n" not in one.found + one.do
+        assert one.do or one.ok, one
+    return [f for f in found if not f.ok]
+
+
+def test_everything_that_is_wrong_is_a_line_of_its_own_with_what_to_do(tmp_path, monkeypatch):
+    with careless(tmp_path) as url:
+        parts = open_runtime(config(tmp_path / "data", trial=True), url)
+        ended = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+        parts.records.save_account(
+            Account(id="main.t", platform="linkedin", name="T", settings={"expires_at": ended}), {"access_token": "x"}
+        )
+        name = delivery_id("main.a", "main.t", 0)
+        step = Step(kind=StepKind.POST, ordinal=0, key=step_key(name, StepKind.POST, 0, 1), post=Post(text="x"))
+        due = datetime.now(UTC) - timedelta(minutes=7)
+        parts.deliveries.create(
+            Delivery(
+                id=name, article="main.a", account="main.t", platform="linkedin", status=Status.SCHEDULED, due=due, steps=(step,),
+            ),
+            note="",
+        )  # fmt: skip
+        parts.close()
+        (tmp_path / "data" / "secret.key").chmod(0o644)
+        monkeypatch.setattr(cards, "missing", lambda: "the font Inter-Medium.ttf is missing")
+        monkeypatch.setattr(doctor, "utc_now", lambda: datetime.now(UTC) + timedelta(seconds=90))
+
+        found = wrong(config(tmp_path / "data", redis_url=url))
+
+    said = {(f.check, f.found): f.do for f in found}
+    lines = " | ".join(f"{f.check}: {f.found} → {f.do}" for f in found)
+    for words in (
+        "the font Inter-Medium.ttf is missing → Reinstall",
+        "it keeps nothing on disk → CONFIG SET appendonly yes",
+        "it may evict what it holds → CONFIG SET maxmemory-policy noeviction",
+        "this machine is 90 s ahead of Redis",
+        "nothing consumes → Run: handbill up",
+        "the oldest due post is 4",
+        "can be read by others → chmod 600",
+        "handbill accounts add linkedin",
+    ):
+        assert words in lines, lines
+    assert len(said) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("told", "check", "words", "do"),
+    [
+        ({"redis_url": "redis://127.0.0.1:1/0"}, "redis", "does not answer", "Start it"),
+        ({"redis_url": "redis://10.0.0.1:6379/0"}, "redis", "may be open to anyone", "Give it one"),
+        ({"redis_url": "http://127.0.0.1/"}, "redis", "no Redis address", "Give redis://host:6379/0"),
+        ({}, "redis", "the embedded Valkey is not running", "handbill up"),
+        ({"secret_key": "short"}, "key", "is not a Fernet key", "leave it empty"),
+        ({"secret_key": "A" * 43 + "="}, "key", "is not a Fernet key", "leave it empty"),
+    ],
+)
+def test_what_stops_everything_is_the_last_line(tmp_path, told, check, words, do):
+    [*_, last] = wrong(config(tmp_path / "data", **told))
+    assert last.check == check
+    assert words in last.found
+    assert do in last.do
+    assert ".." not in last.found
+    assert not (tmp_path / "data").exists(), "looking changes nothing"
+
+
+def test_a_key_that_is_one_is_no_finding(tmp_path):
+    key = Fernet.generate_key().decode()
+    assert "key" not in {f.check for f in wrong(config(tmp_path / "data", secret_key=key))}
+    assert key not in json.dumps([f.found for f in examine(config(tmp_path / "data", secret_key=key))])
