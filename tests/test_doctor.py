@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -95,7 +97,7 @@ def test_everything_that_is_wrong_is_a_line_of_its_own_with_what_to_do(tmp_path,
     [
         ({"redis_url": "redis://127.0.0.1:1/0"}, "redis", "does not answer", "Start it"),
         ({"redis_url": "redis://10.0.0.1:6379/0"}, "redis", "may be open to anyone", "Give it one"),
-        ({"redis_url": "http://127.0.0.1/"}, "redis", "no Redis address", "Give redis://host:6379/0"),
+        ({"redis_url": "http://127.0.0.1/"}, "redis", "no Redis address", "Give redis://:password@host:6379/0"),
         ({}, "redis", "the embedded Valkey is not running", "handbill up"),
         ({"secret_key": "short"}, "key", "is not a Fernet key", "leave it empty"),
         ({"secret_key": "A" * 43 + "="}, "key", "is not a Fernet key", "leave it empty"),
@@ -114,3 +116,23 @@ def test_a_key_that_is_one_is_no_finding(tmp_path):
     key = Fernet.generate_key().decode()
     assert "key" not in {f.check for f in wrong(config(tmp_path / "data", secret_key=key))}
     assert key not in json.dumps([f.found for f in examine(config(tmp_path / "data", secret_key=key))])
+
+
+@pytest.mark.parametrize("sign", ["/", "#", "?", "@["])
+def test_a_password_that_was_not_escaped_is_not_told(tmp_path, sign):
+    url = f"redis://:canary{sign}7f3a@127.0.0.1:1/0"
+    told = config(tmp_path / "data", redis_url=url)
+    said = " ".join(f.found + f.do for f in examine(told))
+    assert "canary" not in said
+    assert "7f3a" not in said
+    if sign != "/":
+        return
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", "accounts", "list"],
+        env={**os.environ, "HANDBILL_REDIS_URL": url, "HANDBILL_DATA_DIR": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "canary" not in done.stdout + done.stderr
+    assert "7f3a" not in done.stdout + done.stderr

@@ -214,6 +214,9 @@ def _faults(version: tuple[int, ...], config: dict[str, str]) -> Iterator[tuple[
         yield "it may evict what it holds", "CONFIG SET maxmemory-policy noeviction"
 
 
+ESCAPED = "it cannot be read; in a password / is written %2F, ? %3F, # %23 and @ %40"
+
+
 def down(where: str, error: Exception) -> StoreDown:
     """The one clear line for a Redis that does not answer."""
     reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
@@ -229,12 +232,15 @@ def open_store(url: str, *, trial: bool = False, anew: bool = False, replicas: i
     """Connect to ``url`` (redis://, rediss://, unix://, or sentinel://[:password@]host:port,host:port/name) and check
     that it may hold the truth; ``anew`` as there, ``replicas`` must have an intent on disk too before it counts.
     """
-    where = _without_password(url)
     try:
+        where = _without_password(url)
         refuse_open(url, "HANDBILL_REDIS_URL", trial=trial)
         client = _client(url)
     except ValueError as error:
-        raise StoreDown(f"{where} is no Redis address", why=str(error), do="Give redis://host:6379/0") from None
+        # Neither the address nor what the library says of it: either may hold a part of the password.
+        why = str(error) if url.startswith("sentinel://") else ESCAPED
+        do = "Give redis://:password@host:6379/0"
+        raise StoreDown("What HANDBILL_REDIS_URL holds is no Redis address", why=why, do=do) from None
     store = Store(client, where=where, replicas=replicas)
     try:
         store.check(trial=trial, anew=anew)
@@ -302,7 +308,7 @@ def _without_password(url: str) -> str:
     parts = urlsplit(url)
     if parts.hostname:
         return f"{parts.hostname}:{parts.port or 6379}"
-    return parts.path or url
+    return parts.path if parts.scheme == "unix" else "its address"
 
 
 def _version(text: str) -> tuple[int, ...]:
