@@ -45,6 +45,7 @@ class DevTo(Publisher):
     # A draft's number is a key; https://github.com/forem/forem/blob/main/app/controllers/concerns/api
     # /articles_controller.rb
     proof: ClassVar = Proof(kind=ProofClass.A2)
+    reshares: ClassVar = None  # a site has an article once
     # RateLimitChecker in app/services: 9 in 30 seconds, and fewer for new members
     budgets: ClassVar = (Budget(posts=9, seconds=30),)
     unverified: ClassVar = (

@@ -193,7 +193,9 @@ class Facebook(Graph):
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit
-        self.commit("POST", self.path(receipt.id), headers=self.auth(), form={"message": post.text}).pick("success")
+        answer = self.commit("POST", self.path(receipt.id), headers=self.auth(), form={"message": post.text})
+        if answer.told("success") is not True:
+            raise answer.unreadable("Facebook does not say that it was changed")
         return receipt
 
     def delete(self, receipt: Receipt) -> None:

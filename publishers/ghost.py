@@ -50,6 +50,7 @@ class Ghost(Publisher):
     pasted: ClassVar = "Admin API key"
     # A slug is no key, a repeat gets "-2"; a draft's id is one, and its updated_at lets nothing change twice.
     proof: ClassVar = Proof(kind=ProofClass.A2)
+    reshares: ClassVar = None  # a site has an article once
     unverified: ClassVar = "run against Ghost 6.65 on one machine, never against a public site or a newsletter"
 
     def connect(self) -> Profile:

@@ -156,7 +156,7 @@ class GoogleBusiness(Publisher):
                 raise answer.unreadable("the answer is not a list of posts") from error
             if strange or (not listed and "json" not in answer.headers.get("content-type", "")):
                 raise answer.unreadable("the answer is not a list of posts")
-            if not more or len(recent) < len(listed):
+            if not more or (listed and not recent):  # in which order they come is not told
                 return tuple(found)
             if params.get("pageToken") == more:
                 raise answer.unreadable("the answer is the same page again")

@@ -63,6 +63,7 @@ class Hashnode(Publisher):
     pasted: ClassVar = "personal access token"
     # Reads may be 25 seconds old: errors-and-limits.md of the same repository.
     proof: ClassVar = Proof(kind=ProofClass.A2, settle=timedelta(seconds=60))
+    reshares: ClassVar = None  # a site has an article once
     budgets: ClassVar = (Budget(posts=100, seconds=60, app=True),)  # 500 mutations a minute, not enforced
     unverified: ClassVar = (
         "never run against the real platform; what publishing a draft twice is answered with; whether a slug is kept "

@@ -74,6 +74,7 @@ class Lemmy(Publisher):
     )
     pasted: ClassVar = "name and password"
     proof: ClassVar = LOOKED_UP
+    reshares: ClassVar = None  # a link stands in a community once, or its moderators call the second one spam
     budgets: ClassVar = (Budget(posts=6, seconds=600),)  # what a server is set up with: local_site_rate_limit
     addressed: ClassVar = r"(?:^|/)((?:post|comment)/\d+)(?=[/?#]|$)"
     unverified: ClassVar = (

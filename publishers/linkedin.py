@@ -173,12 +173,12 @@ class LinkedIn(Publisher):
         since = (commit.at - CLOCKS).timestamp() * 1000
         wanted = text_hash(post.text)
         try:
-            said = self._said(commit.reply_to)
+            said = self._said(commit.reply_to, since)
             return tuple(r for r, text, at in said if at >= since and text_hash(text) == wanted)
         except (KeyError, TypeError) as error:
             raise Unavailable("LinkedIn's list of posts cannot be read") from error
 
-    def _said(self, on: Receipt | None) -> list[tuple[Receipt, str, float]]:
+    def _said(self, on: Receipt | None, since: float) -> list[tuple[Receipt, str, float]]:
         """What the author has said, in posts or under ``on``: receipt, text, milliseconds since 1970."""
         if on is not None:
             return [
@@ -189,7 +189,7 @@ class LinkedIn(Publisher):
         params = {"q": "author", "author": self._author(), "sortBy": "CREATED"}
         return [
             (self._receipt(str(p["id"])), _plain(str(p.get("commentary", ""))), p["createdAt"])
-            for p in self._list("/rest/posts", params, {"X-RestLi-Method": "FINDER"})
+            for p in self._list("/rest/posts", params, {"X-RestLi-Method": "FINDER"}, since)
         ]
 
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
@@ -280,18 +280,29 @@ class LinkedIn(Publisher):
         answer = self.commit("POST", _comments(on), headers=self._headers(), json=body)
         return self._comment_receipt(answer.header("x-restli-id"), on)
 
-    def _list(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Every element of a paged collection."""
+    def _list(
+        self, path: str, params: Mapping[str, str], headers: Mapping[str, str], since: float = 0.0
+    ) -> list[dict[str, Any]]:
+        """The elements of a paged collection; of posts, which come newest first, those made ``since`` and some more.
+
+        A page may have fewer than were asked for and not be the last: then it names the next one.
+        https://learn.microsoft.com/linkedin/shared/api-guide/concepts/pagination
+        """
         elements: list[dict[str, Any]] = []
+        start = 0
         while True:
-            page = {**params, "start": str(len(elements)), "count": str(PAGE)}
+            page = {**params, "start": str(start), "count": str(PAGE)}
             answer = self.call("GET", path, headers={**self._headers(), **headers}, params=page)
             try:
                 found = list(answer.json()["elements"])
-            except (KeyError, TypeError) as error:
+                links = (answer.json().get("paging") or {}).get("links") or ()
+                more = len(found) >= PAGE or any(link.get("rel") == "next" for link in links)
+                old = bool(found) and since > 0 and all(one["createdAt"] < since for one in found)
+            except (KeyError, TypeError, AttributeError) as error:
                 raise answer.unreadable("the answer has no elements") from error
             elements += found
-            if len(found) < PAGE:
+            start += PAGE
+            if not more or old:
                 return elements
 
     def _place(self, receipt: Receipt) -> str:

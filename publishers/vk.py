@@ -156,6 +156,7 @@ class Vk(Publisher):
     def find(self, post: Post, commit: Commit) -> tuple[Receipt, ...]:
         since, found, wanted = (commit.at - CLOCKS).timestamp(), list[Receipt](), text_hash(_said(post))
         under = _under(commit) if commit.reply_to is not None else None
+        author = self._owner()  # a community writes in its own name, and readers may say the same below it
         attached = _attached(post, commit.prepared.get("media", ()))
         for page in range(100):
             span = {"owner_id": self._owner(), "count": str(PAGE), "offset": str(page * PAGE)}
@@ -167,7 +168,8 @@ class Vk(Publisher):
                 listed = [(one, float(one["date"])) for one in answer.json()["response"]["items"]]
                 # A record that is pinned stands first, however old it is.
                 recent = [one for one, at in listed if at >= since]
-                same = [str(o["id"]) for o in recent if text_hash(html.unescape(str(o["text"]))) == wanted]
+                ours = [one for one in recent if str(one.get("from_id", author)) == author]
+                same = [str(o["id"]) for o in ours if text_hash(html.unescape(str(o["text"]))) == wanted]
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise answer.unreadable("the answer is not a list of records") from error
             found += [self._below(n, under) if under else self._record(n, attached) for n in same]

@@ -187,7 +187,11 @@ class Zulip(Publisher):
         if commit.reply_to is not None:
             return str((commit.root or commit.reply_to).extra.get("topic") or self.settings.get("topic") or "")
         topic = self.settings.get("topic", "").strip() or post.title or post.text.strip().partition("\n")[0]
-        return " ".join(topic.split())[:TOPIC].rstrip()
+        topic = " ".join(topic.split())
+        if len(topic) <= TOPIC:
+            return topic
+        whole = topic[: TOPIC - 1] if topic[TOPIC - 1] == " " else topic[: TOPIC - 1].rpartition(" ")[0]
+        return (whole or topic[: TOPIC - 1]).rstrip(" ,;:–—-") + "…"
 
     def _name(self) -> str:
         return self.settings.get("channel", "").strip().lstrip("#")

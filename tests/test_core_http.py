@@ -38,6 +38,17 @@ def send(http, server, *, commit=True, method="POST", **request):
 # What goes out
 
 
+def test_the_other_side_s_own_time_is_kept_as_its_last_answer_told_it(server, http):
+    for dates, told in (
+        ((), None),
+        (("Date: Tue, 24 Nov 2026 10:05:00 GMT",), datetime(2026, 11, 24, 10, 5, tzinfo=UTC)),
+        (("Date: yesterday",), datetime(2026, 11, 24, 10, 5, tzinfo=UTC)),
+    ):
+        server.behave = server.reply(answer(b"{}", "200 OK", *dates))
+        send(http, server)
+        assert http.told == told
+
+
 def test_every_request_has_a_connection_of_its_own(server, http):
     server.behave = server.reply(answer())
     for _ in range(3):

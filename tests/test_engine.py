@@ -45,6 +45,8 @@ class World:
         self.sent: list[Commit] = []
         self.looks: list[object] = []
         self.idempotent = True
+        self.clock: datetime | None = None
+        """What the platform says that it is."""
         self.sees = False
         """Whether even an adapter of class C has a look-up, which proves nothing unless it finds something."""
 
@@ -94,6 +96,7 @@ def adapter(world: World, proof: Proof) -> Publisher:
             answer = world.looks.pop(0) if world.looks else "look"
             if isinstance(answer, Exception):
                 raise answer
+            self.http.told = world.clock
             return tuple(Receipt(id=k) for k in world.posts if k.startswith(commit.key))
 
     Fake.proof = proof
@@ -261,6 +264,24 @@ def test_class_b_sends_again_only_after_three_looks_that_found_nothing(house):
         seen.append(house.engine.publish(delivery))
     assert seen == ["unconfirmed", "unconfirmed", "unconfirmed", "scheduled", "published"]
     assert len(house.world.posts) == 1
+
+
+@pytest.mark.parametrize(("minutes", "last"), [(-30, "scheduled"), (3, "scheduled"), (7, "parked")])
+def test_a_look_up_proves_nothing_where_the_platform_s_clock_is_behind_ours(house, minutes, last):
+    house = House(house.store, house.settings, ProofClass.B)
+    delivery = house.plan()
+    house.world.script = ["lost before"]
+    house.world.clock = datetime.now(UTC) - timedelta(minutes=minutes)
+
+    seen = [house.engine.publish(delivery)]
+    while seen[-1] == "unconfirmed":
+        house.soon(delivery)
+        seen.append(house.engine.publish(delivery))
+    assert seen[-1] == last
+    assert len(house.world.sent) == 1
+    if last == "parked":
+        note = house.deliveries.history(delivery)[-1].note
+        assert "Fake's clock is 7 minutes behind ours: that a look-up did not find it proves nothing" in note
 
 
 @pytest.mark.parametrize("error", [Unavailable("down"), RateLimited("wait", retry_after=1), Unauthorized("no")])

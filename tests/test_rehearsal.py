@@ -1813,9 +1813,12 @@ def test_zulip_puts_each_article_into_a_topic_of_its_own_or_all_into_one(account
     send(adapter, dataclasses.replace(article_post(text="Bees"), title="Bees " * 20), 2)
     send(adapter, Post(text="More soon"), 3, reply_to=first, root=first)
     kept = world.account("zulip", "me").posts
-    assert [kept[n].own["topic"] for n in "123"] == ["Harbour", ("Bees " * 12).strip(), "Harbour"]
+    assert [kept[n].own["topic"] for n in "123"] == ["Harbour", ("Bees " * 12).strip() + "…", "Harbour"]
     send(account("zulip", topic="Articles"), article_post(text="Wall"), 4)
     assert kept["4"].own["topic"] == "Articles"
+    long = "The harbour opens again after two years, and ships pass the wall"
+    send(account("zulip"), dataclasses.replace(article_post(text=long), title=long), 5)
+    assert kept["5"].own["topic"] == "The harbour opens again after two years, and ships pass the…"
     assert adapter.metrics(first) == {"likes": 0}
     with pytest.raises(Unsupported, match="cut"):
         send(adapter, Post(text="*" * 2001), 5)

@@ -168,6 +168,8 @@ class Http:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.now = now
+        self.told: datetime | None = None
+        """The other side's own time, as its last answer told it."""
         self._secrets: list[str] = []
         self.hide(*secrets)
         self._deadline = Deadline(seconds, clock)
@@ -311,6 +313,7 @@ class Http:
         if response.status_code >= 300:  # what may end up in an error
             body = self.redact(body.decode("utf-8", "replace")).encode()
             headers = {k: self.redact(v) for k, v in headers.items()}
+        self.told = _moment(headers.get("date", "")) or self.told
         return Answer(response.status_code, headers, body, commit, self.now())
 
     def _read(self, response: httpx.Response) -> bytes:

@@ -46,6 +46,9 @@ UNSENT = {
 PLACE_SHARE = 0.4
 """How much of the time that a worker may prepare a post it may wait for a place to send it from."""
 
+CLOCKS = timedelta(minutes=4)
+"""How far a platform's clock may be behind ours: adapters look from five minutes before the commit on."""
+
 STOPPED_WAIT = 60.0
 """Seconds until it is looked again whether somebody can be told whose account is stopped."""
 
@@ -313,7 +316,20 @@ class Engine:
             return self._later(turn, Unconfirmed(f"the look-up failed ({type(error).__name__})"), proof=proof)
         if not found and kind is ProofClass.A2 and step.prepared:  # what has no draft is looked for
             return self._repeat(turn, step, account, publisher)
+        if not found and (minutes := self._behind(account, publisher)):
+            why = f"{publisher.label}'s clock is {minutes} minutes behind ours"
+            return _park(turn, f"{why}: that a look-up did not find it proves nothing")
         return self._looked(turn, step, found, proof)
+
+    def _behind(self, account: Account, publisher: Publisher) -> int:
+        """Minutes that a platform's clock is behind ours, where that is more than a look-up allows for; else 0.
+
+        Posts are looked for from the commit's instant on: if ours was ahead, the platform dates them before it.
+        """
+        if account.rehearsal or publisher.http.told is None:  # a rehearsed week passes in a minute
+            return 0
+        behind = self._deliveries.now() - publisher.http.told
+        return int(behind.total_seconds() // 60) if behind > CLOCKS else 0
 
     def _witness(self, turn: Turn, step: Step, publisher: Publisher, proof: Proof) -> End:
         """Park what no machine can settle, with what a look-up saw where there is one: only what it found is proof."""
