@@ -532,7 +532,7 @@ def test_a_person_without_a_renewal_token_is_warned_of_posts_that_outlive_it(hou
 
     said = house.renewals.standing(house.records.account(account.id)).says(house.now)
 
-    assert re.fullmatch(r"token ends in (59|60) days; 1 planned post comes after that", said)
+    assert re.fullmatch(r"token ends in (59|60) days; 1 planned post comes after that: main.d", said)
 
 
 # Secrets

@@ -396,8 +396,12 @@ def test_posts_that_outlive_a_token_that_nothing_renews_are_counted(house):
     standing = house.renewals.standing(account)
 
     assert (standing.renews, standing.outlived) == (False, 1)
-    said = "token ends in 10 minutes: connect it again; 1 planned post comes after that"
+    said = "token ends in 10 minutes: connect it again; 1 planned post comes after that: main.after"
     assert standing.says(NOW) == said
+    for number in range(4):
+        house.plan(f"main.later-{number}", NOW + timedelta(hours=6 + number))
+    words = "5 planned posts come after that: main.after, main.later-0, main.later-1 and 2 more"
+    assert words in house.renewals.standing(account).says(NOW)
     assert house.renewals.sweep() == 0
     house.now += timedelta(minutes=10)
     house.renewals.sweep()

@@ -17,6 +17,9 @@ from worker.store.records import Records
 
 log = structlog.get_logger()
 
+NAMED = 3
+"""How many of the posts that come after a token's end are named."""
+
 SOON = timedelta(days=7)
 """A token that a person must renew and that ends sooner is spoken of."""
 
@@ -27,7 +30,7 @@ SWEEP_SECONDS = 60.0
 class Standing:
     """How an account's token stands. ``expires`` is its own end, ``ends`` when nothing but a person can help any more
     (None = never, or nobody knows), ``renews`` whether it is renewed by itself, ``refused`` the platform's word against
-    that, ``outlived`` how many planned posts come after ``ends``.
+    that, ``outlived`` how many planned posts come after ``ends``, ``which`` the first of them.
     """
 
     expires: datetime | None = None
@@ -35,6 +38,7 @@ class Standing:
     renews: bool = False
     refused: str = ""
     outlived: int = 0
+    which: tuple[str, ...] = ()
 
     def left(self, now: datetime) -> timedelta | None:
         """How long until a person is needed; None if that is not known to come."""
@@ -49,6 +53,8 @@ class Standing:
         words = f"token {when}: connect it again" if left < SOON or self.refused else f"token {when}"
         if self.outlived:
             words += f"; {self.outlived} planned {'post comes' if self.outlived == 1 else 'posts come'} after that"
+            more = self.outlived - len(self.which)
+            words += f": {', '.join(self.which)}{f' and {more} more' if more > 0 else ''}" if self.which else ""
         return words
 
 
@@ -71,7 +77,9 @@ class Renewals:
         refused = last.why if last and last.refused else ""
         ends = longest if renews and not refused else expires
         outlived = self._records.coming(account, since=ends) if ends else 0
-        return Standing(expires=expires, ends=ends, renews=renews and not refused, refused=refused, outlived=outlived)
+        which = self._records.come(account, since=ends, most=NAMED) if ends and outlived else ()
+        own = renews and not refused
+        return Standing(expires=expires, ends=ends, renews=own, refused=refused, outlived=outlived, which=which)
 
     def planned(self, account: Account) -> int:
         """How many posts are planned on the account from now on."""

@@ -373,6 +373,11 @@ class Records:
         """How many of the account's deliveries stand in its calendar from ``since`` on."""
         return self._redis.zcount(keys.calendar(account.id), since.timestamp() * 1000, "+inf")
 
+    def come(self, account: Account, *, since: datetime, most: int) -> tuple[str, ...]:
+        """Which of the account's deliveries stand in its calendar from ``since`` on, the first ``most`` of them."""
+        rows = self._redis.zrangebyscore(keys.calendar(account.id), since.timestamp() * 1000, "+inf", 0, most)
+        return tuple(row.decode() for row in cast("list[bytes]", rows))
+
     def following(self, account: Account, *, since: datetime) -> datetime | None:
         """When the account's next delivery stands in its calendar."""
         key, at = keys.calendar(account.id), since.timestamp() * 1000
