@@ -287,6 +287,15 @@ def test_words_of_any_length_and_script_fit_uncut_and_can_be_read(title, name, s
     check_card(title, name, size, behind)
 
 
+EXACT = " ".join("、" * n for n in (5, 13, 14, 10)) + "「、け「"  # lines that are exactly as wide as their room
+
+
+@pytest.mark.parametrize("title", [EXACT, "、" * 40 + "「け「", "了" * 60, "吧" * 9 + "国" * 90, "!" * 200])
+def test_a_title_of_marks_alone_fits_too(title):
+    for name, size in itertools.product(cards.DESIGNS, SIZES):
+        check_card(title, name, size, "black")
+
+
 @pytest.mark.nightly
 @settings(max_examples=2000, deadline=None)
 @cases

@@ -89,7 +89,7 @@ def test_a_page_is_read_as_a_browser_would_and_asked_for_uncompressed(server):
     assert page.content == PAGE
     sent = server.asked[0][1]
     assert sent["Accept-Encoding"] == "identity"
-    assert sent["User-Agent"].startswith("Handbill ")
+    assert sent["User-Agent"].startswith("Handbill/")
     assert "Cookie" not in sent
 
 
@@ -275,7 +275,7 @@ def test_an_address_that_must_not_or_cannot_be_read(source, words):
 def test_an_http_address_is_asked_by_https_first(monkeypatch):
     asked = []
 
-    def get(url, *_):
+    def get(_, url, *__):
         asked.append(url)
         raise BadSource("no")
 
@@ -346,6 +346,14 @@ def test_a_picture_is_fetched_as_bytes(server):
     assert fetch_bytes(server.url("/p"), allow_hosts=[server.host]) == b"\xff\xd8\xff\xe0"
     with pytest.raises(BadSource, match="404"):
         fetch_bytes(server.url("/none"), allow_hosts=[server.host])
+
+
+def test_who_asks_says_where_to_complain(server):
+    server.page("/a", PAGE.encode())
+    server.read("/a", contact="press@lantern.example")
+    fetch_bytes(server.url("/a"), allow_hosts=[server.host], contact="press@lantern.example")
+    for _, headers in server.asked[-2:]:
+        assert headers["User-Agent"].endswith("(+https://github.com/handbill/handbill; press@lantern.example)")
 
 
 def test_a_charset_of_strange_bytes_is_none(server):

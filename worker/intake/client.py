@@ -6,6 +6,7 @@ The standard library's HTTP rather than httpx: asking 10,000 feeds whether they 
 from __future__ import annotations
 
 import http.client
+import importlib.metadata
 import io
 import re
 import threading
@@ -37,6 +38,12 @@ PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 
 Origin = tuple[str, str, int]
 Found = tuple[int, dict[str, str], bytes]
+
+
+def agent(contact: str = "") -> str:
+    """Who asks, in the words that sites see; ``contact`` is where they may complain."""
+    where = f"; {contact}" if contact else ""
+    return f"Handbill/{importlib.metadata.version('handbill')} (+https://github.com/handbill/handbill{where})"
 
 
 class Unreachable(BadSource):

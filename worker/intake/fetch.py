@@ -19,12 +19,12 @@ from charset_normalizer import from_bytes
 
 from publishers.core.guard import Deadline
 from worker.errors import BadSource
-from worker.intake.client import Answer, Client, checked, short, too_large
+from worker.intake.client import Answer, Client, agent, checked, short, too_large
 from worker.model import Page, digest
 
 Kind = Literal["html", "markdown", "text"]
 
-AGENT = "Handbill (+https://github.com/handbill/handbill)"
+ACCEPT = "text/html,application/xhtml+xml,text/markdown;q=0.9,text/plain;q=0.8,*/*;q=0.1"
 SUFFIXES: dict[str, Kind] = {
     ".html": "html",
     ".htm": "html",
@@ -83,15 +83,19 @@ def read_source(
     seconds: float = 20.0,
     allow_hosts: Iterable[str] = (),
     max_bytes: int = 10_000_000,
+    contact: str = "",
 ) -> Page:
     """Read a URL, a path to .html, .htm, .md or .txt, or ``-`` (standard input).
 
     ``local=False`` takes URLs only, for sources named by somebody else than the person at the keyboard.
     ``seconds`` is the total deadline of a URL, redirects included; ``allow_hosts`` are private ``host[:port]``s that
-    may be read. Raises BadSource.
+    may be read, and ``contact`` is where the site may complain. Raises BadSource.
     """
     if regex.match(r"https?:", source, regex.I):
-        return _read_url(source, seconds=seconds, allow_hosts=frozenset(allow_hosts), max_bytes=max_bytes)
+        client = Client(agent=agent(contact), allow=allow_hosts)
+        return page_of(
+            _get_secure(client, source, Deadline(seconds), frozenset(allow_hosts), max_bytes), max_bytes=max_bytes
+        )
     if not local or regex.match(r"[a-z][a-z0-9+.-]+:", source, regex.I):
         raise BadSource(f"{short(source)} cannot be read", why="only http and https addresses are", do="Give a URL")
     if source == "-":
@@ -101,15 +105,16 @@ def read_source(
 
 
 def fetch_bytes(
-    url: str, *, seconds: float = 20.0, allow_hosts: Iterable[str] = (), max_bytes: int = 10_000_000
+    url: str,
+    *,
+    seconds: float = 20.0,
+    allow_hosts: Iterable[str] = (),
+    max_bytes: int = 10_000_000,
+    contact: str = "",
 ) -> bytes:
     """The bytes of a picture or another file at ``url``, at most ``max_bytes``. Raises BadSource."""
-    return _get(url, "image/*,*/*;q=0.5", Deadline(seconds), frozenset(allow_hosts), max_bytes).body
-
-
-def _read_url(url: str, *, seconds: float, allow_hosts: frozenset[str], max_bytes: int) -> Page:
-    accept = "text/html,application/xhtml+xml,text/markdown;q=0.9,text/plain;q=0.8,*/*;q=0.1"
-    return page_of(_get_secure(url, accept, Deadline(seconds), allow_hosts, max_bytes), max_bytes=max_bytes)
+    client = Client(agent=agent(contact), allow=allow_hosts)
+    return _get(client, url, "image/*,*/*;q=0.5", Deadline(seconds), max_bytes).body
 
 
 def page_of(answer: Answer, *, max_bytes: int = 10_000_000) -> Page:
@@ -126,18 +131,17 @@ def page_of(answer: Answer, *, max_bytes: int = 10_000_000) -> Page:
     return _page(final, final, body, kind=kind, charset=found[1] if found else "", base=final, max_bytes=max_bytes)
 
 
-def _get_secure(url: str, accept: str, deadline: Deadline, allow_hosts: frozenset[str], max_bytes: int) -> Answer:
+def _get_secure(client: Client, url: str, deadline: Deadline, allow_hosts: frozenset[str], max_bytes: int) -> Answer:
     """Like ``_get``, but an http address of a public host is asked by https first, for a third of the time."""
     parts = urlsplit(checked(url))
     if parts.scheme == "http" and parts.port is None and (parts.hostname or "") not in allow_hosts:
         with suppress(BadSource):
             secure = parts._replace(scheme="https").geturl()
-            return _get(secure, accept, Deadline(deadline.left() / 3), allow_hosts, max_bytes)
-    return _get(url, accept, deadline, allow_hosts, max_bytes)
+            return _get(client, secure, ACCEPT, Deadline(deadline.left() / 3), max_bytes)
+    return _get(client, url, ACCEPT, deadline, max_bytes)
 
 
-def _get(url: str, accept: str, deadline: Deadline, allow_hosts: frozenset[str], max_bytes: int) -> Answer:
-    client = Client(agent=AGENT, allow=allow_hosts)
+def _get(client: Client, url: str, accept: str, deadline: Deadline, max_bytes: int) -> Answer:
     return accepted(client.get(url, deadline=deadline, accept=accept, max_bytes=max_bytes))
 
 

@@ -13,11 +13,10 @@ import tld
 from publishers.core.guard import Deadline
 from worker.errors import BadSource
 from worker.intake.client import Answer, checked, joined, short
-from worker.intake.fetch import accepted, page_of
+from worker.intake.fetch import ACCEPT, accepted, page_of
 from worker.intake.identity import address_key
 from worker.model import Page
 
-ACCEPT = "text/html,application/xhtml+xml,text/markdown;q=0.9,text/plain;q=0.8,*/*;q=0.1"
 META = regex.compile(r"<(?:meta|link)\b(?:[^>\"']|\"[^\"]{0,4000}\"|'[^']{0,4000}'){0,60}+>", regex.I)
 ATTRIBUTE = regex.compile(
     r"([a-z:_-]{1,40})\s*=\s*(?:\"([^\"]{0,4000})\"|'([^']{0,4000})'|([^\s\"'>]{1,2000}))", regex.I

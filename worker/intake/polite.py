@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -10,7 +9,7 @@ from urllib.parse import urlsplit
 
 from publishers.core.guard import Deadline
 from worker.errors import BadSource
-from worker.intake.client import REDIRECTS, Answer, Client, checked
+from worker.intake.client import REDIRECTS, Answer, Client, agent, checked
 from worker.intake.robots import MOST_BYTES, Robots
 from worker.settings import Settings
 
@@ -18,12 +17,6 @@ KEPT = 86_400.0
 KEPT_WITHOUT_ANSWER = 600.0
 HOSTS_MOST = 10_000
 SECONDS = 10.0
-
-
-def agent(config: Settings) -> str:
-    """Who asks, in the words that sites see."""
-    contact = f"; {config.contact}" if config.contact else ""
-    return f"Handbill/{importlib.metadata.version('handbill')} (+https://github.com/handbill/handbill{contact})"
 
 
 class Forbidden(BadSource):
@@ -34,7 +27,7 @@ class Guest:
     """A client that reads robots.txt first, once a day for each host; any number of threads may share one."""
 
     def __init__(self, config: Settings, *, keep: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
-        self._client = Client(agent=agent(config), allow=config.allowed, keep=keep)
+        self._client = Client(agent=agent(config.contact), allow=config.allowed, keep=keep)
         self._obeys = config.robots
         self._clock = clock
         self._known: dict[str, tuple[float, Robots]] = {}

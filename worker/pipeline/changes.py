@@ -19,7 +19,7 @@ from worker.content.article import extract
 from worker.errors import HandbillError, NotFound, Refused
 from worker.intake import gate
 from worker.intake.client import Answer
-from worker.intake.fetch import page_of
+from worker.intake.fetch import ACCEPT, page_of
 from worker.intake.identity import address_key, guid_key
 from worker.intake.polite import Guest
 from worker.intake.webhooks import Kind as Heard
@@ -117,9 +117,7 @@ class Changes:
         config = self._parts.settings
         most = int(config.fetch_megabytes * 1_000_000)
         try:
-            answer = self._ask(
-                article.url, deadline=Deadline(config.request_seconds), accept=gate.ACCEPT, max_bytes=most
-            )
+            answer = self._ask(article.url, deadline=Deadline(config.request_seconds), accept=ACCEPT, max_bytes=most)
             if answer.status in GONE:
                 why = f"its page answers {answer.status}"
                 return self._doubted(article, Kind.GONE, why, at_once=GONE[answer.status])

@@ -194,7 +194,11 @@ class Pictures:
         address = article.image
         if address.startswith(("http://", "https://")):
             return fetch_bytes(
-                address, seconds=self._settings.request_seconds, allow_hosts=self._settings.allowed, max_bytes=most
+                address,
+                seconds=self._settings.request_seconds,
+                allow_hosts=self._settings.allowed,
+                max_bytes=most,
+                contact=self._settings.contact,
             )
         path = Path(unquote(urlsplit(address).path) if address.startswith("file:") else address).resolve()
         if not article.folder or not path.is_relative_to(Path(article.folder).resolve()):

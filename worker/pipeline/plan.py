@@ -83,6 +83,7 @@ class Studio:
             seconds=self._settings.request_seconds,
             allow_hosts=self._settings.allowed,
             max_bytes=int(self._settings.fetch_megabytes * 1_000_000),
+            contact=self._settings.contact,
         )
         article = extract(page, workspace=workspace)
         return article, self.written(article)

@@ -12,6 +12,7 @@ from worker.content.cards.design import Design, Logo, Rule, Stack, Words, shape
 Rect = tuple[int, int, int, int]
 
 _CAP, _DESCENT = 0.74, 0.22  # ems above and below the baseline that a line of Latin letters takes
+LETTERS = 0.37  # ems from the baseline up to the middle of capitals
 _MARK, _MARK_GAP = 1.5, 0.5  # ems: a mark's side, and its distance from the words
 _LOGO_INSET, _LOGO_GAP = (7.0, 6.2), 2.4  # units from the edges, and from words
 _POSTER, _BRIEF = (
@@ -263,7 +264,7 @@ class Sheet:
             return Placed(item, (left, top, right, bottom), block, span, top + down + above, row.said)
         shift = _before(row.mark, block.size)
         span = (left, right - shift) if self.rtl else (left + shift, right)
-        baseline = top + above
+        baseline = top + above + _overhang(row.mark, block, above)
         if row.mark and len(block.lines) == 1:
             baseline = (top + bottom + above) // 2  # letters in the middle of their mark
         return Placed(item, rect, block, span, baseline, row.said, row.mark)
@@ -282,12 +283,19 @@ def _before(mark: str, size: float) -> int:
     return round(size * (_MARK + _MARK_GAP)) if mark else 0
 
 
+def _overhang(mark: str, block: text.Block, above: int) -> int:
+    """Pixels that a mark, which stands beside the first of several lines, reaches higher than they do."""
+    if not mark or len(block.lines) == 1:
+        return 0
+    return max(0, round(mark_side(block.size) / 2 + LETTERS * block.size) - above)
+
+
 def _height(item: Words, block: text.Block, mark: str) -> int:
     above, below = _extent(item, block)
     height = above + (len(block.lines) - 1) * block.leading + below
     if item.fill:
         return round(height + 2 * _LABEL[0] * block.size - _DESCENT * block.size)
-    return max(height, mark_side(block.size)) if mark else height
+    return max(height + _overhang(mark, block, above), mark_side(block.size)) if mark else height
 
 
 def _extent(item: Words, block: text.Block) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageStat
 from worker.content.cards import design as designs
 from worker.content.cards import fonts, text
 from worker.content.cards.design import Design, Fill, Logo, Picture, Rule, Scheme, Shade
-from worker.content.cards.layout import Placed, Rect, Sheet, line_extent, mark_side
+from worker.content.cards.layout import LETTERS, Placed, Rect, Sheet, line_extent, mark_side
 from worker.content.cards.photo import Cropped, Photo, cropping
 
 Colour = tuple[int, int, int]
@@ -184,7 +184,7 @@ def _item(placed: Placed, sheet: Sheet, scheme: Scheme) -> Iterator[Stamp]:
     if placed.mark:
         side = mark_side(block.size)
         start = right - side if sheet.rtl else left
-        letters = placed.baseline - 0.37 * block.size  # the middle of the first line's capitals
+        letters = placed.baseline - LETTERS * block.size
         high = (top + bottom - side) // 2 if len(block.lines) == 1 else round(letters - side / 2)
         yield from _mark(placed.mark, (start, high, start + side, high + side), block, scheme)
     baseline = placed.baseline

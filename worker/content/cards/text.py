@@ -31,6 +31,7 @@ MAGNITUDES = (  # a number that stands alone without its million or its per cent
 )
 
 _FORCED, _WORTH = 0.72, 1.25  # below which part of the largest size hyphens are tried, and what they must gain
+_HAIR = 1e-6  # ems: sums of widths differ in their last digits with the order they are added in
 _PART = 4  # letters that stay before and after a hyphen
 
 _RTL = ("R", "AL")
@@ -401,18 +402,18 @@ def _divide(unit: Unit, room: float, how: Style) -> list[Unit]:
     """A unit wider than ``room`` ems, in parts that fit wherever that is; letters get a hyphen."""
     if unit.width <= room:
         return [unit]
-    clusters = _CLUSTER.findall(unit.text)
     parts: list[str] = []
-    held = ""
-    for cluster in clusters:
-        fits = width(held + cluster + "-", REFERENCE, how) / REFERENCE <= room
-        if not held or fits or cluster[0] in _NO_START:
-            held += cluster
+    held: list[str] = []
+    for cluster in _CLUSTER.findall(unit.text):
+        if not held or width("".join([*held, cluster, "-"]), REFERENCE, how) / REFERENCE <= room:
+            held.append(cluster)
             continue
-        hyphen = "-" if held[-1].isalpha() and cluster[0].isalpha() and not _UNSPACED.search(held) else ""
-        parts.append(held + hyphen)
-        held = cluster
-    parts.append(held)
+        # What must not begin a line takes what stands before it along.
+        back = int(cluster[0] in _NO_START and len(held) > 1 and held[-1][0] not in _NO_START)
+        done, held = "".join(held[: len(held) - back]), [*held[len(held) - back :], cluster]
+        hyphen = "-" if done[-1].isalpha() and held[0][0].isalpha() and not _UNSPACED.search(done) else ""
+        parts.append(done + hyphen)
+    parts.append("".join(held))
     last = len(parts) - 1
     return [Unit(p, width(p, REFERENCE, how) / REFERENCE, space=unit.space and i == last) for i, p in enumerate(parts)]
 
@@ -453,7 +454,7 @@ def _balance(units: Sequence[Unit], count: int, room: float, blank: float) -> tu
         for j in range(line, n) if line < count else (n,):
             for i in range(j - 1, line - 2, -1):
                 length = starts[j] - starts[i] - gaps[j - 1]
-                if length > room and j - i > 1:
+                if length > room + _HAIR and j - i > 1:
                     break
                 value = best[i][0] + ((length - mean) / mean) ** 2 + (ends[j - 1] if line < count else 0.0)
                 if line == count > 1 and length < mean * 0.45:
