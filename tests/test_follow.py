@@ -325,8 +325,12 @@ def test_what_came_in_from_no_source_is_shown_with_what_can_be_done_and_taken(ro
     assert "Nothing." in browser.get("/items?fate=failed").text
     assert browser.get("/items?fate=lost").status_code == 404
     assert 'href="/items"' in browser.get("/inbox").text
+    paper.write("/none", "lighthouse", head='<meta name="robots" content="noindex">')
+    assert browser.send(f"/items/{item.id}/look", back="/items?fate=held").status_code == 303
+    house.work()
+    assert "The page says noindex." in browser.get("/items?fate=held").text
     paper.write("/none", "lighthouse")
-    assert browser.send(f"/items/{item.id}/take", back="/items?fate=held").headers["location"] == "/items?fate=held"
+    assert browser.send(f"/items/{item.id}/look", back="/items?fate=held").headers["location"] == "/items?fate=held"
     house.work()
     assert "2 posts planned" in browser.get("/items?fate=planned").text
     assert paper.base not in room.enter("owner", "other").get("/items").text
@@ -406,6 +410,8 @@ def test_the_commands_follow_show_change_and_remove(handbill, house, paper):
     assert "planned" in handbill("show", "lantern")[1]
     assert [i["fate"] for i in json.loads(handbill("items", "--fate", "planned", "--json")[1])] == ["planned"]
     assert handbill("items", "--fate", "lost")[0] == 2
+    planned = next(i["id"] for i in shown["items"] if i["fate"] == "planned")
+    assert handbill("look", planned)[0] == 1
 
     assert handbill("set", "lantern", "--include", "tag: Sea", "--most", "4", "--no-approve", "--every-account")[0] == 0
     shown = json.loads(handbill("show", "lantern", "--json")[1])

@@ -418,11 +418,12 @@ def poll_source(parts: Parts, caller: Writer, source: str) -> Polled:
 
 @router.post("/items/{item}/{decision}", status_code=204, responses=NOT_THERE)
 def judge_item(parts: Parts, caller: Writer, item: str, decision: str) -> Response:
-    """``take`` an article that came in whatever the rules say, or ``leave`` it out."""
-    if item.partition(".")[0] != caller.workspace or decision not in {"take", "leave"}:
+    """``take`` an article that came in whatever the rules say, ``look`` at it again now, or ``leave`` it out."""
+    decide = {"take": parts.intake.release, "look": parts.intake.look, "leave": parts.intake.dismiss}.get(decision)
+    if item.partition(".")[0] != caller.workspace or decide is None:
         raise NotFound(f"There is no item {item}, or no decision {decision}")
     parts.sources.item(item)
-    (parts.intake.release if decision == "take" else parts.intake.dismiss)(item)
+    decide(item)
     parts.audit.record(caller.actor, f"item {decision}", workspace=caller.workspace, detail=item)
     return Response(status_code=204)
 

@@ -225,7 +225,7 @@ def show_items(request: Request, parts: Parts, person: Viewer, fate: str = "", c
 
 @router.post("/items/{item}/{decision}")
 def judge(parts: Parts, person: Operator, sent: Form, item: str, decision: str) -> Response:
-    """Take an article whatever the rules say, or leave it out."""
+    """Take an article whatever the rules say, look at it again, or leave it out."""
     if item.partition(".")[0] != person.workspace:
         raise NotFound(f"There is no item {item}")
     found = parts.sources.item(item)
@@ -233,6 +233,9 @@ def judge(parts: Parts, person: Operator, sent: Form, item: str, decision: str) 
         case "take":
             parts.intake.release(item)
             said = "It is taken: its posts are made as soon as it has been read."
+        case "look":
+            parts.intake.look(item)
+            said = "It is looked at again: its posts are made if nothing is in the way any more."
         case "leave":
             parts.intake.dismiss(item)
             said = "It is left out, by whatever way it comes again."
@@ -286,6 +289,7 @@ def _item(item: Item) -> dict[str, Any]:
         "meaning": MEANINGS[item.fate],
         "title": item.title or item.candidate.address,
         "takes": item.fate in {Fate.HELD, Fate.SKIPPED, Fate.DUPLICATE, Fate.FAILED},
+        "looks": item.fate is Fate.FAILED or (item.fate is Fate.HELD and item.next_look is not None),
         "leaves": item.fate in {Fate.NEW, Fate.HELD, Fate.FAILED},
     }
 

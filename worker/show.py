@@ -114,9 +114,9 @@ def advice(item: Item) -> str:
         case Fate.HELD if item.next_look is None:
             return "It waits for you: take it, or leave it out."
         case Fate.HELD:
-            return "Its posts are made by themselves once that is over; take it to post it as it is."
+            return "Its posts are made by themselves once that is over: look again when it is, or take it as it is."
         case Fate.FAILED:
-            return "It is not looked at again by itself: mend that, then take it."
+            return "It is not looked at again by itself: mend that, then look again."
         case Fate.INBOX:
             return "Accept it in the inbox."
         case _:

@@ -298,6 +298,15 @@ def take(item: ItemId) -> None:
     out.print(f"{item} is taken", markup=False)
 
 
+@cli.command("look")
+def look(item: ItemId) -> None:
+    """Look again now at an article that was held or could not be read."""
+    with parts() as found:
+        found.intake.look(item)
+        found.audit.record(actor(), "item looked at again", workspace=item.partition(".")[0], detail=item)
+    out.print(f"{item} is looked at again", markup=False)
+
+
 @cli.command("leave")
 def leave(item: ItemId) -> None:
     """Leave an article out, by whatever way it comes again."""

@@ -66,6 +66,10 @@ class Intake:
         """Take an article whatever the rules, the gate and its age say; raises Refused once it is planned."""
         self._sources.settle(item, Fate.NEW, "taken by hand", origins=LEFT, look=0, released=1, firm=0, of="", tries=0)
 
+    def look(self, item: str) -> None:
+        """Look again now at an article that was not ready; raises Refused for one that was not held or failed."""
+        self._sources.settle(item, Fate.NEW, "is looked at again", origins=(Fate.HELD, Fate.FAILED), look=0, tries=0)
+
     def dismiss(self, item: str) -> None:
         """Leave an article out, by whatever way it comes again; raises Refused once it is planned."""
         origins = (Fate.NEW, Fate.HELD, Fate.FAILED)
