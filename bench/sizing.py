@@ -161,6 +161,7 @@ class Run:
     day: Day = field(default_factory=Day)
     samples: list[Sample] = field(default_factory=list)
     done: int = 0
+    stopped: bool = False
 
     def __post_init__(self) -> None:
         self._empty = _used(self.store)
@@ -170,7 +171,16 @@ class Run:
         self.begun = time.monotonic()
 
     def play(self, a_day: int, hours: float) -> None:
-        """An hour is planned, then it passes."""
+        """An hour is planned, then it passes; Ctrl-C ends it, and what was measured so far stands."""
+        try:
+            self._play(a_day, hours)
+        except KeyboardInterrupt:
+            if not self.done:
+                raise
+            self.stopped = True
+            self._sample(round(a_day * hours / 24))
+
+    def _play(self, a_day: int, hours: float) -> None:
         minutes = round(hours * 60)
         total = round(a_day * minutes / MINUTES)
         due: list[float] = []
@@ -199,7 +209,7 @@ class Run:
             )  # fmt: skip
             return lambda: deliveries.create(delivery, note="planned")
 
-        for start in range(0, len(rows), TOGETHER):
+        for start in range(0, 0 if self.stopped else len(rows), TOGETHER):
             assert all(together.each([made(*row) for row in rows[start : start + TOGETHER]]))
 
     def _publish(self, until: Sequence[int]) -> None:
@@ -207,7 +217,7 @@ class Run:
         together = Together(self.store)
         mine = Deliveries(together, clock=self.day.ms)
         real = Deliveries(self.store, clock=self.day.ms)
-        while self.done < until[0]:
+        while self.done < until[0] and not self.stopped:
             ids, following = real.claim(most=WAITING_MOST // THREADS, settle=1, wake=1e6, attempts=3)
             if not ids:
                 if following != float("inf"):
@@ -234,8 +244,14 @@ class Run:
         threads = [threading.Thread(target=safely, args=(rows[n::THREADS],)) for n in range(THREADS)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            self.stopped = True
+            for thread in threads:
+                thread.join()
+            raise
         if faults:
             raise faults[0]
 
@@ -283,6 +299,7 @@ def run(*, a_day: int, hours: float, fsync: Fsync, say: Callable[[str], None]) -
         store.close()
     measured = {
         "deliveries": played.done,
+        "of": round(a_day * hours / 24),
         "of_a_day_of": a_day,
         "hours": hours,
         "fsync": fsync,

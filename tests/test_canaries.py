@@ -341,7 +341,7 @@ def test_no_secret_is_told_by_any_failure(house, postmaster, name, most):
         asked += [w for w in postmaster.heard[:1] if name == BY_MAIL for w in w.split() if len(w) > 20]
         everything = list(everything_stored(parts))
         messages = [text for text in everything if "handbill.look" in text]
-        assert len(messages) >= len(made)
+        assert len(messages) >= min(len(made), 64)  # more never wait at once
         seen = {
             "the log": [postmaster.log.getvalue()],
             "Redis or its broker": everything,
