@@ -371,7 +371,7 @@ def _used(store: Store) -> int:
 def _written(pid: int) -> int:
     """Bytes that a process has handed to the disk; those of a child that rewrites the file are not among them."""
     lines = Path(f"/proc/{pid}/io").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("wchar:")).split()[1])
+    return int(next(line for line in lines if line.startswith("write_bytes:")).split()[1])
 
 
 def main() -> None:
