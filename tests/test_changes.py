@@ -21,6 +21,7 @@ from tests.servers.installed import served
 from tests.street import SAMPLE, Street, listening
 from tests.test_web import BASE, Desk
 from web.app import create_app
+from web.changes import _changed
 from worker import changes, decisions
 from worker.changes import Action, Kind, State
 from worker.embedded import Embedded
@@ -370,6 +371,10 @@ def test_a_part_in_the_middle_of_a_thread_is_put_right_alone(server, here, tmp_p
     (proposal,) = change.proposals
     assert proposal.action is Action.EDIT
     wrong = [n for n, (a, b) in enumerate(zip(texts, proposal.texts, strict=True)) if a != b]
+    desk = Desk.__new__(Desk)
+    desk.parts, desk.app = street.parts, create_app(street.parts)
+    page = desk.page("/changes").text
+    assert [f"Part {n + 1}:" in page for n in range(len(texts))] == [n in wrong for n in range(len(texts))]
     assert 1 in wrong
     assert len(wrong) < len(texts)
     street.parts.changes.approve(change.id, by="Ada")
@@ -718,3 +723,12 @@ def test_on_the_real_pds_a_correction_is_one_deletion_and_one_new_post_and_a_tak
         street.work()
         assert records() == []
         assert now(street, posts["bluesky"]).status is Status.DELETED
+
+
+def test_of_a_long_post_only_what_would_change_is_shown():
+    old = "\n\n".join(["Same " * 40, "It cost 3 million.", "Same " * 40, "Same again", "It rained."])
+    new = old.replace("3 million", "5 million").replace("rained", "snowed")
+    assert _changed(old, new) == (
+        "…\n\nIt cost 3 million.\n\n…\n\nIt rained.", "…\n\nIt cost 5 million.\n\n…\n\nIt snowed."
+    )  # fmt: skip
+    assert _changed("Short 1", "Short 2") == ("Short 1", "Short 2")

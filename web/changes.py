@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,24 +12,39 @@ from web import render, views
 from web.access import Admin, Approver, Editor, Form, Parts, Reader, Viewer, Writer, flash
 from web.api import NOT_THERE, REFUSALS
 from web.replay import Remembered
-from worker.changes import Action, Change, Kind, State
+from worker.changes import Action, Change, Kind, Proposal, State
 from worker.errors import HandbillError, NotFound
+from worker.model import Delivery
 from worker.runtime import Runtime
 
 SHOWN = 50
+LONG = 400  # characters from which only what would change is shown
+LEFT_OUT = "…"
 TONES = {Kind.CORRECTED: "warn", Kind.MOVED: "wait", Kind.HIDDEN: "warn", Kind.GONE: "bad"}
 
 router = APIRouter(prefix="/changes", include_in_schema=False)
 api = APIRouter(prefix="/api/v1", tags=["changes"], responses=REFUSALS, route_class=Remembered)
 
 
+class Part(NamedTuple):
+    """What one message of a delivery says, and what it would say then."""
+
+    name: str
+    now: str
+    then: str
+
+
 class ProposalOut(BaseModel):
-    """What could be done about one delivery; ``ask`` must be answered with one of the other options."""
+    """What could be done about one delivery; ``ask`` must be answered with one of the other options.
+
+    ``text`` is what it would say then; ``texts`` each of its messages, where it is a thread.
+    """
 
     delivery: str
     action: Action
     options: list[Action]
     text: str
+    texts: list[str]
     reply: str
     why: list[str]
 
@@ -80,6 +95,11 @@ def show(request: Request, parts: Parts, person: Viewer) -> Response:
         label_of=views.label_of,
         tones=TONES,
         status_tones=views.TONES,
+        parts_of={
+            (c.id, p.delivery): _parts(p, posts[p.delivery]) if p.delivery in posts else []
+            for c in shown
+            for p in c.proposals
+        },
     )
 
 
@@ -157,6 +177,30 @@ def _own(record: str, workspace: str) -> None:
         raise NotFound(f"There is no {record}")
 
 
+def _parts(proposal: Proposal, delivery: Delivery) -> list[Part]:
+    """What the messages of a delivery say and would say then, as far as that is another thing."""
+    said = [m.post.text for m in delivery.messages] or [s.post.text for s in delivery.steps]
+    then = proposal.said if len(proposal.said) == len(said) else (*proposal.said[:1], *said[1:])
+    if not proposal.said or tuple(said) == tuple(then):
+        return [Part(name="", now=said[0], then="")]
+    many = len(said) > 1
+    return [
+        Part(f"Part {number}:" if many else "", *_changed(old, new))
+        for number, (old, new) in enumerate(zip(said, then, strict=True), 1)
+        if old != new
+    ]
+
+
+def _changed(old: str, new: str) -> tuple[str, str]:
+    """Two long texts without the paragraphs that are the same in both."""
+    before, after = old.split("\n\n"), new.split("\n\n")
+    if len(before) != len(after) or len(old) < LONG:
+        return old, new
+    pairs = [(a, b) if a != b else (LEFT_OUT, LEFT_OUT) for a, b in zip(before, after, strict=True)]
+    kept = [p for n, p in enumerate(pairs) if p[0] != LEFT_OUT or n == 0 or pairs[n - 1][0] != LEFT_OUT]
+    return "\n\n".join(a for a, _ in kept), "\n\n".join(b for _, b in kept)
+
+
 def _out(parts: Runtime, change: Change) -> ChangeOut:
     return ChangeOut(
         id=change.id,
@@ -173,6 +217,7 @@ def _out(parts: Runtime, change: Change) -> ChangeOut:
                 action=p.action,
                 options=list(p.options),
                 text=p.text,
+                texts=list(p.texts),
                 reply=p.reply,
                 why=list(p.why),
             )
