@@ -33,8 +33,10 @@ from worker.receipts import Readback, Sight
 from worker.store.ageing import Ageing
 from worker.store.alerts import Channels
 from worker.store.connections import Renewal
+from worker.store.counters import Counter
 from worker.store.deliveries import End
 from worker.store.hooks import Hook, Subscription
+from worker.store.links import Link
 from worker.store.listeners import Listener, Notice
 from worker.store.replies import Reply
 
@@ -157,6 +159,13 @@ def fill_to_the_brim(parts, *, workspace="main"):  # noqa: PLR0915 - one of each
     care.mark_events(workspace, now)
     care.keep_samples(made[0], [Sample(60, likes=3)])
     care.report_to(workspace, account.id, 0)
+    counter = Counter(name="plausible", workspace=workspace, kind="plausible", settings={"site": "example.org"})
+    parts.counters.save(counter, {"key": "a key of the service"})
+    parts.counters.mark_asked(counter, now)
+    care.keep_visits(workspace, {made[0]: 3}, now)
+    link = Link(workspace.replace("-", ""), "https://example.org/1", made[0])
+    parts.links.keep(link)
+    parts.links.follow(link)
 
     channels = Channels(parts.store)
     channels.save(account.id, [])

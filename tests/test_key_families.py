@@ -54,6 +54,7 @@ STAYS = {
     **dict.fromkeys(
         ("accounts", "secrets", "apps", "approval", "brands", "sources", "sources:secrets", "hooks", "hooks:push", "tokens",
          "listeners", "listener-secrets", "listening", "alerts:channels", "after:rules", "after:report", "workspaces",
+         "after:counters", "after:counter-secrets", "after:asked",
          "schema", "polls", "polls:hosts", "source:*:state", "hooks:asking", "renewals", "listener-heard"),
         "what people set up, a row each",
     ),
@@ -64,6 +65,7 @@ STAYS = {
     ),
     **dict.fromkeys(("after:swept", "after:noticed", "after:events"), "an instant"),
     **dict.fromkeys(("counts", "alive", "paused", "polls:turns", "alerts:told", "alerts:passing"), "as many as there are kinds"),
+    "links": "our own short links lead to their articles for ever, a row each",
     "hooks:events": "the latest 1,000 of each workspace",
     "listener:*:log": "the latest 500 of each listener",
     "budget:*": "bounded by the rate that it counts",
