@@ -12,6 +12,7 @@ import threading
 import time
 from datetime import timedelta
 
+import httpx
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
@@ -157,6 +158,29 @@ def test_each_platform_is_connected_by_allowing_it_there(visit, house, name):
     assert "code=" not in page.url
     page.get_by_role("button", name=re.compile("^Check")).click()
     expect(page.locator(".flash", has_text="It works, as")).to_be_visible()
+
+
+def test_what_a_program_begins_an_owner_allows_in_their_browser_and_the_program_finishes(visit, house, browser):
+    token = house.parts.records.create_token(scope="admin", workspace="main")
+    program = httpx.Client(base_url=f"{house.url}/api/v1", headers={"Authorization": f"Bearer {token}"})
+    begun = program.post("/consents", json={"platform": "x", "name": "by program", "rehearsal": True}).json()
+    assert program.post(f"/consents/{begun['id']}/finish").json()["state"] == "waiting"
+    stranger = browser.new_page()
+    stranger.goto(begun["address"])
+    stranger.get_by_role("button", name="Allow").click()
+    expect(stranger.get_by_text("You may not connect accounts here")).to_be_visible()
+    address = stranger.url
+    stranger.close()
+    assert house.ids() == []
+
+    page = visit("/accounts")
+    page.goto(address)
+    expect(page.get_by_role("heading", name="Go back to where you began")).to_be_visible()
+
+    came = program.post(f"/consents/{begun['id']}/finish").json()
+    assert (came["state"], came["account"]["id"]) == ("connected", "main.x-by-program")
+    assert program.post(f"/consents/{begun['id']}/finish").status_code == 404
+    program.close()
 
 
 def test_who_says_no_is_told_so_and_nothing_is_connected(visit, house):

@@ -7,7 +7,9 @@ import re
 import pytest
 
 from tests.test_matrix import ADDRESSES, ADMIN, EXPECT, LINK, OPEN, READ, SELF, WRITE
+from tests.test_web import Desk
 from web import render
+from worker.embedded import Embedded
 
 API = "/api/v1"
 WHO = "it proves who somebody is; a program proves that with its token"
@@ -195,6 +197,27 @@ UNMATCHED = {
 def test_every_edit_of_the_api_can_name_the_version_it_saw():
     edits = {f"{m} {p.removeprefix(API)}": o for m, p, o in described() if m in {"PUT", "PATCH"}}
     assert {e for e, o in edits.items() if "If-Match" not in names(o)} == set(UNMATCHED)
+
+
+def test_whatever_is_asked_wrongly_is_answered_with_problem_details(tmp_path):
+    with Embedded.start(tmp_path / "redis", fsync="everysec") as server:
+        desk = Desk(server, tmp_path)
+        token = desk.token("admin")
+        for status, method, path, given in (
+            (404, "GET", "/nothing", {}),
+            (405, "PUT", "/deliveries", {}),
+            (401, "GET", "/deliveries", {"token": None}),
+            (422, "POST", "/articles", {"content": b"{", "headers": {"Content-Type": "application/json"}}),
+            (422, "POST", "/tokens", {"json": {"scope": "owner", "name": "x"}}),
+            (413, "POST", "/articles", {"content": b" " * 70_000}),
+            (409, "PUT", "/members/nobody", {"json": {"role": "owner"}}),
+            (404, "DELETE", "/brands/nothing", {}),
+        ):
+            answer = desk.ask(method, f"{API}{path}", **{"token": token, **given})
+            wanted = {404, 409} if status == 409 else {status}
+            assert answer.status_code in wanted, (method, path, answer.text)
+            assert answer.headers["content-type"] == "application/problem+json", path
+            assert {"type", "title", "status", "detail", "instance"} <= set(answer.json()), path
 
 
 def test_every_refusal_of_the_api_is_described_as_problem_details():
