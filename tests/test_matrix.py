@@ -307,6 +307,16 @@ def server(tmp_path_factory):
         yield running
 
 
+READ_ALL = {
+    b"string": lambda pipe, key: pipe.get(key),
+    b"hash": lambda pipe, key: pipe.hgetall(key),
+    b"zset": lambda pipe, key: pipe.zrange(key, 0, -1, withscores=True),
+    b"set": lambda pipe, key: pipe.smembers(key),
+    b"list": lambda pipe, key: pipe.lrange(key, 0, -1),
+    b"stream": lambda pipe, key: pipe.xrange(key),
+}
+
+
 class Street:
     """Two workspaces under one roof: ``main``, from which everybody asks, and ``other``, which nobody may notice."""
 
@@ -399,21 +409,22 @@ class Street:
         """Everything in Redis that is the other workspace's, to the letter."""
         client, found = self.parts.store.client, set()
         mine = {b"other", MARK.encode(), self.visits["of other"].user.id.encode()}
-        for key in client.keys("*"):
-            kind = client.type(key)
-            if kind == b"string":
-                rows = [client.get(key)]
-            elif kind == b"hash":
-                rows = [b"=".join(pair) for pair in client.hgetall(key).items()]
-            elif kind == b"zset":
-                rows = [b"%s@%d" % pair for pair in client.zrange(key, 0, -1, withscores=True)]
-            elif kind == b"set":
-                rows = list(client.smembers(key))
-            elif kind == b"list":
-                rows = client.lrange(key, 0, -1)
-            else:
-                rows = [repr(row).encode() for row in client.xrange(key)]
-            found |= {(key, row) for row in rows if any(m in key + row for m in mine)}
+        names = client.keys("*")
+        with client.pipeline(transaction=False) as pipe:
+            for key in names:
+                pipe.type(key)
+            kinds = pipe.execute()
+            for key, kind in zip(names, kinds, strict=True):
+                READ_ALL[kind](pipe, key)
+            for key, kind, told in zip(names, kinds, pipe.execute(), strict=True):
+                rows = told if isinstance(told, (list, set)) else [told]
+                if kind == b"hash":
+                    rows = [b"=".join(pair) for pair in told.items()]
+                elif kind == b"zset":
+                    rows = [b"%s@%d" % pair for pair in told]
+                elif kind == b"stream":
+                    rows = [repr(row).encode() for row in told]
+                found |= {(key, row) for row in rows if row is not None and any(m in key + row for m in mine)}
         return found
 
 

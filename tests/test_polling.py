@@ -319,6 +319,28 @@ def test_a_feed_that_moved_for_good_is_asked_at_its_new_address_and_one_that_mov
     assert desk.shared() == ["/b"]
 
 
+def test_what_somebody_sets_while_a_feed_is_read_stays_and_what_they_remove_stays_away(desk):
+    desk.publish("/a", ago=1)
+    desk.paper.pages["/moved"] = desk.paper.pages["/feed"]
+
+    def moving(_):
+        desk.sources.change(desk.source.id, lambda s: dataclasses.replace(s, name="Renamed"))
+        return 301, {"Location": "/moved"}, b""
+
+    desk.paper.pages["/feed"] = moving
+    desk.poll()
+    found = desk.sources.get(desk.source.id)
+    assert (found.name, found.address.rpartition("/")[2]) == ("Renamed", "moved")
+
+    def gone(_):
+        desk.sources.remove(desk.source)
+        return 410, {}, b""
+
+    desk.paper.pages["/moved"] = gone
+    desk.poll()
+    assert desk.sources.all("main") == []
+
+
 def test_a_move_to_nowhere_is_not_believed(desk):
     desk.paper.pages["/feed"] = (301, {"Location": "/none"}, b"")
     desk.poll()
