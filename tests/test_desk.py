@@ -260,8 +260,9 @@ def test_what_was_said_of_a_move_in_the_list_stays_until_something_else_is_said(
         there = page.locator(f'section[aria-labelledby="day-{wall[:10]}"] a[data-post="{office.moved}"]')
         expect(there).to_be_visible()
         expect(there).to_be_focused()
-        page.evaluate("document.body.dispatchEvent(new CustomEvent('moved'))")  # the list is asked for once more
-        page.wait_for_timeout(1200)  # as long as it used to stay
+        with page.expect_response(lambda answer: "view=list" in answer.url):
+            page.evaluate("document.body.dispatchEvent(new CustomEvent('moved'))")  # the list is asked for once more
+        page.wait_for_timeout(300)  # until it has taken the place of the one before, which took the words away
         expect(page.locator("#told")).to_contain_text(said)
         if wall.endswith("02:30") and office.zone == NEW_YORK:
             expect(page.locator("#told")).to_contain_text("Clocks skip 02:30 on this day in America/New_York")
