@@ -277,11 +277,13 @@ class Deliveries:
             "platform": delivery.platform,
             "workspace": delivery.workspace,
             "due": _ms(delivery.due),
-            "zone": delivery.zone,
             "step": 0,
-            "attempts": 0,
-            "version": delivery.version,
         }
+        # What reads the same without being there is not stored: there may be a million of these.
+        if delivery.zone != "UTC":
+            fields["zone"] = delivery.zone
+        if delivery.version != 1:
+            fields["version"] = delivery.version
         if delivery.share:
             fields["share"] = delivery.share
         if delivery.wall:
