@@ -115,7 +115,7 @@ def test_the_history_and_a_stop_are_told_in_the_viewers_zone(desk):
 
     there = event.at.astimezone(ZoneInfo(NEW_YORK))
     assert f"{there:%-d %b %H:%M:%S}" in page.text
-    assert "main.fake is paused until 11 Mar 2030, 19:30 ." in page.text
+    assert " is paused until 11 Mar 2030, 19:30 ." in page.text
 
 
 def test_the_gallery_that_nobody_looks_at_is_in_each_accounts_zone(desk):
