@@ -160,6 +160,7 @@ class Run:
     say: Callable[[str], None]
     day: Day = field(default_factory=Day)
     samples: list[Sample] = field(default_factory=list)
+    total: int = 0
     done: int = 0
     stopped: bool = False
 
@@ -172,17 +173,17 @@ class Run:
 
     def play(self, a_day: int, hours: float) -> None:
         """An hour is planned, then it passes; Ctrl-C ends it, and what was measured so far stands."""
+        minutes = round(hours * 60)
+        self.total = sum(len(instants) for _, instants in timetable(a_day, minutes))
         try:
-            self._play(a_day, hours)
+            self._play(a_day, minutes)
         except KeyboardInterrupt:
             if not self.done:
                 raise
             self.stopped = True
-            self._sample(round(a_day * hours / 24))
+            self._sample()
 
-    def _play(self, a_day: int, hours: float) -> None:
-        minutes = round(hours * 60)
-        total = round(a_day * minutes / MINUTES)
+    def _play(self, a_day: int, minutes: int) -> None:
         due: list[float] = []
         number = 0
         for minute, instants in timetable(a_day, minutes):
@@ -192,8 +193,8 @@ class Run:
                 number += len(due)
                 self._threads(self._publish, [number] * THREADS)
                 due = []
-                if self.done >= (len(self.samples) + 1) * total / 20 or minute == minutes - 1:
-                    self._sample(total)
+                if self.done >= (len(self.samples) + 1) * self.total / 20 or minute == minutes - 1:
+                    self._sample()
         assert Deliveries(self.store).count()[Status.PUBLISHED] == number == self.done
 
     def _plan(self, rows: Sequence[tuple[int, float]]) -> None:
@@ -255,7 +256,7 @@ class Run:
         if faults:
             raise faults[0]
 
-    def _sample(self, total: int) -> None:
+    def _sample(self) -> None:
         count, cpu = self._before
         now = cpu_seconds(self.pid)
         used = _used(self.store)
@@ -265,15 +266,15 @@ class Run:
                 hours=round((self.day.now - START) / 3600, 2),
                 redis_cpu_us=round((now - cpu) / max(self.done - count, 1) * 1e6),
                 memory_mb=round(used / 1e6, 1),
-                bytes_each=round((used - self._empty) / self.done),
+                bytes_each=round((used - self._empty) / sum(Deliveries(self.store).count().values())),
                 written_mb=round((_written(self.pid) - self._written) / 1e6, 1),
             )
         )
         self._before = (self.done, now)
         last, seconds = self.samples[-1], time.monotonic() - self.begun
         self.say(
-            f"{last.deliveries:,} of {total:,} after {seconds:.0f} s: {last.redis_cpu_us:.0f} µs of Redis each lately, "
-            f"{last.memory_mb:,.0f} MB"
+            f"{last.deliveries:,} of {self.total:,} after {seconds:.0f} s: {last.redis_cpu_us:.0f} µs of Redis each "
+            f"lately, {last.memory_mb:,.0f} MB"
         )
 
 
@@ -299,7 +300,7 @@ def run(*, a_day: int, hours: float, fsync: Fsync, say: Callable[[str], None]) -
         store.close()
     measured = {
         "deliveries": played.done,
-        "of": round(a_day * hours / 24),
+        "of": played.total,
         "of_a_day_of": a_day,
         "hours": hours,
         "fsync": fsync,

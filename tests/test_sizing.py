@@ -42,9 +42,25 @@ def test_every_delivery_of_the_hours_goes_through_the_real_scripts(monkeypatch):
     said = []
     monkeypatch.setattr(sizing, "TOGETHER", 8)
     found = run(a_day=1440, hours=2, fsync="everysec", say=said.append)
-    assert found["measured"]["deliveries"] == 120
+    assert found["measured"]["deliveries"] == found["measured"]["of"] == 120
     assert found["samples"][-1]["deliveries"] == 120
     assert found["measured"]["bytes_a_delivery"] > 500
     assert found["measured"]["disk_bytes_a_delivery"] > 500
     assert found["first_limit"] in found["limits"]
     assert said[-1].startswith("120 of 120")
+
+
+def test_a_run_that_is_broken_off_tells_what_was_measured_so_far(monkeypatch):
+    said = []
+    played = sizing.Run._publish
+
+    def broken_off(self, until):
+        if self.done:
+            raise KeyboardInterrupt
+        played(self, until)
+
+    monkeypatch.setattr(sizing.Run, "_publish", broken_off)
+    found = run(a_day=1440, hours=3, fsync="everysec", say=said.append)["measured"]
+    assert (found["deliveries"], found["of"]) == (60, 180)
+    assert found["bytes_a_delivery"] > 500
+    assert said[-1].startswith("60 of 180")
