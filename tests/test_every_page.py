@@ -29,7 +29,7 @@ ELSEWHERE = {
     "/connect/{platform}/{server}": "tests/test_accounts_page.py",
 }
 NO_PAGE = re.compile(
-    r"/(api/|static|media|pull|hooks|live|openapi|healthz|readyz|metrics|oidc)|\.(csv|jsonl|ics)$|/(card|photo|write|events|picture/{number}|forecast)$|/calendar/post/"
+    r"/(api/|l/|static|media|pull|hooks|live|openapi|healthz|readyz|metrics|oidc)|\.(csv|jsonl|ics)$|/(card|photo|write|events|picture/{number}|forecast)$|/calendar/post/"
 )
 """Addresses whose answer is a picture, a file, a part of a page or something for machines."""
 
