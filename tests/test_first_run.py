@@ -81,9 +81,7 @@ def house(redis, rehearsal, tmp_path):
     [(DESK, "America/New_York"), (PHONE, "Asia/Kolkata")],
     ids=["desk in New York", "phone in Kolkata"],
 )
-def test_a_newcomer_connects_the_first_account_and_source_within_three_minutes(
-    house, browser, size, zone, record_property
-):
+def test_a_newcomer_connects_the_first_account_and_source_within_three_minutes(house, browser, size, zone):
     complaints = []
     context = browser.new_context(viewport=size, timezone_id=zone)
     page = context.new_page()
@@ -131,8 +129,6 @@ def test_a_newcomer_connects_the_first_account_and_source_within_three_minutes(
     context.close()
     assert complaints == []
     told = {"seconds": round(took, 1), "pages": newcomer.pages, "clicks": newcomer.clicks, "fields": newcomer.fields}
-    for name, value in told.items():
-        record_property(name, value)
     assert took < SECONDS
     assert newcomer.clicks - 2 <= CLICKS, told  # the inbox and the article come after it
     assert newcomer.fields <= FIELDS, told
