@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from tests import test_pages
 from tests.newsroom import sign_in
 from tests.test_changes import PAGE, Site
-from tests.test_desk import SERIOUS
+from tests.test_every_page import SERIOUS
 from tests.test_pages import DESK, PHONE, running
 from worker.changes import State
 from worker.model import Account, Status, StepKind
@@ -70,7 +70,7 @@ class Afternoon:
     def work(self):
         """Do what is due, as the workers would."""
         woken = []
-        engine = self.parts.engine(wake=woken.append, depth=lambda: 0)
+        engine = self.parts.engine(wake=woken.extend, depth=lambda: 0)
         while engine.tick() or woken:
             while woken:
                 engine.publish(woken.pop(0))
