@@ -43,6 +43,7 @@ SURE = ("fine", "limited", "unauthorized")
 
 SETTLE = 2.0
 RETRY_AFTER = 20
+STOPPING = "waiting for the stop"
 CALM_ROUNDS = 400
 CRITICAL = (
     "after keep",
@@ -60,8 +61,8 @@ class Killed(BaseException):
     """The process is gone: nothing after this line of it is run."""
 
 
-class Violation(AssertionError):
-    """A promise was broken."""
+class Violation(BaseException):
+    """A promise was broken; nothing that is tested may take it for an error of its own."""
 
 
 class Clock:
@@ -455,7 +456,8 @@ class Simulation:
     # What people do
 
     def decide(self):
-        name = self.dice.choice(list(self.plans))
+        # Half of what people decide is about what is just about to go.
+        name = self.dice.choice(self.broker if self.broker and self.dice.random() < 0.5 else list(self.plans))
         acts = [self.edit] * 4 + [self.postpone] * 2 + [self.resolve] * 3
         acts += [self.cancel, self.retry, self.stop, self.go_on, self.reconnect]
         with contextlib.suppress(Refused):
@@ -498,7 +500,7 @@ class Simulation:
         self.start("stop", self.stop_and_wait, scope)
 
     def stop_and_wait(self, scope):
-        decisions.stop(self.deliveries, scope, sleep=lambda _: self.seam("waiting for the stop"))
+        decisions.stop(self.deliveries, scope, sleep=lambda _: self.seam(STOPPING))
         if scope in self.deliveries.paused():
             self.stopped.add(scope)
 
@@ -521,7 +523,7 @@ class Simulation:
             self.check()
         finally:
             self.accidents = 0
-            for actor in list(self.actors):
+            for actor in [a for a in self.actors if not a.dead]:  # who broke a promise ended by it
                 self.kill(actor)
             self.store.seam = self.store.accident = lambda name: None
             self.store.seen = lambda name, answer: None
@@ -537,6 +539,8 @@ class Simulation:
                     self.start("look", self.look, self.broker.pop())
                 if self.actors:
                     self.resume(self.dice.choice(self.actors))
+                if self.actors and not self.broker and all(a.where == STOPPING for a in self.actors):
+                    self.wait(1.0)  # a stop waits until the lease of a lost worker ends
             for scope in self.deliveries.paused():
                 if not scope.startswith("limit:"):  # those end by themselves
                     self.stopped.discard(scope)
