@@ -6,6 +6,7 @@ import functools
 import html
 import importlib
 import pkgutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -34,6 +35,16 @@ def stand_ins() -> list[type[Platform]]:
     ]
 
 
+async def _set_clock(world: World, request: Request) -> Response:
+    """From now on the stand-ins' clock shows the instant that is told: a rehearsed week passes in seconds."""
+    try:
+        ahead = datetime.fromisoformat(await request.json()) - datetime.now(UTC)
+    except (ValueError, TypeError) as error:
+        raise HTTPException(400, str(error)) from error
+    world.now = lambda: datetime.now(UTC) + ahead
+    return Response(status_code=204)
+
+
 def build(world: World) -> ASGIApp:
     """The ASGI app that speaks for every stand-in of ``world``."""
     platforms = {p.name: p(world) for p in stand_ins()}
@@ -57,6 +68,7 @@ def build(world: World) -> ASGIApp:
 
     routes: list[Route | Mount] = [
         Route("/_seen", seen),
+        Route("/_clock", functools.partial(_set_clock, world), methods=["PUT"]),
         Route("/_counts", counts),
         Route("/_faults/{platform}", faults, methods=["PUT"]),
         *visits.Visits(world).routes(),

@@ -144,3 +144,17 @@ def test_a_rehearsal_sends_the_plan_to_stand_ins_with_faults_and_changes_nothing
     assert not again.faults
     assert max(p.late for p in again.posts) < timedelta(seconds=5)
     assert json.dumps(sorted(again.left_out)) == "[]"
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.4])
+def test_a_rehearsed_week_passes_on_the_stand_ins_too_and_accounts_that_say_the_same_are_no_double(
+    server, here, tmp_path, ratio
+):
+    names = ["x", "reddit", "mastodon", "linkedin", "telegram"]
+    street = Street(server, tmp_path, here, names)
+    for number in range(3):
+        plan(street, 60 + 2500 * number, [n for n in names if number == 0 or n != "reddit"])  # it takes a link once
+    report = rehearse.rehearse(street.parts, "main", days=7, ratio=ratio, seed=2)
+    assert (len(report.posts), report.doubles, report.lost, dict(report.left_out)) == (13, 0, 0, {})
+    unsure = {p.account.split("-")[0] for p in report.posts if p.status is not Status.PUBLISHED}
+    assert unsure <= ({"main.linkedin", "main.telegram"} if ratio else set()), "only class C waits for a person"

@@ -117,7 +117,7 @@ def rehearse(parts: Runtime, workspace: str, *, days: int, ratio: float, seed: i
             _order(f"{url}/_faults/{platform}", {"ratio": ratio, "kinds": list(FAULTS), "seed": seed})
         for delivery in mine:
             there.deliveries.create(_fresh(delivery), note="rehearsed")
-        turns = _run(there, clock, now + timedelta(days=days) + CALM)
+        turns = _run(there, clock, now + timedelta(days=days) + CALM, url)
         seen = _seen(there, url)
         posts = tuple(_rehearsed(there, d, seen) for d in mine)
         return Report(
@@ -183,7 +183,8 @@ def _connect(there: Runtime, accounts: Any, wanted: set[str]) -> Iterator[tuple[
 
 def _in_folder(account: Account, folder: Path) -> Account:
     """An account that posts into a folder, into one of its own here."""
-    settings = {k: str(folder / "outbox") if Path(v).is_absolute() else v for k, v in account.settings.items()}
+    own = str(folder / "outbox" / _place(account.id))
+    settings = {k: own if Path(v).is_absolute() else v for k, v in account.settings.items()}
     return dataclasses.replace(account, settings=settings)
 
 
@@ -192,8 +193,8 @@ def _fresh(delivery: Delivery) -> Delivery:
     return dataclasses.replace(delivery, status=Status.SCHEDULED, steps=steps, attempts=0, fence=0, reason="")
 
 
-def _run(there: Runtime, clock: Clock, until: datetime) -> int:
-    """Let time jump from one thing that is due to the next, until nothing is; how many turns that took."""
+def _run(there: Runtime, clock: Clock, until: datetime, url: str) -> int:
+    """Let time jump, on the stand-ins too, from one thing that is due to the next; how many turns that took."""
     woken: list[str] = []
     engine = there.engine(wake=woken.extend, depth=lambda: 0)
     for turn in range(TURNS_MOST):
@@ -202,12 +203,13 @@ def _run(there: Runtime, clock: Clock, until: datetime) -> int:
             if engine.following == float("inf") or clock.at + timedelta(seconds=engine.following) > until:
                 return turn
             clock.at += timedelta(seconds=max(engine.following, 0.001))
+            _order(f"{url}/_clock", clock.at.isoformat())
         while woken:
             engine.publish(woken.pop(0))
     return TURNS_MOST
 
 
-def _rehearsed(there: Runtime, planned: Delivery, seen: Mapping[str, int]) -> Rehearsed:
+def _rehearsed(there: Runtime, planned: Delivery, seen: Mapping[tuple[str, str], int]) -> Rehearsed:
     found = there.deliveries.get(planned.id)
     history = there.deliveries.history(planned.id)
     first = found.steps[0]
@@ -219,7 +221,7 @@ def _rehearsed(there: Runtime, planned: Delivery, seen: Mapping[str, int]) -> Re
         sent=first.at if first.receipt else None,
         status=found.status,
         attempts=sum(bool(e.attempt) for e in history),
-        seen=seen[_flat(first.post.text)],
+        seen=seen[_place(planned.account), _flat(first.post.text)],
         approval=planned.status is Status.AWAITING_APPROVAL,
         notes=tuple(e.note for e in history if e.attempt),
     )
@@ -235,12 +237,17 @@ def _faults(there: Runtime, planned: Sequence[Delivery]) -> Counter[str]:
     return told
 
 
-def _seen(there: Runtime, url: str) -> Counter[str]:
-    """How often each text stands where readers look: on the stand-ins, and in folders."""
-    found = [str(p["text"]) for p in json.loads(_get(f"{url}/_seen"))]
+def _seen(there: Runtime, url: str) -> Counter[tuple[str, str]]:
+    """How often each text of each account stands where readers look: on the stand-ins, and in folders."""
+    found = [(str(p["account"]), str(p["text"])) for p in json.loads(_get(f"{url}/_seen"))]
     folder = there.settings.data_dir / "outbox"
-    found += [str(json.loads(f.read_bytes())["text"]) for f in folder.glob("*.json")]
-    return Counter(_flat(text) for text in found)
+    found += [(f.parent.name, str(json.loads(f.read_bytes())["text"])) for f in folder.glob("*/*.json")]
+    return Counter((account, _flat(text)) for account, text in found)
+
+
+def _place(account: str) -> str:
+    """What an account is called on its stand-in, and its folder here."""
+    return account.partition(".")[2]
 
 
 def _flat(text: str) -> str:
