@@ -85,6 +85,7 @@ class Reddit(Publisher):
     renewal: ClassVar = Renewal(ahead=timedelta(minutes=20))  # it lives an hour or a day, as expires_in says
     proof: ClassVar = Proof(kind=ProofClass.B)
     reshares: ClassVar = None  # a link stands in a community once: ALREADY_SUB, and moderators call the second spam
+    retitles: ClassVar = False
     # Every submission is two requests, and an app may send 60 a minute by
     # https://github.com/reddit-archive/reddit/wiki/API; what a new member may post hangs on karma and is not published.
     budgets: ClassVar = (Budget(posts=25, seconds=60, app=True),)

@@ -16,13 +16,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from publishers.core.errors import Unconfirmed
+from publishers.core.post import Post
 from tests.servers import bluesky_pds
 from tests.servers.installed import served
 from tests.street import SAMPLE, Street, listening
 from tests.test_web import BASE, Desk
+from web import exports
 from web.app import create_app
 from web.changes import _changed
-from worker import changes, decisions
+from worker import changes, decisions, show
 from worker.changes import Action, Kind, State
 from worker.embedded import Embedded
 from worker.errors import Refused
@@ -198,6 +200,81 @@ def test_a_corrected_number_is_edited_where_it_can_be_and_posted_anew_where_not(
     assert sorted(acts) == ["delete", "edit", "edit", "post", "post", "post", "post"]
     for delivery in (posts["mastodon"], posts["bluesky"]):
         assert street.parts.receipts.read_one(delivery.id, final=True).sight is Sight.LIVE
+
+
+@pytest.mark.parametrize("platform", ["ghost", "wordpress", "devto", "hashnode", "pinterest", "lemmy"])
+def test_where_the_title_stands_apart_an_edit_corrects_it_too_and_says_it_once(server, here, tmp_path, site, platform):
+    street = opened(server, here, tmp_path, site, [platform])
+    made = public(street)[platform]
+    (before,) = street.got(platform)
+    title = made.steps[0].post.title
+    assert "£310,000" in title
+    assert before.text.count(title) == 1
+    site.page = PAGE.replace("£310,000", "£210,000").replace("£2.34 million", "£2.44 million")
+    street.later(hours=2)
+    (change,) = street.parts.changes.recheck(made.article)
+    assert [p.action for p in change.proposals] == [Action.EDIT]
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    found = now(street, made)
+    assert found.status is Status.EDITED, found.reason
+    (after,) = street.got(platform)
+    assert after.id == before.id
+    assert after.text == before.text.replace("£310,000", "£210,000").replace("£2.34 million", "£2.44 million")
+    said = found.messages[0].post
+    assert said.title == title.replace("£310,000", "£210,000")
+    assert said.description
+    assert "2.34" not in said.description
+    sight = street.parts.receipts.read_one(made.id, final=True).sight
+    assert sight is (Sight.UNREADABLE if platform == "hashnode" else Sight.LIVE)
+    told = show.delivery_json(found)
+    assert (told["text"], told["parts"]) == (said.text, [])
+    assert exports._cells(found, "")[9] == said.text
+
+
+def test_where_nobody_may_change_a_title_a_wrong_one_takes_a_new_post_and_a_right_one_an_edit(
+    server, here, tmp_path, site
+):
+    street = opened(server, here, tmp_path, site, ["reddit"])
+    made = public(street)["reddit"]
+    (before,) = street.got("reddit")
+    body = made.steps[0].post.text.partition("\n")[2]
+    number = "£2.34 million" if "£2.34 million" in body else "9,482"
+    site.page = PAGE.replace(number, number.replace("4", "5"))
+    street.later(hours=1)
+    (change,) = street.parts.changes.recheck(made.article)
+    assert change.proposals[0].action is Action.EDIT
+    site.page = PAGE.replace("£310,000", "£210,000")
+    street.later(hours=1)
+    (change,) = street.parts.changes.recheck(made.article)
+    (proposal,) = change.proposals
+    assert proposal.action is Action.REPOST
+    assert Action.EDIT not in proposal.options
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    (after,) = street.got("reddit")
+    assert after.id != before.id
+    assert after.text.count("£210,000") == before.text.count("£310,000")
+    assert "£310,000" not in after.text
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("The bridge stays shut\n\nIt rained.", "The bridge stays shut"),
+        ("The bridge opens again\n\nIt poured.", "The bridge opens again"),
+        ("It poured.", "The bridge stays shut"),
+    ],
+)
+def test_the_title_follows_the_words_below_it(text, title):
+    said = Post(text="The bridge opens again\n\nIt rained.", title="The bridge opens again")
+    assert changes.title_over(said, text, "The bridge stays shut") == title
+
+
+def test_a_comma_more_in_a_title_that_was_right_changes_it_only_with_its_words():
+    said = Post(text="It rained.", title="The bridge opens again")
+    assert changes.title_over(said, "It poured.", "The bridge opens, again") == said.title
+    assert changes.title_over(dataclasses.replace(said, title=""), "It poured.", "The bridge stays shut") == ""
 
 
 def test_a_title_that_stands_on_the_picture_alone_takes_a_new_post_and_no_edit(server, here, tmp_path, site):

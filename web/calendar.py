@@ -315,7 +315,7 @@ def _movable(delivery: Delivery, person: Person) -> bool:
 
 def _event(delivery: Delivery, accounts: Sequence[Account], person: Person) -> dict[str, Any]:
     there = delivery.due.astimezone(person.zone).replace(tzinfo=None)
-    post = delivery.steps[0].post
+    post = delivery.says
     account = next((a for a in accounts if a.id == delivery.account), None)
     label = views.label_of(delivery.platform)
     name = account.name if account else delivery.account.partition(".")[2]

@@ -65,7 +65,7 @@ def _rows(parts: Runtime, workspace: str) -> Iterator[tuple[object, ...]]:
 
 
 def _cells(delivery: Delivery, title: str) -> tuple[object, ...]:
-    post = delivery.steps[0].post if delivery.steps else None
+    post = delivery.says if delivery.steps else None
     receipt = delivery.receipt
     return (
         delivery.id,
@@ -111,7 +111,7 @@ def _event(delivery: Delivery, title: str, account: str) -> icalendar.Event:
     event.add("dtstart", delivery.due)
     event.add("dtend", delivery.due + LASTS)
     event.add("summary", f"{account or delivery.account}: {title or delivery.article} ({delivery.status})")
-    event.add("description", delivery.steps[0].post.text if delivery.steps else "")
+    event.add("description", delivery.says.text if delivery.steps else "")
     event.add("sequence", delivery.fence)
     event.add("transp", "TRANSPARENT")
     status = "CANCELLED" if delivery.status in GONE else "TENTATIVE" if delivery.status in OPEN else "CONFIRMED"

@@ -128,7 +128,7 @@ def row(
 ) -> Row:
     """One line of the table; ``paused`` is every stopped scope, one of which may be why it waits."""
     receipt = delivery.receipt
-    post = delivery.steps[0].post
+    post = delivery.says
     url = (receipt.url or "") if receipt else ""
     behind = now - delivery.due
     told = delivery.status is S.AWAITING_PERSON and len(delivery.current.reminders) >= reminders.MOST

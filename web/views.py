@@ -128,7 +128,7 @@ def shown(
     Times are in ``zone``, the viewer's, or in the account's if there is none. ``src`` says where a picture can be
     loaded; ``files`` whether the page may link to files, as only a file can.
     """
-    first = delivery.steps[0].post
+    first = delivery.says
     limits = _limits(delivery, account)
     receipt = delivery.receipt
     name = account.name if account else delivery.account.partition(".")[2]

@@ -10,6 +10,8 @@ from enum import StrEnum
 
 import regex
 
+from publishers.core.markup import JOINER
+from publishers.core.post import Post
 from worker.content import words
 from worker.model import DEFAULT_WORKSPACE, Article
 
@@ -110,7 +112,7 @@ def slips(old: Article, new: Article) -> list[Slip]:
     Marks, spaces, spelling of small words and sentences that were only moved are none.
     """
     found = []
-    if _words(old.title) != _words(new.title) and not _small(old.title, new.title):
+    if _retitled(old.title, new.title):
         found.append(Slip(old.title, new.title, f"the title was “{old.title}” and is “{new.title}”"))
     before, after = _sentences(old), _sentences(new)
     there = {_words(s) for s in after}
@@ -164,6 +166,18 @@ def propose(
     return list(dict.fromkeys([*order, *rest]))
 
 
+def title_over(post: Post, text: str, title: str) -> str:
+    """The title of ``post`` once it says ``text`` and its article is called ``title``: what the text begins with, so
+    that it stands there once; else the new one, unless only its spelling changed. A post that has none gets none.
+    """
+    if not post.title:
+        return ""
+    first = text.partition("\n")[0].replace(JOINER, "")
+    if first in {title, post.title}:
+        return first
+    return title if _retitled(post.title, title) else post.title
+
+
 def correction(kind: Kind, wrong: Sequence[Slip], link: str) -> str:
     """The words of a reply below a post that is wrong: plain, and nothing that the article does not say."""
     if kind is Kind.GONE:
@@ -184,6 +198,10 @@ def _words(text: str) -> str:
 def _ratio(one: str, other: str) -> float:
     a, b = _words(one).split(), _words(other).split()
     return difflib.SequenceMatcher(None, a, b, autojunk=False).ratio()
+
+
+def _retitled(old: str, new: str) -> bool:
+    return _words(old) != _words(new) and not _small(old, new)
 
 
 def _small(old: str, new: str) -> bool:

@@ -308,6 +308,12 @@ class Delivery:
         return there[0].receipt if there else self.steps[0].receipt
 
     @property
+    def says(self) -> Post:
+        """What the message itself says: as readers see it now, else as it was or will be sent."""
+        there = self.messages
+        return there[0].post if there else self.steps[0].post
+
+    @property
     def messages(self) -> tuple[Message, ...]:
         """The messages of this delivery that readers can see now, as far as receipts tell."""
         found: dict[int, Message] = {}

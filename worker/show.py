@@ -57,8 +57,13 @@ def deliveries_table(
 def delivery_json(delivery: Delivery) -> dict[str, Any]:
     """One delivery for machines; times in UTC, ISO 8601."""
     receipt = delivery.receipt
-    step = delivery.steps[0] if delivery.steps else None
-    thread = [s.post.text for s in delivery.steps if s.kind in {StepKind.POST, StepKind.REPLY}]
+    said = delivery.says if delivery.steps else None
+    there = {m.step: m.post for m in delivery.messages}
+    thread = [
+        there.get(number, step.post).text
+        for number, step in enumerate(delivery.steps)
+        if step.kind in {StepKind.POST, StepKind.REPLY} and (number in there or not there or step.receipt is None)
+    ]
     return {
         "id": delivery.id,
         "article": delivery.article,
@@ -73,11 +78,11 @@ def delivery_json(delivery: Delivery) -> dict[str, Any]:
         "version": delivery.version,
         "reason": delivery.reason,
         "evergreen": delivery.evergreen,
-        "text": step.post.text if step else "",
+        "text": said.text if said else "",
         "parts": thread if len(thread) > 1 else [],
-        "link": step.post.link if step else None,
-        "media": [{"path": m.path, "width": m.width, "height": m.height, "alt": m.alt} for m in step.post.media]
-        if step
+        "link": said.link if said else None,
+        "media": [{"path": m.path, "width": m.width, "height": m.height, "alt": m.alt} for m in said.media]
+        if said
         else [],
         "receipt": {"id": receipt.id, "url": receipt.url} if receipt else None,
         "updated_at": _iso(delivery.updated_at),

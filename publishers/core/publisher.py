@@ -104,6 +104,8 @@ class Publisher(ABC):
     once."""
     edits_for: ClassVar[timedelta | None] = None
     """How long after it went out a message may be edited; None: for ever."""
+    retitles: ClassVar[bool] = True
+    """Whether an edit changes the title too, where a message has one apart."""
     team: ClassVar[bool] = False
     """Whether a team or one person reads what is posted, not the public: then alerts may go there."""
     guarded: ClassVar[bool] = True

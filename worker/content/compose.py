@@ -114,7 +114,7 @@ def compose(
         text=text,
         facets=facets,
         link=_whole(link) if link else None,
-        title=shorten(clean(article.title), lambda t: len(t) <= (limits.title or LONGEST_TITLE)),
+        title=heading(article, limits),
         description=clean(content.short),
         media=media,
         language=words.base(article.language) or None,
@@ -126,6 +126,11 @@ def compose(
         hashtags=draft.tags,
         sentences=draft.sentences,
     )
+
+
+def heading(article: Article, limits: Limits) -> str:
+    """The title of a post about ``article``, where it stands apart from the text."""
+    return shorten(clean(article.title), lambda t: len(t) <= (limits.title or LONGEST_TITLE))
 
 
 def thread(

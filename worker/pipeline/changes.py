@@ -16,6 +16,7 @@ from publishers.core.post import Post
 from worker import changes, decisions
 from worker.changes import Action, Change, Kind, Proposal, Slip, State
 from worker.content.article import extract
+from worker.content.compose import clean, heading
 from worker.errors import HandbillError, NotFound, Refused
 from worker.intake import gate
 from worker.intake.client import Answer
@@ -303,6 +304,9 @@ class Changes:
             why.append("an edit leaves its picture as it is")
         if public:
             edits = len(texts) == len(said) and texts != tuple(p.text for p in said)
+            if edits and kind is Kind.CORRECTED and new is not None and not publishers.load(account.platform).retitles:
+                title = changes.title_over(said[0], texts[0], heading(new, limits_of(account)))
+                edits = title == said[0].title
             sure = new is None or gate.site_of(new.url) == gate.site_of(article.url)
             options = self._options(delivery, account, kind, replaces=bool(texts), edits=edits, sure=sure)
         else:
@@ -470,6 +474,8 @@ class Changes:
                 link = _moved(message.post.link, change)
                 post = dataclasses.replace(message.post, link=link, text=text, facets=edit.facets(text, link))
                 if text != message.post.text:
+                    if message is there[0] and change.kind is Kind.CORRECTED:
+                        post = self._told_above(post, message.post, delivery)
                     made.append((StepKind.EDIT, post, message.step))
         elif proposal.action is Action.REPLY:
             text = proposal.reply
@@ -491,6 +497,16 @@ class Changes:
             )
             for number, (kind, post, of) in enumerate(made)
         ]
+
+    def _told_above(self, post: Post, was: Post, delivery: Delivery) -> Post:
+        """``post`` with title and summary as its article is now, where it has them; as it was if that is not known."""
+        with suppress(HandbillError):
+            article, _ = self._parts.records.article(delivery.article)
+            title = heading(article, limits_of(self._parts.records.account(delivery.account)))
+            post = dataclasses.replace(post, title=changes.title_over(was, post.text, title))
+            if was.description:
+                post = dataclasses.replace(post, description=clean(self._parts.planner.studio.written(article).short))
+        return post
 
     def _anew(self, proposal: Proposal, delivery: Delivery) -> list[tuple[StepKind, Post]]:
         """What takes the place of what was deleted: the words that were approved, with a new picture."""
