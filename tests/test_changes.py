@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import hmac
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from typer.testing import CliRunner
 
 from publishers.core.errors import Unconfirmed
 from publishers.core.post import Post
@@ -26,6 +28,7 @@ from web.app import create_app
 from web.changes import _changed
 from worker import changes, decisions, show
 from worker.changes import Action, Kind, State
+from worker.commands import changes as commands
 from worker.embedded import Embedded
 from worker.errors import Refused
 from worker.intake.client import Answer, Hop, Unreachable
@@ -343,6 +346,123 @@ def test_what_a_worker_left_undone_is_done_once_by_the_next(server, here, tmp_pa
     assert len(edits) == 1
     assert len(street.got("bluesky", deleted=True)) == 2
     assert len(street.got("bluesky")) == 1
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (status, how)
+        for status in (Status.UNCONFIRMED, Status.PARKED, Status.PUBLISHING, Status.AWAITING_PERSON)
+        for how in ("corrected", "gone", "said")
+    ],
+)
+def test_a_post_of_which_nobody_knew_when_a_change_was_approved_is_put_right_when_it_is_public(
+    server, here, tmp_path, site, case
+):
+    status, how = case
+    street = opened(server, here, tmp_path, site, ["mastodon", "telegram"])
+    posts = public(street)
+    late, several = posts["telegram"], street.parts.deliveries.several
+    unknown = dataclasses.replace(now(street, late), status=status, step=0, steps=(
+        dataclasses.replace(late.steps[0], receipt=None), *late.steps[1:],
+    ))  # fmt: skip
+    street.parts.deliveries.several = lambda ids: [unknown if d.id == late.id else d for d in several(ids)]
+    if how == "corrected":
+        site.page = PAGE.replace("£310,000", "£210,000")
+        (change,) = street.parts.changes.recheck(late.article)
+    elif how == "gone":
+        site.status = 410
+        (change,) = street.parts.changes.recheck(late.article)
+    else:
+        article, _ = street.parts.records.article(late.article)
+        (change,) = street.parts.changes._found(article, Kind.GONE, ["the site said: deleted"], since=street.at)
+    assert [p.delivery for p in change.proposals] == [posts["mastodon"].id]
+    assert street.parts.changes.recheck(late.article) == []
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    assert street.parts.changes.recheck(late.article) == [], "still not known"
+    assert street.parts.changes.nothing_new(late.article).endswith("out: 1")
+
+    street.parts.deliveries.several = several  # it turns out to be there, with the old words
+    street.parts.receipts._watch(now(street, late), street.at)
+    street.later(minutes=15)
+    (again,) = street.parts.changes.round("main")
+    assert [p.delivery for p in again.proposals] == [late.id]
+    assert again.id != change.id
+    assert street.parts.changes.nothing_new(late.article).endswith("decision: 1")
+    street.parts.changes.approve(again.id, by="Ada")
+    street.work()
+    assert street.parts.changes.recheck(late.article) == [], "both were put right"
+    assert [("210,000" in p.text) for p in street.got("telegram")] == ([True] if how == "corrected" else [])
+
+
+def test_the_only_post_of_an_article_that_was_corrected_while_it_was_sent_is_found(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    (post,) = street.share()
+    several = street.parts.deliveries.several
+    street.parts.deliveries.several = lambda ids: [
+        dataclasses.replace(d, status=Status.UNCONFIRMED) for d in several(ids)
+    ]
+    site.page = PAGE.replace("£310,000", "£210,000")
+    assert street.parts.changes.recheck(post.article) == []
+    street.parts.deliveries.several = several
+    street.parts.receipts.round("main")
+    street.later(minutes=15)
+    (change,) = street.parts.changes.round("main")
+    assert [p.delivery for p in change.proposals] == [post.id]
+
+
+def test_what_was_planned_and_is_being_sent_when_it_is_approved_is_put_right_when_it_is_out(
+    server, here, tmp_path, site
+):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    (post,) = street.share(send=False)
+    site.page = PAGE.replace("£310,000", "£210,000")
+    (change,) = street.parts.changes.recheck(post.article)
+    street.parts.changes._resume(post.id, by="Bob")
+    get = street.parts.deliveries.get
+    street.parts.deliveries.get = lambda name: dataclasses.replace(get(name), status=Status.UNCONFIRMED)
+    street.parts.changes.approve(change.id, by="Ada")
+    street.parts.deliveries.get = get
+    assert street.parts.aftercare.applied(change) == set()
+    street.later(days=1)
+    assert "310,000" in street.got("mastodon")[0].text
+    street.parts.changes.finish("main")
+    street.work()
+    assert "210,000" in street.got("mastodon")[0].text
+
+
+def test_what_was_given_up_is_proposed_again_until_somebody_leaves_it(server, here, tmp_path, site, monkeypatch):
+    def told():
+        return CliRunner().invoke(commands.cli, ["list", "--workspace", "main"]).output
+
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    posts = public(street)
+    site.page = PAGE.replace("£310,000", "£210,000")
+    (change,) = street.parts.changes.recheck(posts["mastodon"].article)
+    street.change("mastodon", deleted=True)
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    assert [d.id for d in street.parts.changes.unmended("main")] == [posts["mastodon"].id]
+    monkeypatch.setattr(commands, "parts", lambda: contextlib.nullcontext(street.parts))
+    assert posts["mastodon"].id in told()
+    assert "Nothing" not in told()
+    street.later(minutes=1)
+    (again,) = street.parts.changes.recheck(change.article)
+    street.parts.changes.approve(again.id, {posts["mastodon"].id: Action.LEAVE}, by="Ada")
+    assert street.parts.changes.unmended("main") == []
+    assert "Nothing of what was posted is wrong" in told()
+    assert street.parts.changes.recheck(change.article) == []
+
+
+def test_what_nobody_decided_names_the_account_and_the_option(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    site.headers = {"x-robots-tag": "noindex"}
+    (change,) = street.parts.changes.recheck(post.article)
+    with pytest.raises(Refused, match=r"mastodon \(me\)") as told:
+        street.parts.changes.approve(change.id, by="Ada")
+    assert f"--do {post.id}=leave" in told.value.do
 
 
 def test_an_article_that_is_gone_takes_its_posts_and_plans_with_it_after_it_was_missing_twice(

@@ -109,7 +109,7 @@ def look(parts: Parts, person: Editor, sent: Form) -> Response:
     article = sent.get("article", "")
     _own(article, person.workspace)
     found = parts.changes.recheck(article)
-    flash(parts, person, "It has changed: decide below." if found else "Nothing of what was posted is wrong.")
+    flash(parts, person, "It has changed: decide below." if found else f"{parts.changes.nothing_new(article)}.")
     return RedirectResponse("/changes", 303)
 
 

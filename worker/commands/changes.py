@@ -13,6 +13,8 @@ from worker.errors import HandbillError
 
 cli = typer.Typer(help="Articles that changed after they were posted.", no_args_is_help=True)
 
+NOTHING = "Nothing of what was posted is wrong"
+
 ChangeName = Annotated[str, typer.Argument(help="A change's id.")]
 
 
@@ -27,7 +29,12 @@ def list_(
     home = workspace_or_own(workspace)
     with parts() as found:
         known = [c for c in found.aftercare.changes(home) if every or c.state == "open"]
-    _show(known, as_json=as_json)
+        unmended = [f"{d.id} on {d.platform}: {d.reason or d.status}" for d in found.changes.unmended(home)]
+    _show(known, nothing="" if unmended else NOTHING, as_json=as_json)
+    if unmended and not as_json:
+        out.print("What was approved was given up, and these posts are as they were:")
+        for line in unmended:
+            out.print(f"  {line}", markup=False, soft_wrap=True)
     raise typer.Exit(1 if any(c.state == "open" for c in known) else 0)
 
 
@@ -36,7 +43,8 @@ def look(article: Annotated[str, typer.Argument(help="The article's id.")], *, a
     """Look at an article's page now; workers do so by themselves, ever less often."""
     with parts() as found:
         known = found.changes.recheck(article)
-    _show(known, as_json=as_json)
+        nothing = "" if known else found.changes.nothing_new(article)
+    _show(known, nothing=nothing, as_json=as_json)
 
 
 @cli.command("approve")
@@ -69,12 +77,12 @@ def dismiss(change: ChangeName) -> None:
     out.print(f"Nothing is done about {change}", markup=False)
 
 
-def _show(changes: list[Any], *, as_json: bool) -> None:
+def _show(changes: list[Any], *, nothing: str, as_json: bool) -> None:
     if as_json:
         print_json([dataclasses.asdict(c) | {"found_at": c.found_at.isoformat()} for c in changes])
         return
-    if not changes:
-        out.print("Nothing of what was posted is wrong")
+    if not changes and nothing:
+        out.print(nothing, markup=False)
     for change in changes:
         out.print(f"{change.id}  {change.kind}, {change.state}", style="bold", markup=False)
         for line in change.what:

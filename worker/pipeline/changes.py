@@ -48,11 +48,15 @@ WAITS = "its article has changed: somebody must decide about that first"
 """Why what was planned and says something wrong is held."""
 
 SAID = "the site said: "
+NOTHING = "Nothing of what was posted is wrong"
 AGAIN, ONCE_MORE = "Handbill: it is there again", "Handbill: it has changed once more"
 """Who takes a proposal back that is out of date."""
 
 PUBLIC = (S.PUBLISHED, S.EDITED)
 PENDING = (S.DRAFT, S.AWAITING_APPROVAL, S.SCHEDULED, S.HELD)
+UNDER_WAY = (S.PREPARING, S.PUBLISHING, S.UNCONFIRMED, S.PARKED, S.AWAITING_PERSON)
+"""Nobody knows yet whether it is public: what is wrong with it is found when it is."""
+
 GONE = {404: False, 410: True}
 """What says that a page is gone, and whether it is believed at once."""
 
@@ -133,7 +137,17 @@ class Changes:
         if why := gate.hidden(answer, said):
             self._parts.aftercare.is_there(name)
             return self._found(article, Kind.HIDDEN, [why])
-        return self._compared(article, new)
+        return self._compared(article, new) or self._still_gone(article)
+
+    def _still_gone(self, article: Article) -> list[Change]:
+        """Its system said that it is gone, whatever its page shows: what has become public since is wrong, too."""
+        care = self._parts.aftercare
+        why = care.stopped(article.workspace).get(article.id, "")
+        if not why.startswith(SAID):
+            return []
+        known = (c for c in care.changes(article.workspace) if c.article == article.id and c.kind is Kind.GONE)
+        last = next((c for c in known if c.what[0] == why), None)
+        return self._found(article, Kind.GONE, [why], of=_first(last.id) if last else "")
 
     def _again(self, name: str) -> None:
         """Say when the page is looked at next."""
@@ -181,6 +195,7 @@ class Changes:
         self._is_there(article)
         found: list[Change] = []
         if slips:
+            self._parts.aftercare.keep_original(article)  # what is sent just now may say this
             found += self._found(article, Kind.CORRECTED, [s.what for s in slips], new=now, slips=slips)
         if moved:
             done = {p.delivery for c in found for p in c.proposals}  # their new words have the new address, too
@@ -206,22 +221,31 @@ class Changes:
         slips: Sequence[Slip] = (),
         since: datetime | None = None,
         but: Collection[str] = (),
+        of: str = "",
     ) -> list[Change]:
-        """Store a change if it asks for anything and was not found before; what must not go out meanwhile is held."""
+        """Store a change if it asks for anything and was not found before; what must not go out meanwhile is held.
+
+        What somebody has decided about is left out; for posts that are wrong since, a further change is made ``of`` the
+        same (by default, what was found names it).
+        """
         if kind in {Kind.GONE, Kind.HIDDEN}:
             self._parts.aftercare.stop(article.id, what[0])
             self._parts.evergreens.take_back(article.workspace)
             self._hold(self._parts.records.deliveries_of(article.id), what[0])
         ids = self._parts.records.deliveries_of(article.id)
         posts = [d for d in self._parts.deliveries.several(ids) if d.id not in but]
-        made = [self._proposal(d, article, kind, new, slips) for d in posts]
+        name = digest("change", article.id, kind, *what, *([since.isoformat()] if since else []), length=20)
+        first = of or f"{article.workspace}.{name}"
+        same = [c for c in self._parts.aftercare.changes(article.workspace) if _first(c.id) == first]
+        decided = self._decided(same, posts)
+        made = [self._proposal(d, article, kind, new, slips) for d in posts if d.id not in decided]
         proposals = tuple(p for p in made if p is not None)
-        if not proposals:
+        waiting = {p.delivery for c in same if c.state is State.OPEN for p in c.proposals}
+        if {p.delivery for p in proposals} <= waiting:
             return []
         before = self._open(article) if not but else []
-        name = digest("change", article.id, kind, *what, *([since.isoformat()] if since else []), length=20)
         change = Change(
-            id=f"{article.workspace}.{name}",
+            id=f"{first}-{len(same) + 1}" if same else first,
             article=article.id,
             kind=kind,
             found_at=self._parts.now(),
@@ -240,6 +264,42 @@ class Changes:
             self._hold([p.delivery for p in proposals], WAITS)
         log.warning("an article changed after it was posted", article=article.id, change=change.id, kind=str(kind))
         return [change]
+
+    def _decided(self, same: Iterable[Change], posts: Iterable[Delivery]) -> set[str]:
+        """The deliveries about which somebody has decided, unless what was to be done was given up."""
+        known = {d.id: d for d in posts}
+        found = set()
+        for change in same:
+            if change.state is State.APPROVED:
+                mine = (p.delivery for p in change.proposals if p.delivery in known)
+                found |= {name for name in mine if not _gave_up(known[name], change)}
+            elif change.state is State.DISMISSED and change.by not in {AGAIN, ONCE_MORE}:
+                found |= {p.delivery for p in change.proposals}
+        return found
+
+    def unmended(self, workspace: str) -> list[Delivery]:
+        """Posts that are public as they were, because what somebody approved about them was given up."""
+        known = self._parts.aftercare.changes(workspace)
+        since: set[str] = set()  # what a later change is about
+        wrong: list[str] = []
+        for change in known:  # the latest first
+            names = [p.delivery for p in change.proposals if p.delivery not in since]
+            if change.state is State.APPROVED:
+                posts = self._parts.deliveries.several(names)
+                wrong += [d.id for d in posts if d.status in PUBLIC and _gave_up(d, change)]
+            if change.state is not State.DISMISSED or change.by not in {AGAIN, ONCE_MORE}:
+                since |= set(names)
+        return list(self._parts.deliveries.several(wrong))
+
+    def nothing_new(self, article: str) -> str:
+        """What to say when a look at an article has found nothing."""
+        found = self._parts.aftercare.changes(article.partition(".")[0])
+        posts = self._parts.deliveries.several(self._parts.records.deliveries_of(article))
+        waiting = sum(c.article == article and c.state is State.OPEN for c in found)
+        unknown = sum(d.status in UNDER_WAY for d in posts)
+        told = [f"changes that wait for a decision: {waiting}"] if waiting else []
+        told += [f"posts of which nobody knows yet whether they are out: {unknown}"] if unknown else []
+        return f"Nothing new was found; {'; '.join(told)}" if told else NOTHING
 
     def _hold(self, ids: Iterable[str], why: str) -> None:
         """Let nothing of these go out before somebody has decided."""
@@ -397,12 +457,23 @@ class Changes:
             action = (choices or {}).get(proposal.delivery, proposal.action)
             if action is Action.ASK or action not in proposal.options:
                 there = ", ".join(o for o in proposal.options if o is not Action.ASK)
-                raise Refused(f"Nobody said what becomes of {proposal.delivery}", do=f"Choose one of: {there}")
+                raise Refused(
+                    f"Nobody said what becomes of {self._called(proposal.delivery)}",
+                    do=f"Choose one of: {there}; on the command line: --do {proposal.delivery}={Action.LEAVE}",
+                )
             chosen.append(dataclasses.replace(proposal, action=action))
         approved = dataclasses.replace(found, state=State.APPROVED, proposals=tuple(chosen), by=by)
         self._decide(found, approved)
         self._carry_out(approved)
         return approved
+
+    def _called(self, name: str) -> str:
+        """A delivery as a person knows it."""
+        with suppress(NotFound):
+            delivery = self._parts.deliveries.get(name)
+            account = self._parts.records.account(delivery.account)
+            return f"the post on {account.platform} ({account.name}), {name}"
+        return name
 
     def dismiss(self, name: str, *, by: str = "") -> Change:
         """Nothing is done about a change; raises Refused if somebody decided."""
@@ -452,6 +523,8 @@ class Changes:
                 if delivery.reason == WAITS:
                     self._resume(delivery.id, by=change.by, why="")  # an edit takes the reason away
             return
+        if delivery.status in UNDER_WAY:
+            raise Refused(f"It is {delivery.status}: nobody knows yet what is public of it")
         steps = self._steps(change, proposal, delivery)
         if not steps or any(s.key == steps[0].key for s in delivery.steps):
             return
@@ -521,6 +594,17 @@ class Changes:
             made = dataclasses.replace(post, text=text, facets=edit.facets(text, post.link))
             found.append((kind if number else StepKind.POST, made))
         return found
+
+
+def _first(change: str) -> str:
+    """The id of the first change that was made of what this one is about."""
+    home, _, name = change.rpartition(".")
+    return f"{home}.{name.partition('-')[0]}"
+
+
+def _gave_up(delivery: Delivery, change: Change) -> bool:
+    """Whether a step that a change asked for was given up."""
+    return any(s.failed and s.change == change.id for s in delivery.steps)
 
 
 def _edit(delivery: Delivery, texts: Sequence[str]) -> edit.Edit:

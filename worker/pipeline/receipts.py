@@ -66,12 +66,16 @@ class Receipts:
         return len(moved)
 
     def _watch(self, delivery: Delivery, at: datetime) -> None:
-        """Look at the article's page from now on, and remember it as it was posted."""
+        """Look at the article's page from now on, soon if it has changed meanwhile; remember it as it was posted."""
         with suppress(NotFound):
             article, _ = self._parts.records.article(delivery.article)
             if article.linkable:
-                self._parts.aftercare.keep_original(article)
-                self._parts.aftercare.recheck_at(article.id, at + RECHECK_AFTER, first=True)
+                care = self._parts.aftercare
+                care.keep_original(article)
+                first = care.original(article.id)
+                changed = first is not None and (first.title, first.text) != (article.title, article.text)
+                changed = changed or article.id in care.stopped(article.workspace)
+                care.recheck_at(article.id, at + (READ_AFTER if changed else RECHECK_AFTER), sooner=True)
 
     def _enter(self, delivery: Delivery) -> bool:
         """Enter what of a delivery has a receipt; whether any of it is new."""

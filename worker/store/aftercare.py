@@ -176,9 +176,9 @@ class Aftercare:
         found = cast("bytes | None", self._redis.hget(keys.aftercare(_workspace(article), "original"), article))
         return from_json(Article, found) if found else None
 
-    def recheck_at(self, article: str, moment: datetime, *, first: bool = False) -> None:
-        """Look at an article's page again at ``moment``; the ``first`` time only if it was never planned."""
-        self._redis.zadd(keys.aftercare(_workspace(article), "rechecks"), {article: _ms(moment)}, nx=first)
+    def recheck_at(self, article: str, moment: datetime, *, sooner: bool = False) -> None:
+        """Look at an article's page again at ``moment``; with ``sooner`` only if that was planned later, or never."""
+        self._redis.zadd(keys.aftercare(_workspace(article), "rechecks"), {article: _ms(moment)}, lt=sooner)
 
     def recheck_never(self, article: str) -> None:
         """Look at its page no more."""
