@@ -8,6 +8,7 @@ import contextlib
 import json
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -86,6 +87,8 @@ def test_an_overlay_follows_the_compose_specification_and_sets_only_what_handbil
     )
     jsonschema.Draft7Validator(schema).validate(found)
     base = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    if path.stem == "rabbitmq-tls":  # it goes over that one
+        base["services"] |= overlay(DEPLOY / "compose" / "scale.yml")["services"]
     for name, service in found["services"].items():
         for variable in service.get("environment", {}):
             if variable.startswith("HANDBILL_"):
@@ -343,6 +346,26 @@ def test_a_wake_up_leaves_the_broker_with_the_hand_that_takes_it_and_never_comes
     assert kept == [app.CONTENT], "what a worker that is killed holds is given back, but for wake-ups"
     assert made.conf.worker_disable_prefetch, "a wake-up is taken only by a hand that is free"
     assert not app.make(Settings(broker_url="amqp://handbill:x@h//", _env_file=None)).conf.worker_disable_prefetch
+
+
+@pytest.mark.parametrize("scheme", ["amqps", "rediss"])
+def test_the_certificate_and_the_name_of_a_broker_behind_tls_are_always_checked(scheme, tmp_path):
+    (tmp_path / "ca.crt").write_text("")
+    address = f"{scheme}://handbill:x@rabbit.example:5671//"
+    for told in (address, f"{address}?ssl_ca_certs={tmp_path}/ca.crt&ssl_cert_reqs=required"):
+        conf = app.make(Settings(broker_url=told, _env_file=None)).conf
+        assert conf.broker_url == address  # what kombu reads from there would go before what is said of TLS
+        tls = conf.broker_use_ssl
+        if scheme == "amqps":
+            assert (tls["cert_reqs"], tls["server_hostname"]) == (ssl.CERT_REQUIRED, "rabbit.example")
+            assert ("ca_certs" in tls) == ("?" in told)
+        else:
+            assert (tls["ssl_cert_reqs"], tls["ssl_check_hostname"]) == (ssl.CERT_REQUIRED, True)
+            assert ("ssl_ca_certs" in tls) == ("?" in told)
+    for words in ("ssl_cert_reqs=none", "ssl_check_hostname=false", f"ssl_ca_certs={tmp_path}/none"):
+        with pytest.raises(HandbillError, match="HANDBILL_BROKER_URL cannot be used"):
+            app.make(Settings(broker_url=f"{address}?{words}", _env_file=None))
+    assert app.make(Settings(broker_url="amqp://h//", _env_file=None)).conf.broker_use_ssl is False
 
 
 def test_a_state_with_sentinels_wants_a_broker_of_its_own():

@@ -21,7 +21,7 @@ from kombu.exceptions import ChannelError
 
 from worker import gather
 from worker import log as logs
-from worker.app_urls import broker_of
+from worker.app_urls import broker_of, tls_of
 from worker.broker import PUBLISH
 from worker.errors import HandbillError
 from worker.keeping.retention import tidy_once_an_hour
@@ -57,7 +57,8 @@ REDELIVERED_AFTER = 300
 
 def make(config: Settings) -> Celery:
     """The application for these settings; JSON only, no results, no eta."""
-    broker = broker_of(config.broker_url or config.redis_url)
+    address = config.broker_url or config.redis_url
+    broker = broker_of(address)
     # Quorum queues are RabbitMQ's for messages that must outlive a node: https://www.rabbitmq.com/docs/quorum-queues
     kind: dict[str, Any] = {"queue_arguments": {"x-queue-type": "quorum"}} if broker.startswith("amqp") else {}
     # A wake-up leaves a Redis when a free hand takes it, and is gone: kombu gives back what a killed worker had not
@@ -79,6 +80,7 @@ def make(config: Settings) -> Celery:
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_use_ssl=tls_of(address) or False,
         broker_transport_options={
             "visibility_timeout": REDELIVERED_AFTER,
             "health_check_interval": 10,

@@ -67,7 +67,8 @@ def supervisor(
                 ready=lambda: server.ping() is embedded.Answer.READY,
             )
         )
-    env["HANDBILL_BROKER_URL"] = broker_of(config.broker_url or env["HANDBILL_REDIS_URL"])
+    env["HANDBILL_BROKER_URL"] = config.broker_url or env["HANDBILL_REDIS_URL"]
+    broker_of(env["HANDBILL_BROKER_URL"])  # said here once, and not by every worker
     me = [sys.executable, "-m", "worker"]
     if not config.rehearsal_url:
         folder = str(config.data_dir.resolve() / "rehearsal")

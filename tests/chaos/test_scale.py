@@ -188,14 +188,15 @@ def test_a_failover_while_publishing_loses_and_doubles_nothing(tmp_path, monkeyp
 
 
 @contextlib.contextmanager
-def rabbit(folder, port, number):
-    """A broker of its own; what it has accepted is in ``folder``."""
+def rabbit(folder, port, number, conf=""):
+    """A broker of its own; what it has accepted is in ``folder``. ``conf`` says where it listens, if not plainly."""
     (folder / "plugins").write_text("[].")
+    (folder / "given.conf").write_text(conf)
     env = {
         "HOME": str(folder),
         "RABBITMQ_NODENAME": "handbill@localhost",
         "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-        "RABBITMQ_NODE_PORT": str(port),
+        **({} if conf else {"RABBITMQ_NODE_PORT": str(port)}),
         "RABBITMQ_DIST_PORT": str(number),
         "ERL_EPMD_PORT": str(number + 1),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
@@ -203,7 +204,7 @@ def rabbit(folder, port, number):
         "RABBITMQ_LOG_BASE": str(folder / "log"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-        "RABBITMQ_CONFIG_FILE": str(folder / "none"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "given"),
     }
     with (folder / "out").open("ab") as log, process([str(RABBIT)], cwd=folder, env=env, log=log) as started:
         yield started

@@ -1,4 +1,4 @@
-"""The truth over TLS, with the user that the files for larger houses describe, while real workers publish through it."""
+"""The truth and the broker over TLS, as the files for larger houses describe them, while workers publish through it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,25 @@ import redis
 import yaml
 
 from bench.chaos import plan
-from tests.chaos.test_scale import POSTS, SPAN, free_port, good, house, judged, platform, process, settings, wait_until
+from tests.chaos.test_scale import (
+    POSTS,
+    RABBIT,
+    SPAN,
+    free_port,
+    good,
+    house,
+    judged,
+    platform,
+    process,
+    rabbit,
+    settings,
+    wait_until,
+)
+from worker import app
 from worker.embedded import Embedded
 from worker.errors import StoreDown
 from worker.keeping.backup import backup, verify
+from worker.settings import Settings
 from worker.store import open_store
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +53,7 @@ def certificates(folder):
     """Made by the very commands that docs/operations.md gives, for this machine's name."""
     folder.mkdir()
     [commands] = COMMANDS.findall((ROOT / "docs" / "operations.md").read_text())
-    text = commands.replace("subjectAltName=DNS:state", "subjectAltName=DNS:localhost")
+    text = commands.replace("subjectAltName=DNS:state,DNS:rabbitmq", "subjectAltName=DNS:localhost")
     assert text != commands
     subprocess.run(["/bin/sh", "-e", "-c", text], cwd=folder, check=True, capture_output=True)
     return folder
@@ -106,3 +121,61 @@ def test_workers_publish_through_tls_with_a_user_that_may_do_no_more(tmp_path, m
             time.sleep(max(0.0, start + SPAN - time.time()))
             good(judged(parts, trial, url, start))
         assert PASSWORD not in log.getvalue()
+
+
+def reaches(address):
+    """Whether Celery, as workers set it up, comes to a broker; what it said if not."""
+    made = app.make(Settings(broker_url=address, _env_file=None))
+    try:
+        with made.connection_for_write(connect_timeout=10) as line:
+            line.connect()
+    except OSError as error:
+        return str(error)
+    finally:
+        made.close()
+    return "yes"
+
+
+@pytest.mark.nightly
+@pytest.mark.redis
+@pytest.mark.skipif(not RABBIT.exists(), reason="rabbitmq-server is not installed")
+@pytest.mark.parametrize("ours", [False, True], ids=["with a password", "and with a certificate of ours"])
+def test_workers_are_woken_through_tls_by_a_rabbitmq_whose_certificate_and_name_are_checked(
+    tmp_path, monkeypatch, ours
+):
+    port, number = free_port(), free_port()
+    folder = tmp_path / "rabbit"
+    folder.mkdir()
+    tls, other = certificates(tmp_path / "tls"), certificates(tmp_path / "other")
+    conf = yaml.load((ROOT / "deploy" / "compose" / "rabbitmq-tls.yml").read_text(), Loader)["configs"]["rabbitmq"]
+    text = conf["content"].replace("/tls/", f"{tls}/").replace("default = 5671", f"default = 127.0.0.1:{port}")
+    if ours:
+        for old, new in (("verify = verify_none", "verify = verify_peer"), ("peer_cert = false", "peer_cert = true")):
+            assert old in text
+            text = text.replace(old, new)
+    address = f"amqps://guest:guest@localhost:{port}//?ssl_ca_certs={tls}/ca.crt"
+    if ours:
+        address += f"&ssl_certfile={tls}/server.crt&ssl_keyfile={tls}/server.key"
+    with (
+        Embedded.start(tmp_path / "state") as state,
+        platform() as url,
+        rabbit(folder, port, number, conf=text),
+    ):
+        wait_until(lambda: reaches(address) == "yes", 120, "RabbitMQ is there")
+        assert "certificate verify failed" in reaches(address.replace(str(tls), str(other)))  # another authority
+        assert "certificate verify failed" in reaches(address.replace("@localhost", "@127.0.0.1"))  # another name
+        assert "certificate verify failed" in reaches(address.partition("?")[0])  # nobody's authority but the system's
+        assert reaches(address.replace("amqps://", "amqp://").partition("?")[0]) != "yes"  # no TLS
+        if ours:
+            assert reaches(address.partition("&")[0]) != "yes"  # no certificate of ours
+
+        config = settings(monkeypatch, tmp_path / "data", url, REDIS_URL=state.url, BROKER_URL=address)
+        log = io.StringIO()
+        with house(config, log) as (parts, _):
+            start = time.time() + 5
+            trial = plan(parts, url, posts=POSTS, start=start, span=SPAN)
+            wait_until(lambda: any(n.startswith("publish") for n in parts.records.alive()), 60, "a worker consumes")
+            time.sleep(max(0.0, start + SPAN - time.time()))
+            good(judged(parts, trial, url, start))
+            assert len(parts.records.alive()) >= 3
+        assert "guest:guest" not in log.getvalue()
