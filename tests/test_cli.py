@@ -394,3 +394,12 @@ def test_doctor_says_what_is_wrong_and_what_to_do(handbill):
 
     assert code == 1
     assert [f["do"] for f in json.loads(out) if not f["ok"]] == ["Run: handbill up"]
+
+
+def test_top_without_a_terminal_looks_once_and_ends(handbill):
+    code, out, _ = handbill("top")
+
+    assert code == 0
+    assert "0 late" in out
+    assert "No worker consumes" in out
+    assert "\x1b" not in out

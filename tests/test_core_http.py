@@ -451,3 +451,8 @@ def test_a_secret_in_an_address_is_not_in_the_error(server):
         with pytest.raises(Unavailable) as bad:
             http.send("POST", "http://[123:botsecret", commit=True)
     assert "botsecret" not in str(lost.value) + repr(lost.value) + str(bad.value)
+
+
+def test_what_stand_ins_take_for_any_token_is_no_secret_and_accounts_may_be_called_so():
+    http = Http(secrets=["rehearsal", "rehearsal-of-mine"])
+    assert http.redact("main.mastodon-rehearsal: rehearsal-of-mine") == "main.mastodon-rehearsal: •••"

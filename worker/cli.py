@@ -627,7 +627,9 @@ def doctor(
 def top(
     *,
     every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 2.0,
-    once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Look once, and end; so it does where there is no terminal.")
+    ] = False,
 ) -> None:
     """Show what moves, who works and what is wrong, until Ctrl-C."""
     import time  # noqa: PLC0415
@@ -638,10 +640,10 @@ def top(
 
     with _parts() as parts:
         view = Top(parts)
-        if once:
+        if once or not out.is_terminal:
             out.print(view.frame())
             return
-        with Live(view.frame(), console=out, screen=out.is_terminal, auto_refresh=False) as live:
+        with Live(view.frame(), console=out, screen=True, auto_refresh=False) as live:
             while True:
                 time.sleep(every)
                 live.update(view.frame(), refresh=True)

@@ -16,7 +16,7 @@ import structlog
 
 import publishers
 from publishers.core.errors import PublishError, Unauthorized, Unavailable
-from publishers.core.http import Http
+from publishers.core.http import STAND_INS, Http
 from publishers.core.limits import Limits
 from publishers.core.publisher import Profile, Proof, Publisher
 from worker import log as logs
@@ -41,8 +41,6 @@ AGAIN_MOST = timedelta(hours=6)
 
 KEEPING = (0.0, 0.5, 2.0, 5.0)
 """Pauses between tries to store a token that is nowhere else."""
-
-REHEARSAL_SECRET = "rehearsal"  # noqa: S105 - stand-ins take any token; this one says what it is
 
 
 class Renewed(StrEnum):
@@ -353,7 +351,7 @@ class Accounts:
         if own is None:
             return {}
         if account.rehearsal and not own.register:
-            return {f.name: REHEARSAL_SECRET for f in own.app}
+            return {f.name: STAND_INS for f in own.app}
         return self._records.connections.app(account.workspace, app_name(account.platform, server))
 
     def _values(
@@ -371,7 +369,7 @@ class Accounts:
                 continue
             if field.default:
                 values[field.name] = field.default.replace("{data_dir}", str(self._settings.data_dir.resolve()))
-            elif account.rehearsal and (said := field.rehearsal or (REHEARSAL_SECRET if field.required else "")):
+            elif account.rehearsal and (said := field.rehearsal or (STAND_INS if field.required else "")):
                 values[field.name] = said.replace("{account}", account.id.partition(".")[2])
             elif field.required:
                 missing.append(field)
