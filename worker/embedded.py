@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal, Self
 
+from worker import environ
 from worker.errors import HandbillError, StoreDown
 
 FLOOR = (7, 2)
@@ -203,7 +204,7 @@ class Embedded:
             self._child = os.posix_spawn(
                 server,
                 [server, *self._arguments(fsync)],
-                os.environ,
+                environ.plain(),
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, log, 1),

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import publishers
+from worker import environ
 from worker.embedded import Embedded
 from worker.errors import HandbillError
 from worker.model import Account, Delivery, Status, Step
@@ -142,7 +143,7 @@ def _planned(parts: Runtime, workspace: str, now: datetime, days: int) -> Iterat
 def _stand_ins(folder: Path) -> Iterator[str]:
     """The stand-ins of all platforms, in a process of their own; their address."""
     argv = [sys.executable, "-m", "rehearsal", "--port", "0", "--dir", str(folder)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603 - this very Python
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environ.plain()) as child:  # noqa: S603 - this very Python
         try:
             assert child.stdout is not None, "it was asked for"
             url = child.stdout.readline().strip()

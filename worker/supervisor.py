@@ -40,12 +40,14 @@ class State(StrEnum):
 class Child:
     """One process to keep running. The next child is started once ``ready`` says yes (at once if there is none).
 
-    ``env`` is added to the supervisor's own environment; ``ready`` must answer quickly and not raise.
+    ``env`` is added to the supervisor's own environment, of which it gets nothing called as in ``without``; ``ready``
+    must answer quickly and not raise.
     """
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
+    without: Sequence[str] = ()
     ready: Callable[[], bool] | None = None
 
 
@@ -133,12 +135,13 @@ class Supervisor:
                 break
 
     def _spawn(self, place: _Place, warden: _Warden) -> None:
+        mine = {name: value for name, value in os.environ.items() if name.upper() not in place.child.without}
         place.process = subprocess.Popen(  # noqa: S603 - the commands are our own
             ["/bin/sh", "-c", ANNOUNCE, "sh", *place.child.argv],
             stdin=warden.pipe,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **place.child.env},
+            env={**mine, "PYTHONUNBUFFERED": "1", **place.child.env},
             start_new_session=True,
         )
         place.started = self._clock()
@@ -260,7 +263,11 @@ class _Warden:
     def _start(self) -> None:
         reading, self.pipe = os.pipe()
         self._process = subprocess.Popen(  # noqa: S603 - this very file
-            [sys.executable, "-I", "-S", __file__], stdin=reading, stdout=subprocess.DEVNULL, start_new_session=True
+            [sys.executable, "-I", "-S", __file__],
+            stdin=reading,
+            stdout=subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if not name.startswith("HANDBILL_")},
+            start_new_session=True,
         )
         os.close(reading)
 

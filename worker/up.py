@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from worker import embedded
 from worker.app_urls import broker_of
+from worker.environ import SECRETS
 from worker.errors import HandbillError
 from worker.settings import Settings
 from worker.supervisor import Child, State, Supervisor
@@ -64,6 +65,7 @@ def supervisor(
             Child(
                 name="redis",
                 argv=embedded.command(config.data_dir),
+                without=SECRETS,
                 ready=lambda: server.ping() is embedded.Answer.READY,
             )
         )
@@ -74,7 +76,7 @@ def supervisor(
         folder = str(config.data_dir.resolve() / "rehearsal")
         address = ["--host", rehearsal.hostname or "127.0.0.1", "--port", str(rehearsal.port)]
         argv = [sys.executable, "-m", "rehearsal", *address, "--dir", folder]
-        children.append(Child(name="rehearsal", argv=argv, env=env, ready=lambda: answers(config.rehearsal)))
+        children.append(Child(name="rehearsal", argv=argv, without=SECRETS, ready=lambda: answers(config.rehearsal)))
     for number in range(config.publish_workers):
         name = f"publish-{number + 1}" if config.publish_workers > 1 else "publish"
         children.append(Child(name=name, argv=[*me, "worker", "--queues", "publish", "--name", name], env=env))

@@ -26,7 +26,9 @@ LOOK_EVERY = 0.5
 def add(
     platform: Annotated[str, typer.Argument(help="A platform's name; see: handbill accounts platforms.")],
     *,
-    values: Annotated[list[str] | None, typer.Option("--set", help="name=value; name=@FILE reads a file.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value; a secret: name=@FILE, so that nobody sees it.")
+    ] = None,
     name: Annotated[str, typer.Option(help="A name of your own for it.")] = "",
     rehearsal: Annotated[bool, typer.Option("--rehearsal", help="On the local stand-in platform.")] = False,
     consent: Annotated[bool, typer.Option("--consent", help="Allow it in a browser, instead of a token.")] = False,

@@ -31,7 +31,9 @@ def services() -> None:
 def add(
     service: Annotated[str, typer.Argument(help="plausible, matomo or umami.")],
     *,
-    values: Annotated[list[str] | None, typer.Option("--set", help="name=value; name=@FILE reads a file.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value; a secret: name=@FILE, so that nobody sees it.")
+    ] = None,
     source: Annotated[str, typer.Option(help="It counts this host's articles; all if left out.")] = "",
     name: Annotated[str, typer.Option(help="How it is called here; as the service if left out.")] = "",
     mark: Annotated[

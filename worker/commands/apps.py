@@ -18,7 +18,9 @@ cli = typer.Typer(help="The apps that ask for people's consent: their credential
 def keep(
     platform: Annotated[str, typer.Argument(help="A platform's name.")],
     *,
-    values: Annotated[list[str] | None, typer.Option("--set", help="name=value; name=@FILE reads a file.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value; a secret: name=@FILE, so that nobody sees it.")
+    ] = None,
     workspace: Workspace = "",
 ) -> None:
     """Keep the client id and secret of the app that you have registered with a platform."""
