@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.server
 import io
 import json
@@ -14,6 +15,7 @@ import pytest
 
 import publishers
 from worker import cli
+from worker.model import Status
 from worker.settings import TEMPLATES, settings
 
 SAMPLE = str(TEMPLATES / "sample" / "index.html")
@@ -125,6 +127,7 @@ def test_preview_prints_the_promised_json_and_nothing_else(handbill, tmp_path):
     text = found["article"]["text"]
     for sentence in found["content"]["sentences"]:
         assert text[sentence["source_offset"] :][: len(sentence["text"])] == sentence["text"]
+    assert [p["platform"] for p in found["posts"]] == list(publishers.names()), "for programs, every platform there is"
     for post in found["posts"]:
         assert set(post) == {
             "platform",
@@ -155,6 +158,37 @@ def test_preview_of_one_platform_shows_only_that(handbill):
     _, out, _ = handbill("preview", SAMPLE, "--platform", "mastodon", "--json")
 
     assert [p["platform"] for p in json.loads(out)["posts"]] == ["mastodon"]
+
+
+def test_preview_without_a_choice_shows_a_few_platforms_then_the_accounts_there_are_and_names_the_others(
+    handbill, monkeypatch
+):
+    monkeypatch.setenv("HANDBILL_DEMO_PLATFORMS", "mastodon, telegram")
+    _, before, few = handbill("preview", SAMPLE)
+    handbill("accounts", "add", "outbox", "--name", "desk")
+    handbill("accounts", "set", "outbox-desk", "--disclaimer", "Ours.")
+    _, after, own = handbill("preview", SAMPLE)
+
+    shown = [line.split()[0] for line in before.splitlines() if line.endswith("─")]
+    assert shown == ["mastodon", "telegram"]
+    names = ", ".join(publishers.names())
+    assert few == f"These are some platforms; see others by --platform NAME: {names}\n"
+    assert [line.split()[0] for line in after.splitlines() if line.endswith("─")] == ["main.outbox-desk"]
+    assert "Ours." in after
+    assert own == f"These are your accounts; see others by --platform NAME: {names}\n"
+
+
+def test_preview_says_so_where_the_accounts_cannot_be_known(handbill, monkeypatch):
+    monkeypatch.setenv("HANDBILL_REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("HANDBILL_DEMO_PLATFORMS", "mastodon")
+    code, out, err = handbill("preview", SAMPLE)
+
+    assert code == 0
+    assert "mastodon" in out
+    why, what = err.splitlines()
+    assert why.startswith("Redis at 127.0.0.1:1 does not answer: ")
+    assert why.endswith(". Start it, or correct HANDBILL_REDIS_URL")
+    assert what.startswith("These are some platforms; ")
 
 
 def test_preview_shows_a_thread_where_the_platform_has_one(handbill):
@@ -358,6 +392,38 @@ def test_markup_in_an_article_is_shown_as_it_is(handbill, tmp_path):
     assert "[/b]" in handbill("preview", "a.txt")[1]
     assert handbill("share", "a.txt")[0] == 0
     assert "Why [/b] closes" in handbill("deliveries")[1]
+
+
+@pytest.mark.parametrize(
+    ("ended", "advice"),
+    [
+        (["failed"], "main.a is failed: the answer was 422. Mend that, then: handbill delivery retry main.a\n"),
+        (
+            ["failed", "published", "parked"],
+            (
+                "main.c is parked: no answer came. Look whether it is there, then: handbill delivery resolve main.c "
+                "--there ADDRESS, or --send-again (1 more: handbill deliveries)\n"
+            ),
+        ),
+        (["published", "edited"], ""),
+    ],
+)
+def test_waiting_for_what_does_not_go_out_says_why_and_what_to_do(handbill, monkeypatch, ended, advice):
+    def over(parts, planned):
+        (one,) = planned
+        why = {"failed": "the answer was 422.", "parked": "no answer came"}
+        return [
+            dataclasses.replace(one, id=f"main.{name}", status=Status(status), reason=why.get(status, ""))
+            for name, status in zip("abc", ended, strict=False)
+        ], ""
+
+    monkeypatch.setattr("worker.pipeline.share.wait_for", over)
+    monkeypatch.setattr("worker.store.records.Records.alive", lambda _: ["publish@here"])
+    handbill("accounts", "add", "outbox")
+
+    code, _, err = handbill("share", SAMPLE, "--wait")
+    assert err == advice
+    assert code == (1 if advice else 0)
 
 
 def test_waiting_without_a_worker_ends(handbill, monkeypatch):

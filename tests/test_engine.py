@@ -642,6 +642,10 @@ def test_a_doubt_whose_worker_is_lost_at_every_look_is_parked_at_the_limit(house
     assert looks == house.settings.attempts + lifecycle.REPEATS_MORE - 1
     assert house.status(delivery) is Status.PARKED
     assert house.deliveries.next_look(delivery) is None
+    with pytest.raises(
+        Refused, match=f"it is parked. Look .*: handbill delivery resolve {delivery} --there ADDRESS, or"
+    ):
+        decisions.retry(house.deliveries, delivery)
 
 
 def test_a_lease_too_short_for_the_commit_is_no_lease(house):

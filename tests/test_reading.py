@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.paper import House, Paper
+from tests.paper import PICTURE, House, Paper
 from worker.embedded import Embedded
 from worker.errors import Refused
 from worker.intake.model import Candidate, Fate, Kind, Rules, Source
@@ -70,6 +70,17 @@ def test_an_article_that_arrives_becomes_one_post_for_each_account(house, paper)
     house.later(item.id)
     assert house.work() == [item]
     assert len(house.posts()) == 2
+
+
+def test_a_picture_that_is_too_large_for_a_card_is_there_and_holds_no_article(house, paper):
+    paper.pages["/large.png"] = (200, {"Content-Type": "image/png"}, PICTURE + bytes(10_000_000))
+    address = paper.write("/tide", "tide gates", head='<meta property="og:image" content="/large.png">')
+    house.parts.intake.arrived(source_of(house), Candidate(address=address, title="Tide gates"))
+    (item,) = house.work()
+    assert item.reason == "2 posts planned"
+    (warning,) = house.parts.planner.studio.warnings
+    assert warning.startswith("The article's picture was not used: ")
+    assert "too large: more than 10 MB" in warning
 
 
 @pytest.mark.parametrize(

@@ -66,3 +66,19 @@ def test_where_no_stand_ins_run_the_way_to_start_them_is_said(server, tmp_path):
         assert refused.value.do == "Start the rehearsal platforms with: handbill up"
     finally:
         parts.close()
+
+
+def test_a_stand_in_that_answers_elsewhere_after_a_restart_is_the_same_account(server, rehearsal, tmp_path):
+    for address in (rehearsal, rehearsal.replace("127.0.0.1", "localhost")):
+        parts = runtime(server, tmp_path, rehearsal_url=address)
+        try:
+            for platform in ("mastodon", "bluesky"):
+                account = parts.accounts.connect(platform, {}, workspace="moved", rehearsal=True)
+                assert account.url.startswith(address)
+                assert parts.records.accounts("moved").count(account) == 1
+            assert parts.records.account("moved.mastodon-rehearsal").name.endswith(address.removeprefix("http://"))
+            with pytest.raises(Refused) as refused:
+                parts.accounts.connect("mastodon", {}, workspace="moved", name="Rehearsal", rehearsal=True)
+            assert refused.value.do == "Give the new one a name of its own (--name), or remove the old one"
+        finally:
+            parts.close()

@@ -16,7 +16,7 @@ from web.access import Admin, Caller, Parts, Reader, Writer
 from web.replay import Remembered
 from web.versions import IfMatch, IfNoneMatch
 from worker import approval, decisions, schedule, show
-from worker.errors import BadSource, HandbillError, NotFound
+from worker.errors import BadSource, NotFound
 from worker.intake.model import Candidate, Fate
 from worker.model import Account, Delivery, Status
 from worker.pipeline import edit
@@ -636,11 +636,9 @@ def _web_address(source: str) -> str:
 
 def accounts_of(parts: Runtime, caller: Caller, names: list[str]) -> list[Account]:
     """The accounts named, or all that are active and get no digest; never one of another workspace."""
-    there = {a.id: a for a in parts.records.accounts(caller.workspace)}
     if not names:
-        if active := [a for a in there.values() if a.active and not a.digest]:
-            return active
-        raise HandbillError("There is no account to post to", do="Add one: handbill accounts add PLATFORM")
+        return parts.accounts.receivers(caller.workspace)
+    there = {a.id: a for a in parts.records.accounts(caller.workspace)}
     full = [n if "." in n else f"{caller.workspace}.{n}" for n in names]
     if missing := [n for n in full if n not in there]:
         raise NotFound(f"There is no account {missing[0]}", do="See: GET /api/v1/accounts")

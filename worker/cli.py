@@ -140,7 +140,10 @@ def preview(
     workspace: Workspace = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show what would be posted. Sends nothing; needs no Redis unless an account is named."""
+    """Show what would be posted: on your accounts, or on a few platforms while there are none. Sends nothing.
+
+    --json without --platform or --account gives every platform. Only accounts need Redis.
+    """
     import publishers  # noqa: PLC0415
     from worker.pipeline.plan import Studio, composed_json, platform_account  # noqa: PLC0415
     from worker.show import article_json, content_json  # noqa: PLC0415
@@ -148,12 +151,20 @@ def preview(
     config = settings()
     known: list[Any] = []
     studio = Studio(config, folder or config.data_dir / "preview", brands=lambda _: known)
+    others = ""
     if account:
         with _parts() as parts:
             chosen = [parts.accounts.find(name, _workspace(workspace)) for name in account]
             known += parts.records.brands(_workspace(workspace))
-    else:
+    elif platform or as_json:
         chosen = [platform_account(name, _workspace(workspace)) for name in platform or publishers.names()]
+    else:
+        chosen, brands = _connected(_workspace(workspace))
+        account = [a.id for a in chosen]
+        known += brands
+        few = [] if chosen else config.demo_platforms.split(",")
+        chosen += [platform_account(name.strip(), _workspace(workspace)) for name in few]
+        others = "These are some platforms" if few else "These are your accounts"
     article, content = studio.read(source, workspace=_workspace(workspace))
     posts = []
     for one in chosen:
@@ -175,6 +186,21 @@ def preview(
         out.print("\n\n".join(post["parts"] or [post["text"]]), markup=False, soft_wrap=True)
         for media in post["media"]:
             out.print(f"[{media['width']}×{media['height']} {media['path']}]\nAlt: {media['alt']}", markup=False)
+    if others:
+        err.print(f"{others}; see others by --platform NAME: {', '.join(publishers.names())}", soft_wrap=True)
+
+
+def _connected(workspace: str) -> tuple[list[Any], list[Any]]:
+    """The accounts that get an article, and the brands; none where no Redis was ever needed, or can be asked."""
+    config = settings()
+    if not config.redis_url and not (config.data_dir / "valkey").exists():
+        return [], []
+    try:
+        with _parts() as parts:
+            return parts.accounts.receivers(workspace), parts.records.brands(workspace)
+    except HandbillError as error:
+        err.print(str(error), markup=False, soft_wrap=True)
+        return [], []
 
 
 @cli.command()
@@ -302,6 +328,7 @@ def share(
     as_json: AsJson = False,
 ) -> None:
     """Turn an article into posts on your accounts. The same article again posts nothing twice."""
+    from worker.lifecycle import FINAL, remedy  # noqa: PLC0415
     from worker.model import Status  # noqa: PLC0415
     from worker.pipeline.share import share as run  # noqa: PLC0415
     from worker.pipeline.share import wait_for  # noqa: PLC0415
@@ -343,7 +370,13 @@ def share(
     if not wait:
         good |= {Status.SCHEDULED, Status.AWAITING_APPROVAL, Status.PREPARING, Status.PUBLISHING, Status.UNCONFIRMED}
         good.add(Status.AWAITING_PERSON)
-    raise typer.Exit(0 if all(d.status in good for d in planned) else 1)
+    bad = [d for d in planned if d.status not in good]
+    if stuck := sorted((d for d in bad if d.status in FINAL), key=lambda d: d.status is not Status.PARKED):
+        first, more = stuck[0], f" ({len(stuck) - 1} more: handbill deliveries)" if stuck[1:] else ""
+        why = f": {first.reason.rstrip('.')}" if first.reason else ""
+        line = f"{first.id} is {first.status}{why}. {remedy(first.status, first.id)}{more}"
+        err.print(line, markup=False, soft_wrap=True)
+    raise typer.Exit(1 if bad else 0)
 
 
 @cli.command()

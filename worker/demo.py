@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 import publishers
 from worker import embedded, team
 from worker.errors import HandbillError, NotFound
-from worker.lifecycle import FINAL
+from worker.lifecycle import FINAL, remedy
 from worker.model import Account, Delivery, Status
 from worker.pipeline.share import share
 from worker.runtime import Runtime, open_runtime
@@ -99,7 +99,7 @@ def _show(config: Settings, source: str, *, keep: bool, console: Console, log: P
         threading.Event().wait()
     for delivery in done:
         if delivery.status is Status.PARKED:
-            console.print(f"Look whether it is there, then: handbill delivery resolve {delivery.id} --there ADDRESS")
+            console.print(remedy(delivery.status, delivery.id), markup=False, soft_wrap=True)
     return 0 if all(d.status in {Status.PUBLISHED, Status.PARKED} for d in done) else 1
 
 

@@ -86,6 +86,22 @@ def standing(delivery: Delivery) -> Status:
     return S.EDITED if changed else S.PUBLISHED
 
 
+def remedy(status: Status, delivery: str) -> str:
+    """What a person does about a delivery that goes no further by itself, or where they see what it is doing."""
+    match status:
+        case S.PARKED:
+            look = "Look whether it is there, then: handbill delivery resolve"
+            return f"{look} {delivery} --there ADDRESS, or --send-again"
+        case S.FAILED:
+            return f"Mend that, then: handbill delivery retry {delivery}"
+        case S.HELD:
+            return f"If it may still go out: handbill delivery retry {delivery}"
+        case S.PREPARING | S.PUBLISHING | S.UNCONFIRMED:
+            return "Wait until the attempt has ended"
+        case _:
+            return f"See: handbill delivery show {delivery}"
+
+
 def origins(to: Status) -> frozenset[Status]:
     """Every status from which ``to`` may be reached in one move."""
     return frozenset(s for s, after in TRANSITIONS.items() if to in after)

@@ -183,9 +183,7 @@ class Tools:
             if strange := [a.id for a in chosen if a.workspace != self._workspace]:
                 raise HandbillError(f"There is no account {strange[0]} in {self._workspace}")
             return chosen
-        if active := [a for a in self._parts.records.accounts(self._workspace) if a.active and not a.digest]:
-            return active
-        raise HandbillError("There is no account to post to", do="Add one: handbill accounts add PLATFORM")
+        return self._parts.accounts.receivers(self._workspace)
 
 
 def _address(source: str) -> str:

@@ -12,7 +12,7 @@ import tld
 
 from publishers.core.guard import Deadline
 from worker.errors import BadSource
-from worker.intake.client import Answer, checked, joined, short
+from worker.intake.client import Answer, TooLarge, checked, joined, short
 from worker.intake.fetch import ACCEPT, accepted, page_of
 from worker.intake.identity import address_key
 from worker.model import Page
@@ -29,7 +29,6 @@ SIGN_IN = regex.compile(
 PASSWORD = regex.compile(r"<input\b[^>]{0,400}?\btype\s*=\s*[\"']?password", regex.I)
 PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"<svg", b"\0\0\0")
 HEAD = 400_000  # code points in which a page says of itself what it is
-PICTURE_BYTES = 20_000_000
 
 Ask = Callable[..., Answer]
 """``Client.get``: address, ``deadline``, ``accept``, ``max_bytes``."""
@@ -71,7 +70,7 @@ def look(ask: Ask, address: str, *, seconds: float, max_bytes: int, strict: bool
         raise NotYet("the page asks for a password")
     final = _canonical(ask, answer, said, seconds=seconds, max_bytes=max_bytes)
     if picture := _first(said, "og:image", "og:image:url", "og:image:secure_url", "twitter:image"):
-        _refuse_picture(ask, answer.url, picture, seconds=seconds)
+        _refuse_picture(ask, answer.url, picture, seconds=seconds, max_bytes=max_bytes)
     return Passed(page, final)
 
 
@@ -152,11 +151,12 @@ def _canonical(ask: Ask, answer: Answer, said: list[dict[str, str]], *, seconds:
     return own
 
 
-def _refuse_picture(ask: Ask, page: str, picture: str, *, seconds: float) -> None:
+def _refuse_picture(ask: Ask, page: str, picture: str, *, seconds: float, max_bytes: int) -> None:
+    """Refuse a page whose picture is not there; one that is too large for a card is, and the card does without it."""
     try:
-        found = ask(
-            joined(page, picture), deadline=Deadline(seconds), accept="image/*,*/*;q=0.5", max_bytes=PICTURE_BYTES
-        )
+        found = ask(joined(page, picture), deadline=Deadline(seconds), accept="image/*,*/*;q=0.5", max_bytes=max_bytes)
+    except TooLarge:
+        return
     except BadSource as error:
         raise NotYet(f"its picture cannot be fetched: {_line(error)}") from None
     if found.status != 200:

@@ -97,6 +97,15 @@ class Accounts:
             raise NotFound(f"There is no account {name} in {workspace}", do="See: handbill accounts list")
         return found
 
+    def receivers(self, workspace: str) -> list[Account]:
+        """The accounts that get an article where none are named: the active ones without a digest.
+
+        Raises HandbillError if there are none.
+        """
+        if found := [a for a in self._records.accounts(workspace) if a.active and not a.digest]:
+            return found
+        raise HandbillError("There is no account to post to", do="Add one: handbill accounts add PLATFORM")
+
     def open(self, account: str) -> tuple[Account, Publisher]:
         """An account and its adapter for one attempt, with the secrets in clear; raises NotFound."""
         found, secrets = self._records.opened(account)
@@ -166,10 +175,10 @@ class Accounts:
         )
         self._check_scopes(account)
         if known := next((a for a in self._records.accounts(workspace) if a.id == account.id), None):
-            if known.name != account.name or (known.url and account.url and known.url != account.url):
-                do = "Give the new one a name of its own, or remove the old one"
+            if not _same(known, account):
+                do = "Give the new one a name of its own (--name), or remove the old one"
                 raise Refused(f"{account.id} is taken", why=f"it is {known.name} {known.url}".rstrip(), do=do)
-            new = {k: getattr(account, k) for k in ("url", "limits", "proof", "settings", "rehearsal")}
+            new = {k: getattr(account, k) for k in ("name", "url", "limits", "proof", "settings", "rehearsal")}
             account = dataclasses.replace(known, **new)
             if granted and account.settings.get("client_id") == known.settings.get("client_id"):
                 # Some platforms give a renewal token at the first consent only: none does not empty the one there is.
@@ -433,6 +442,17 @@ def app_name(platform: str, server: str = "") -> str:
     """What an app is kept under: one for each platform, or for each server where every server knows its own apps."""
     own = publishers.load(platform).oauth
     return f"{platform}@{server.rstrip('/')}" if own and own.register and server else platform
+
+
+def _same(known: Account, new: Account) -> bool:
+    """Whether two are one account on its platform; a stand-in is the same one wherever it answers now."""
+    before, now = urlsplit(known.url).netloc, urlsplit(new.url).netloc
+    moved = known.rehearsal and new.rehearsal and before and now
+
+    def here(said: str) -> str:
+        return said.replace(before, now) if moved else said
+
+    return here(known.name) == new.name and not (known.url and new.url and here(known.url) != new.url)
 
 
 def _slug(name: str) -> str:

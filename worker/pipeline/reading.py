@@ -192,9 +192,7 @@ class Reader:
         named = item.candidate.accounts or (source.accounts if source else ())
         if named:
             return [self._parts.accounts.find(name, item.workspace) for name in named]
-        if active := [a for a in self._parts.records.accounts(item.workspace) if a.active and not a.digest]:
-            return active
-        raise HandbillError("There is no account to post to", do="Add one: handbill accounts add PLATFORM")
+        return self._parts.accounts.receivers(item.workspace)
 
     def _first(self, hold: Hold, article: Article, address: str, accounts: Sequence[Account]) -> str:
         """The id of the article to plan: its own, or the one it came as before where accounts are left to it.

@@ -48,9 +48,7 @@ def share(
     """
     chosen = [parts.accounts.find(name, workspace) for name in accounts]
     if not chosen:
-        chosen = [a for a in parts.records.accounts(workspace) if a.active and not a.digest]
-    if not chosen:
-        raise HandbillError("There is no account to post to", do="Add one: handbill accounts add PLATFORM")
+        chosen = parts.accounts.receivers(workspace)
     if not 0 <= stagger <= STAGGER_MOST:
         raise HandbillError(f"A stagger of {stagger:g} minutes cannot be", do=f"Give 0 to {STAGGER_MOST} minutes")
     now = parts.now()

@@ -436,7 +436,8 @@ class Deliveries:
         if word == "changed":
             raise Refused(f"{delivery} was changed meanwhile", do="Look at it again, then repeat")
         if word != "ok":
-            raise Refused(f"{delivery} cannot become {to}", why=f"it is {word}", do=_advice(word))
+            do = lifecycle.remedy(Status(word), delivery)
+            raise Refused(f"{delivery} cannot become {to}", why=f"it is {word}", do=do)
 
     def discard(self, delivery: str) -> None:
         """Throw a draft away; raises NotFound, or Refused if it is more than a draft."""
@@ -515,12 +516,6 @@ def _taken(answer: list[Any]) -> Turn | None:
     turn = _turn(answer[0].decode(), answer[1])
     assert isinstance(turn, Turn)
     return turn
-
-
-def _advice(status: str) -> str:
-    if status in {"preparing", "publishing", "unconfirmed"}:
-        return "Wait until the attempt has ended"
-    return "See: handbill delivery show"
 
 
 def _delivery(delivery: str, fields: Mapping[bytes, bytes], steps: bytes | None) -> Delivery:
