@@ -3,9 +3,14 @@
 Those of tests/live may speak to the outside.
 """
 
+import subprocess
+import sys
+
 import pytest
 import pytest_socket
 import structlog
+
+from worker.embedded import Embedded
 
 HERE = ["127.0.0.0/8", "::1", "localhost"]
 
@@ -18,3 +23,19 @@ def pytest_runtest_setup(item):
     if item.path.parent.name == "live":  # which is only ever run by somebody who asked for it by name
         return
     pytest_socket.socket_allow_hosts(HERE, allow_unix_socket=True)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A Valkey for the tests of one file, which keep out of each other's way."""
+    with Embedded.start(tmp_path_factory.mktemp("valkey"), fsync="everysec") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory):
+    """The address of every stand-in, in a process of its own."""
+    command = [sys.executable, "-m", "rehearsal", "--port", "0", "--dir", str(tmp_path_factory.mktemp("stand-ins"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield process.stdout.readline().strip()
+        process.terminate()

@@ -21,7 +21,6 @@ from web.access import local
 from web.app import create_app
 from web.place import Place, network_of
 from worker import passwords, team
-from worker.embedded import Embedded
 from worker.errors import HandbillError, Refused
 from worker.people import Actor, Role, User
 from worker.store.people import new_user_id
@@ -29,12 +28,6 @@ from worker.store.people import new_user_id
 BASE = "http://127.0.0.1:8484"
 ROBOT = Actor(kind="command", id="test", name="test")
 PASSWORD = "four words that belong"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("access"), fsync="everysec") as running:
-        yield running
 
 
 class Browser:

@@ -18,16 +18,9 @@ from publishers.core.http import Http
 from tests.newsroom import runtime
 from tests.test_web import Desk
 from web.table import cell as safe
-from worker.embedded import Embedded
 from worker.model import Article, Content, Status, article_id
 from worker.pipeline.announce import GONE, PAUSES, Announcer
 from worker.settings import TEMPLATES
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("api"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture

@@ -13,14 +13,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.test_web import Desk
-from worker.embedded import Embedded
 from worker.model import Status
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("schema"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from tests.test_matrix import ADDRESSES, EXPECT
 from tests.test_web import BASE, Desk
 from web.access import local
 from worker.changes import Action, Change, Kind, Proposal
-from worker.embedded import Embedded
 from worker.intake import model as intake
 from worker.model import Account, Article, Brand, Content, Delivery, Sentence, Status, Step, StepKind, delivery_id
 from worker.people import Actor
@@ -23,12 +22,6 @@ from worker.receipts import Readback, Sight
 BAD = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
 LINK = "javascript:alert(1)//" + "https://example.org"
 PAGES = ["look", "rule"]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("attacks"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture

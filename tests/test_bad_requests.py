@@ -12,7 +12,6 @@ import pytest
 from publishers.contract.scene import reply
 from publishers.core.http import Http
 from publishers.core.post import Post
-from worker.embedded import Embedded
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
 from worker.pipeline.accounts import Accounts
 from worker.pipeline.publish import Engine
@@ -32,12 +31,6 @@ REFUSALS = {
     "slow mode": (429, {"message": "You are being rate limited.", "retry_after": 30.5, "global": False}, {}),
     "the ban itself": (429, "<html>error code: 1015</html>", {"Retry-After": "600"}),
 }
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("valkey"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from tests.test_engine import World, adapter
 from tests.test_web import BASE, Desk
 from web import status
 from worker import decisions, reminders
-from worker.embedded import Embedded
 from worker.errors import HandbillError, Refused
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
 from worker.pipeline.accounts import Renewed
@@ -32,12 +31,6 @@ from worker.store import Deliveries
 
 PAGE = re.compile(r"http://127\.0\.0\.1:8484(/by-hand/\S+)")
 KIT = Post(text="Larkhaven keeps its lighthouse.", title="The lighthouse stays", link="https://larkhaven.example/light")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("by-hand"), fsync="everysec") as running:
-        yield running
 
 
 class Accounts:

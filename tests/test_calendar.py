@@ -11,16 +11,9 @@ from publishers.core.post import Post
 from tests.newsroom import sign_in
 from tests.test_web import BASE, Desk, Words
 from web import calendar
-from worker.embedded import Embedded
 from worker.model import Account, Calendar, Delivery, Status, Step, StepKind
 
 NEW_YORK, KOLKATA = "America/New_York", "Asia/Kolkata"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("calendar"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture

@@ -11,19 +11,12 @@ from PIL import Image
 from tests.newsroom import sign_in
 from tests.test_web import BASE, Desk, Words
 from worker import approval, decisions
-from worker.embedded import Embedded
 from worker.intake.identity import address_key
 from worker.intake.model import Candidate, Fate, Item, Kind, Rules, Source, item_id
 from worker.model import Account, Status, Voice
 from worker.pipeline import edit
 from worker.pipeline.edit import Edit
 from worker.settings import TEMPLATES
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("compose"), fsync="everysec") as running:
-        yield running
 
 
 class Room(Desk):

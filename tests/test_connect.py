@@ -51,15 +51,6 @@ def store(tmp_path_factory):
         yield opened
 
 
-@pytest.fixture(scope="module")
-def rehearsal(tmp_path_factory):
-    """Every stand-in, in a process of its own."""
-    command = [sys.executable, "-m", "rehearsal", "--port", "0", "--dir", str(tmp_path_factory.mktemp("stand-ins"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        yield process.stdout.readline().strip()
-        process.terminate()
-
-
 class House:
     """Everything that connects, on a store with nothing in it; ``faults`` break the answers to come."""
 

@@ -13,7 +13,6 @@ from publishers.core.limits import Limits
 from publishers.core.post import Media, Post
 from tests.newsroom import runtime
 from worker import approval, decisions, lifecycle, schedule
-from worker.embedded import Embedded
 from worker.errors import HandbillError, NotFound, Refused
 from worker.model import Account, Article, Calendar, Content, Delivery, Sentence, Status, Step, StepKind, step_key
 from worker.pipeline import edit
@@ -26,12 +25,6 @@ S = Status
 PICTURE = Media(path="/p.jpg", sha256="0" * 64, mime="image/jpeg", width=1200, height=630, size=9, alt="A gate")
 STRICT = Calendar(gap=60, quiet=((time(22), time(7)),), blackouts=(date(2030, 5, 1),))
 TOWN = "America/New_York"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("edit"), fsync="everysec") as running:
-        yield running
 
 
 class Desk:

@@ -22,7 +22,6 @@ from publishers.core.post import Commit, Post, Receipt, Seen
 from publishers.core.publisher import Budget, Profile, Proof, ProofClass, Publisher
 from worker import decisions, lifecycle, tasks
 from worker.app import nudge
-from worker.embedded import Embedded
 from worker.errors import Refused
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
 from worker.pipeline.accounts import Renewed
@@ -116,12 +115,6 @@ class FakeAccounts:
 
     def renew(self, account, used):
         return self.renewals.pop(0) if self.renewals else Renewed.REFUSED
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("valkey"), fsync="everysec") as running:
-        yield running
 
 
 class House:

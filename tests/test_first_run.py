@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import time
 
 import pytest
@@ -42,14 +40,6 @@ class Newcomer:
     def fill(self, label, words):
         self.fields += 1
         self.page.get_by_label(label).fill(words)
-
-
-@pytest.fixture(scope="module")
-def rehearsal(tmp_path_factory):
-    command = [sys.executable, "-m", "rehearsal", "--port", "0", "--dir", str(tmp_path_factory.mktemp("stand-ins"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        yield process.stdout.readline().strip()
-        process.terminate()
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from tests.paper import Entry, House, Paper, rss
 from tests.test_access import Browser
 from web.app import create_app
 from worker import cli
-from worker.embedded import Embedded
 from worker.errors import BadSource, HandbillError, NotFound, Refused
 from worker.intake import rules
 from worker.intake.model import Candidate, Fate, Kind, Rules
@@ -21,12 +20,6 @@ from worker.intake.robots import Robots
 from worker.intake.rules import Facts
 from worker.pipeline.follow import Follow
 from worker.settings import settings
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("redis"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from tests.newsroom import runtime
 from tests.test_webhooks import SECRET, bearer, ghost, github, sign
 from web.app import create_app
 from web.hooks import BODY_MOST
-from worker.embedded import Embedded
 from worker.errors import NotFound, Refused
 from worker.intake import websub
 from worker.intake.model import Fate, Kind, Source
@@ -28,12 +27,6 @@ from worker.store.hooks import PACE, Hook
 URL = "https://lantern.example/tide-gates/"
 HUB = "https://hub.example/subscribe"
 ELSEWHERE = ("203.0.113.9", 40000)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("hooks"), fsync="everysec") as running:
-        yield running
 
 
 class House:

@@ -20,19 +20,12 @@ from tests.newsroom import runtime
 from tests.test_webhooks import ghost
 from web.app import create_app
 from worker.commands import hooks as commands
-from worker.embedded import Embedded
 from worker.errors import HandbillError, NotFound, Refused
 from worker.intake.model import Kind, Source
 from worker.model import Account
 
 ACTION = Path(__file__).parents[1] / ".github" / "actions" / "share" / "action.yml"
 ARTICLE = "https://lantern.example/tide-gates/?a=1&b='2'"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("cli"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from publishers.core.post import Post
 from tests.newsroom import runtime
-from worker.embedded import Embedded
 from worker.intake import gate
 from worker.intake.identity import BANDS, SAME_BANDS, address_key, guid_key, repeated, same_title, text_keys
 from worker.intake.model import Candidate, Kind, Source
@@ -210,12 +209,6 @@ class World:
 
     def close(self):
         self.parts.close()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("redis"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture

@@ -10,13 +10,6 @@ from PIL import Image
 from tests.newsroom import sign_in
 from tests.test_compose_page import Room
 from tests.test_web import BASE
-from worker.embedded import Embedded
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("kits"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture

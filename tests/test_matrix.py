@@ -18,7 +18,6 @@ from publishers.core.post import Post
 from tests.newsroom import runtime, sign_in
 from web.app import create_app
 from worker import team
-from worker.embedded import Embedded
 from worker.intake.model import Candidate, Kind, Source
 from worker.model import (
     Account,
@@ -299,12 +298,6 @@ DECISIONS = [
 ]
 NOBODYS = {"decision": DECISIONS, "name": ["nothing", f"{MARK}-feed", f"other.{MARK}-feed"], "status": ["parked"]}
 """What stands in an address where nothing of anybody is named; everything else is an id."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("matrix"), fsync="everysec") as running:
-        yield running
 
 
 READ_ALL = {

@@ -14,16 +14,9 @@ import pytest
 from tests.newsroom import runtime
 from tests.test_web import Desk
 from worker.commands.mcp import server as mcp_server
-from worker.embedded import Embedded
 from worker.model import Status
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("mcp"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture

@@ -12,15 +12,8 @@ from datetime import timedelta
 import pytest
 
 from tests.paper import Entry, House, Paper, atom, json_feed, rfc, rss
-from worker.embedded import Embedded
 from worker.intake.model import Fate, Kind, Source
 from worker.pipeline.polling import Poller
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("redis"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -9,18 +9,11 @@ from datetime import timedelta
 import pytest
 
 from tests.paper import PICTURE, House, Paper
-from worker.embedded import Embedded
 from worker.errors import Refused
 from worker.intake.model import Candidate, Fate, Kind, Rules, Source
 from worker.model import Status, Voice
 from worker.pipeline import edit
 from worker.pipeline.share import share
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("redis"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
-import sys
 
 import pytest
 
 import publishers
 from tests.newsroom import runtime
-from worker.embedded import Embedded
 from worker.errors import Refused
 
 pytestmark = pytest.mark.redis
 REHEARSED = [n for n in publishers.names() if (kind := publishers.load(n)).networked and kind.rehearsed]
 if importlib.util.find_spec("apprise") is None:  # an extra
     REHEARSED.remove("apprise")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("rehearsed"), fsync="everysec") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def rehearsal(tmp_path_factory):
-    command = [sys.executable, "-m", "rehearsal", "--port", "0", "--dir", str(tmp_path_factory.mktemp("stand-ins"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        yield process.stdout.readline().strip()
-        process.terminate()
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise asks for it as it is imported

@@ -19,14 +19,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from tests.test_access import PASSWORD, House
 from worker import factors, oidc
-from worker.embedded import Embedded
 from worker.errors import HandbillError
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("signin"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture

@@ -8,18 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.newsroom import runtime
-from worker.embedded import Embedded
 from worker.errors import BadSource, NotFound, Refused
 from worker.intake.model import Candidate, Fate, Kind, Source
 from worker.store import keys
 
 WHEN = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("redis"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture

@@ -11,18 +11,11 @@ import pytest
 from cryptography.fernet import Fernet
 
 from publishers.core.post import Post
-from worker.embedded import Embedded
 from worker.errors import HandbillError, NotFound, StoreDown
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
 from worker.store import Deliveries, Records, keys, open_store
 from worker.store.redis import _sentinels, _without_password, refuse_open
 from worker.store.secrets import Vault, key_of
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("valkey"), fsync="everysec") as running:
-        yield running
 
 
 @pytest.fixture

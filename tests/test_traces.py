@@ -22,7 +22,6 @@ from bench.platforms.keyed import Keyed
 from publishers.core.http import Http
 from publishers.core.post import Post
 from worker import log as logs
-from worker.embedded import Embedded
 from worker.errors import HandbillError
 from worker.model import Account, Article, Delivery, Status, Step, StepKind, article_id, delivery_id, step_key
 from worker.pipeline.publish import Engine
@@ -31,12 +30,6 @@ from worker.store import Deliveries, open_store
 from worker.watch import reports, traces
 
 CANARY = "canary-7f3a"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("valkey"), fsync="everysec") as running:
-        yield running
 
 
 class Office:

@@ -50,12 +50,6 @@ HERE = ("127.0.0.1", 50000)
 BASE = "http://127.0.0.1:8484"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("web"), fsync="everysec") as running:
-        yield running
-
-
 class Desk:
     """A store with nothing in it, the application on it, and everything it handed to the content workers."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import html
 import re
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -19,26 +17,11 @@ from tests.test_web import BASE, Desk, Words
 from web import gallery
 from web.app import create_app
 from worker import schedule
-from worker.embedded import Embedded
 from worker.pipeline.accounts import Renewed
 from worker.store.connections import Renewal
 
 NEW_YORK, KOLKATA = "America/New_York", "Asia/Kolkata"
 DUE = datetime(2030, 3, 11, 23, 30, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("zones"), fsync="everysec") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def rehearsal(tmp_path_factory):
-    command = [sys.executable, "-m", "rehearsal", "--port", "0", "--dir", str(tmp_path_factory.mktemp("stand-ins"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        yield process.stdout.readline().strip()
-        process.terminate()
 
 
 @pytest.fixture
