@@ -271,13 +271,13 @@ def test_where_nobody_may_change_a_title_a_wrong_one_takes_a_new_post_and_a_righ
 )
 def test_the_title_follows_the_words_below_it(text, title):
     said = Post(text="The bridge opens again\n\nIt rained.", title="The bridge opens again")
-    assert changes.title_over(said, text, "The bridge stays shut") == title
+    assert changes.title_over(said, text, "The bridge stays shut", "en") == title
 
 
 def test_a_comma_more_in_a_title_that_was_right_changes_it_only_with_its_words():
     said = Post(text="It rained.", title="The bridge opens again")
-    assert changes.title_over(said, "It poured.", "The bridge opens, again") == said.title
-    assert changes.title_over(dataclasses.replace(said, title=""), "It poured.", "The bridge stays shut") == ""
+    assert changes.title_over(said, "It poured.", "The bridge opens, again", "en") == said.title
+    assert changes.title_over(dataclasses.replace(said, title=""), "It poured.", "The bridge stays shut", "en") == ""
 
 
 def test_a_title_that_stands_on_the_picture_alone_takes_a_new_post_and_no_edit(server, here, tmp_path, site):

@@ -13,13 +13,22 @@ import regex
 from publishers.core.markup import JOINER
 from publishers.core.post import Post
 from worker.content import words
+from worker.content.grounding import stem
+from worker.content.quantities import Quantity, Worth, quantities
 from worker.model import DEFAULT_WORKSPACE, Article
 
 CLOSE = 0.5
-"""From here on (difflib's ratio) a sentence is the same one in other words; below it, the old one is gone."""
+"""From here on (difflib's ratio, of words without endings and any number) a sentence is the same one in other words;
+below it, the old one is gone."""
 
 FRESH = timedelta(hours=24)
 """How long a post may be taken away and sent anew: later, readers have answered it."""
+
+
+SHORT = 20
+"""A line that ends in … says the beginning of what it cuts, if it has more characters."""
+
+NAME = regex.compile(r"(?<=[\p{L}\p{N},;:)”’'–-]\s)\p{Lu}[\p{L}\p{M}’'-]+")
 
 
 class Kind(StrEnum):
@@ -90,50 +99,147 @@ class Change:
     workspace: str = DEFAULT_WORKSPACE
 
 
+Fact = Worth
+"""What a number is worth, or a name as it is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """Something of the old article that is not true any more: ``new`` is what it says now, "" if nothing does."""
+    """Something of the old article that is not true any more: ``new`` is what it says now, "" if nothing does;
+    ``lost`` are the numbers and names that are not said any more.
+    """
 
     old: str
     new: str
     what: str
+    lost: frozenset[Fact] = frozenset()
 
 
-def facts(text: str) -> frozenset[str]:
-    """The numbers of a text, and its names: words that begin with a capital where no sentence does."""
-    numbers = (n.strip(".,:") for n in regex.findall(r"\p{N}[\p{N}.,:]*", text))
-    names = regex.findall(r"(?<=[\p{L}\p{N},;:)”’'–-]\s)\p{Lu}[\p{L}\p{M}’'-]+", text)
-    return frozenset([*numbers, *(n.removesuffix("'s").removesuffix("’s") for n in names)])
+def names(text: str, tag: str) -> dict[str, str]:
+    """The names of a text, as they are written, and what each is known by: words that begin with a capital where no
+    sentence does, and are no numbers.
+    """
+    numbers = quantities(text, tag)
+    found = (m for m in NAME.finditer(text) if not any(q.start < m.end() and m.start() < q.end for q in numbers))
+    return {m[0]: _named(m[0], tag) for m in found}
+
+
+def _named(word: str, tag: str) -> str:
+    """What a name is known by; in German, where every noun has a capital, without its ending."""
+    return stem(word, "de") if words.base(tag) == "de" else word.removesuffix("'s").removesuffix("’s")
+
+
+def _every_word(text: str, tag: str) -> frozenset[str]:
+    return frozenset(_named(w, tag) for w in regex.findall(r"[\p{L}\p{M}’'-]+", text))
+
+
+def facts(text: str, tag: str) -> frozenset[Fact]:
+    """What the numbers of a text are worth, however they are written, and its names."""
+    return frozenset([*names(text, tag).values(), *(q.worth for q in quantities(text, tag))])
 
 
 def slips(old: Article, new: Article) -> list[Slip]:
     """What the old article said that the new one corrects: its title, and sentences whose numbers or names changed.
 
-    Marks, spaces, spelling of small words and sentences that were only moved are none.
+    Marks, spaces, spelling of small words, another way to write a number and sentences that were only moved are none.
     """
-    found = []
-    if _retitled(old.title, new.title):
-        found.append(Slip(old.title, new.title, f"the title was “{old.title}” and is “{new.title}”"))
+    tag, found = new.language or old.language, []
+    if _retitled(old.title, new.title, tag):
+        lost = facts(old.title, tag) - facts(new.title, tag)
+        what = f"the title was “{old.title}” and is “{new.title}”"
+        found.append(Slip(old.title, new.title, what, lost))
     before, after = _sentences(old), _sentences(new)
     there = {_words(s) for s in after}
-    everything = facts(new.text) | facts(f". {new.title}") | frozenset(regex.findall(r"[\p{L}\p{M}’'-]+", new.text))
+    everything = facts(new.text, tag) | facts(f". {new.title}", tag) | _every_word(f"{new.text} {new.title}", tag)
+    shapes = [(_shape(s, tag), s) for s in after]
     for sentence in before:
         if _words(sentence) in there:
             continue
-        close = max(after, key=lambda s, one=sentence: _ratio(one, s), default="")  # type: ignore[misc]  # bound at once
-        if not close or _ratio(sentence, close) < CLOSE:
+        shape = _shape(sentence, tag)
+        ratio, close = max(((_ratio(shape, other), s) for other, s in shapes), key=lambda r: r[0], default=(0.0, ""))
+        if ratio < CLOSE:
             close = ""
-        now = facts(close) if close else everything
-        if lost := sorted(facts(sentence) - now):
+        missed = _missed(sentence, close, tag) if close else _nowhere(sentence, everything, tag)
+        if missed:
             says = f"it reads “{close}” now" if close else "it does not stand there any more"
-            found.append(Slip(sentence, close, f"“{sentence}”: {', '.join(lost)} is not said any more; {says}"))
+            what = f"“{sentence}”: {', '.join(sorted(missed))} is not said any more; {says}"
+            found.append(Slip(sentence, close, what, frozenset(missed.values())))
     return found
 
 
-def told(slips_: Iterable[Slip], *texts: str) -> list[Slip]:
-    """Those of the slips that stand in what was posted."""
+def _nowhere(sentence: str, everything: frozenset[Fact], tag: str) -> dict[str, Fact]:
+    """The numbers and names of a sentence that stand nowhere in an article, as they are written."""
+    numbers = {sentence[q.start : q.end]: q.worth for q in quantities(sentence, tag) if not q.doubtful}
+    return {w: f for w, f in {**numbers, **names(sentence, tag)}.items() if f not in everything}
+
+
+def _missed(old: str, new: str, tag: str) -> dict[str, Fact]:
+    """The numbers and names of a sentence that it does not say any more in its new words, as they are written.
+
+    A word that may be no number ("one", "second") counts where another number stands in its place, and any number where
+    the same words now stand around others.
+    """
+    found = _nowhere(old, facts(new, tag) | _every_word(new, tag), tag)
+    (a, ours), (b, theirs) = _items(old, tag), _items(new, tag)
+    for how, i, j, k, m in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        before, after = ([q for q in qs if q] for qs in (ours[i:j], theirs[k:m]))
+        instead = {q.worth for q in after}
+        if how == "replace" and instead - {q.worth for q in before}:
+            found |= {old[q.start : q.end]: q.worth for q in before if q.worth not in instead}
+    if [w if isinstance(w, str) else "" for w in a] == [w if isinstance(w, str) else "" for w in b]:
+        pairs = zip(ours, theirs, strict=True)
+        found |= {old[q.start : q.end]: q.worth for q, r in pairs if q and r and q.worth != r.worth}
+    return found
+
+
+def _items(text: str, tag: str) -> tuple[list[str | tuple[Worth]], list[Quantity | None]]:
+    """The words of a text, with what a number is worth (in a tuple) in its place; and the numbers themselves."""
+    items: list[str | tuple[Worth]] = []
+    found: list[Quantity | None] = []
+    begin = 0
+    for one in (*quantities(text, tag), None):
+        words_ = _words(text[begin : one.start if one else len(text)]).split()
+        items += words_
+        found += [None] * len(words_)
+        if one:
+            items.append((one.worth,))
+            found.append(one)
+            begin = one.end
+    return items, found
+
+
+def told(slips_: Iterable[Slip], *texts: str, now: Article | None = None) -> list[Slip]:
+    """Those of the slips that stand in what was posted: in the article's words, cut short with …, or in others that
+    speak of the same and say a number or a name that the article does not say any more (``now`` is what it says).
+    """
     flat = [_words(t) for t in texts]
-    return [s for s in slips_ if any(_words(s.old) in f for f in flat if _words(s.old))]
+    cut = [_words(line) for t in texts for line in t.splitlines() if line.rstrip().endswith("…") and len(line) > SHORT]
+    others = _in_other_words(texts, now) if now else []
+    return [
+        s
+        for s in slips_
+        if (old := _words(s.old))
+        and (
+            any(old in f for f in flat)
+            or any(old.startswith(c) for c in cut)
+            or any(s.lost & said and about & set(words.terms(s.old, language)) for said, about, language in others)
+        )
+    ]
+
+
+def _in_other_words(texts: Iterable[str], now: Article) -> list[tuple[frozenset[Fact], set[str], words.Language]]:
+    """What the sentences of a post that are none of the article's say, and what they speak of."""
+    tag, language = now.language, words.language(now.language)
+    there = {_words(s) for s in (now.title, *_sentences(now))}
+    found = []
+    for text in texts:
+        for a, b in words.sentences(text, words.base(tag)):
+            sentence = text[a:b]
+            if _words(sentence) in there:
+                continue
+            plain = " ".join(i for i in _items(sentence, tag)[0] if isinstance(i, str))
+            found.append((facts(sentence, tag), set(words.terms(plain, language)), language))
+    return found
 
 
 def amended(text: str, wrong: Sequence[Slip]) -> str:
@@ -166,7 +272,7 @@ def propose(
     return list(dict.fromkeys([*order, *rest]))
 
 
-def title_over(post: Post, text: str, title: str) -> str:
+def title_over(post: Post, text: str, title: str, tag: str) -> str:
     """The title of ``post`` once it says ``text`` and its article is called ``title``: what the text begins with, so
     that it stands there once; else the new one, unless only its spelling changed. A post that has none gets none.
     """
@@ -175,7 +281,7 @@ def title_over(post: Post, text: str, title: str) -> str:
     first = text.partition("\n")[0].replace(JOINER, "")
     if first in {title, post.title}:
         return first
-    return title if _retitled(post.title, title) else post.title
+    return title if _retitled(post.title, title, tag) else post.title
 
 
 def correction(kind: Kind, wrong: Sequence[Slip], link: str) -> str:
@@ -195,20 +301,30 @@ def _words(text: str) -> str:
     return " ".join(regex.findall(r"[\p{L}\p{M}\p{N}]+", text.casefold()))
 
 
-def _ratio(one: str, other: str) -> float:
-    a, b = _words(one).split(), _words(other).split()
-    return difflib.SequenceMatcher(None, a, b, autojunk=False).ratio()
+def _shape(sentence: str, tag: str) -> list[str]:
+    """The words of a sentence without their endings, and its numbers whatever they are."""
+    return [stem(i, words.base(tag)) if isinstance(i, str) else "#" for i in _items(sentence, tag)[0]]
 
 
-def _retitled(old: str, new: str) -> bool:
-    return _words(old) != _words(new) and not _small(old, new)
+def _ratio(one: Sequence[str], other: Sequence[str]) -> float:
+    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 
-def _small(old: str, new: str) -> bool:
+def _retitled(old: str, new: str, tag: str) -> bool:
+    return _items(old, tag)[0] != _items(new, tag)[0] and not _small(old, new, tag)
+
+
+def _small(old: str, new: str, tag: str) -> bool:
     """Whether only the spelling of words that are neither names nor numbers has changed."""
-    if facts(old) != facts(new):
+    if facts(old, tag) != facts(new, tag):
         return False
-    a, b = _words(old).split(), _words(new).split()
+    a, b = _items(old, tag)[0], _items(new, tag)[0]
     if len(a) != len(b):
         return False
-    return all(x == y or difflib.SequenceMatcher(None, x, y).ratio() >= 0.75 for x, y in zip(a, b, strict=True))
+    return all(x == y or _spelt(x, y) for x, y in zip(a, b, strict=True))
+
+
+def _spelt(one: str | tuple[Worth], other: str | tuple[Worth]) -> bool:
+    """Whether two words are one, in another spelling."""
+    both = isinstance(one, str) and isinstance(other, str)
+    return both and difflib.SequenceMatcher(None, one, other).ratio() >= 0.75

@@ -121,7 +121,7 @@ class Source:
     @functools.cached_property
     def _stems(self) -> set[str]:
         """The stems of the words that the article writes small."""
-        return {_stem(w, self._language) for w in self._order if w[0].islower()}
+        return {stem(w, self._language) for w in self._order if w[0].islower()}
 
     @functools.cached_property
     def _all_stems(self) -> set[str]:
@@ -144,7 +144,7 @@ class Source:
         return said - sure
 
     def _stemmed(self, word: str) -> str:
-        return _stem(word.casefold(), self._language)
+        return stem(word.casefold(), self._language)
 
     def objections(self, sentence: str) -> Iterator[str]:
         """Every reason not to take a sentence."""
@@ -229,7 +229,7 @@ class Source:
         if self._has(word) or self._named(word) or word in self._known.weak:
             return True
         return (
-            bool(self._terms.intersection(words.terms(word, self._known))) or _stem(word, self._language) in self._stems
+            bool(self._terms.intersection(words.terms(word, self._known))) or stem(word, self._language) in self._stems
         )
 
     def _passage(self, text: str) -> Iterator[str]:
@@ -271,7 +271,7 @@ class Source:
         """Whether the first word of a sentence is one of the article's, in whatever form."""
         if self._has(word) or self._named(word) or word.casefold() in self._known.stop:
             return True
-        return _stem(word.casefold(), self._language) in self._stems
+        return stem(word.casefold(), self._language) in self._stems
 
     def _named(self, word: str) -> bool:
         """Whether the article writes this word with a capital letter too."""
@@ -384,6 +384,7 @@ def _bare(word: str) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def _stem(word: str, language: str) -> str:
+def stem(word: str, language: str) -> str:
+    """A word without its endings; as it is in a language whose endings nobody has told."""
     name = STEMMERS.get(language)
     return str(snowballstemmer.stemmer(name).stemWord(word)) if name else word

@@ -365,7 +365,7 @@ class Changes:
         if public:
             edits = len(texts) == len(said) and texts != tuple(p.text for p in said)
             if edits and kind is Kind.CORRECTED and new is not None and not publishers.load(account.platform).retitles:
-                title = changes.title_over(said[0], texts[0], heading(new, limits_of(account)))
+                title = changes.title_over(said[0], texts[0], heading(new, limits_of(account)), new.language)
                 edits = title == said[0].title
             sure = new is None or gate.site_of(new.url) == gate.site_of(article.url)
             options = self._options(delivery, account, kind, replaces=bool(texts), edits=edits, sure=sure)
@@ -576,7 +576,7 @@ class Changes:
         with suppress(HandbillError):
             article, _ = self._parts.records.article(delivery.article)
             title = heading(article, limits_of(self._parts.records.account(delivery.account)))
-            post = dataclasses.replace(post, title=changes.title_over(was, post.text, title))
+            post = dataclasses.replace(post, title=changes.title_over(was, post.text, title, article.language))
             if was.description:
                 post = dataclasses.replace(post, description=clean(self._parts.planner.studio.written(article).short))
         return post
