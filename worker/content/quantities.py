@@ -68,12 +68,15 @@ def _known(code: str) -> _Known:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number from ``start`` to ``end`` (code points) of a text; ``doubtful`` if its word may mean something else."""
+    """A number from ``start`` to ``end`` (code points) of a text; ``doubtful`` if its word may mean something else,
+    ``ordinal`` if it counts places.
+    """
 
     worth: Worth
     start: int
     end: int
     doubtful: bool = False
+    ordinal: bool = False
 
 
 class _Token:
@@ -132,8 +135,10 @@ def _written(found: Sequence[regex.Match[str]], code: str) -> list[Quantity]:
     made: dict[int, Quantity] = {}
     for one in find_numbers(tokens, code, 0.0):
         first, last = found[one.start], found[one.end - 1]
-        doubtful = one.is_ordinal or (one.end == one.start + 1 and low[one.start] in known.doubtful)
-        made[one.start] = Quantity(Fraction(str(one.value)), first.start(), last.end(), doubtful)
+        if first is last and len(low[one.start]) == 1:
+            continue  # O'Brien
+        doubtful = one.is_ordinal or (first is last and low[one.start] in known.doubtful)
+        made[one.start] = Quantity(Fraction(str(one.value)), first.start(), last.end(), doubtful, one.is_ordinal)
     inside = {p for q in made.values() for p, m in enumerate(found) if q.start < m.start() < q.end}
     for place, (word, match) in enumerate(zip(low, found, strict=True)):
         if place in inside or match["word"] is None:
@@ -172,7 +177,8 @@ def _longer(text: str, one: Quantity, code: str) -> Quantity | None:
     if behind is None:
         return None
     word, apart = behind[1].lower(), text[one.end : behind.start(1)]
-    if (divided := known.parts.get(word)) is not None and one.worth.denominator == 1 and 0 < one.worth < divided:
+    divided = None if one.ordinal or one.worth.denominator != 1 else known.parts.get(word)
+    if divided is not None and 0 < one.worth < divided:
         worth = one.worth / divided
     elif (times := known.times.get(word)) is not None:
         figure = text[one.end - 1].isdecimal()
