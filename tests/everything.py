@@ -41,7 +41,7 @@ from worker.store.listeners import Listener, Notice
 from worker.store.replies import Reply
 
 CANARY = "canary-7f3a"
-SECRETS = 9
+SECRETS = 10
 """Encrypted values that ``fill`` leaves behind."""
 
 
@@ -58,9 +58,8 @@ def fill(parts, *, posts=6, workspace="main"):
     account = Account(id=f"{workspace}.mastodon-ada", platform="mastodon", name="Ada ✓", workspace=workspace)
     parts.records.save_account(account, {"access_token": f"{CANARY}-account"})
     parts.records.save_brand(Brand(name="lantern", workspace=workspace, colour="#10304f", accent="#ffc15e"))
-    source = Source(
-        id=f"{workspace}.example", kind=Kind("feed"), address="https://example.org/feed", workspace=workspace
-    )
+    address = f"https://example.org/feed?token={CANARY}-address"
+    source = Source(id=f"{workspace}.example", kind=Kind("feed"), address=address, workspace=workspace)
     parts.sources.save(source, {"token": f"{CANARY}-source"})
     parts.hooks.save(Hook(source=source.id, token=f"{CANARY}-hook", scheme="", secrets=(f"{CANARY}-signing",)))
     parts.hooks.subscribe(

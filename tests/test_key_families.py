@@ -52,7 +52,7 @@ OF_NOW = {
 
 STAYS = {
     **dict.fromkeys(
-        ("accounts", "secrets", "apps", "approval", "brands", "sources", "sources:secrets", "hooks", "hooks:push", "tokens",
+        ("accounts", "secrets", "apps", "approval", "brands", "sources", "sources:secrets", "sources:addresses", "hooks", "hooks:push", "tokens",
          "listeners", "listener-secrets", "listening", "alerts:channels", "after:rules", "after:report", "workspaces",
          "after:counters", "after:counter-secrets", "after:asked",
          "schema", "polls", "polls:hosts", "source:*:state", "hooks:asking", "renewals", "listener-heard"),

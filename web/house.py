@@ -355,7 +355,7 @@ def add_source(parts: Parts, caller: Writer, wanted: SourceIn) -> SourceMade:
                 asked=asked,
                 backfill=wanted.backfill,
             )
-    detail = made.address or made.dialect
+    detail = made.shown or made.dialect
     parts.audit.record(caller.actor, "source added", workspace=caller.workspace, detail=detail)
     return SourceMade(**_source_out(parts, made).model_dump(), hook=hook, secret=secret)
 

@@ -105,7 +105,7 @@ def add(request: Request, parts: Parts, person: Editor, sent: Form) -> Response:
                 )
     except HandbillError as error:
         return _overview(request, parts, person, problem=str(error), sent=sent)
-    detail = source.address or source.dialect
+    detail = source.shown or source.dialect
     parts.audit.record(person.actor, "source added", workspace=person.workspace, detail=detail)
     if link:
         return _one(request, parts, person, source, link=link, secret=secret)

@@ -135,7 +135,7 @@ def source_json(source: Source, state: State | None) -> dict[str, Any]:
         "kind": str(source.kind),
         "dialect": source.dialect,
         "name": source.name,
-        "address": source.address,
+        "address": source.shown,
         "accounts": list(source.accounts),
         "active": source.active,
         "reason": source.reason,

@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from worker.commands.accounts import pair
 from worker.commands.shared import AsJson, Workspace, actor, err, out, parts, print_json, workspace_or_own
 from worker.errors import HandbillError
 from worker.intake.model import Fate, Item
@@ -94,7 +95,7 @@ def show_all(*, workspace: Workspace = "", as_json: AsJson = False) -> None:
             source.dialect or source.kind,
             _ago(state.polled, now),
             _ahead(state.next_poll, now),
-            Text(source.address),
+            Text(source.shown),
             Text(health(source, state)),
         )
     out.print(table)
@@ -102,7 +103,9 @@ def show_all(*, workspace: Workspace = "", as_json: AsJson = False) -> None:
 
 @cli.command("add")
 def add(
-    address: Annotated[str, typer.Argument(help="A site, a page, a feed or a sitemap; left out with --webhook.")] = "",
+    address: Annotated[
+        str, typer.Argument(help="A site, a page, a feed or a sitemap (@FILE: it is in a file); none with --webhook.")
+    ] = "",
     *,
     name: Annotated[str, typer.Option(help="What to call it; the feed's own title if left out.")] = "",
     webhook: Annotated[str, typer.Option(help="Instead: what sends to us; see: handbill hooks systems.")] = "",
@@ -130,6 +133,8 @@ def add(
         raise typer.BadParameter("Give an address, or --webhook KIND.")
     where = workspace_or_own(workspace)
     said = _said(locals())
+    if address.startswith("@"):  # a secret address is in no history, and in no list of processes
+        address = pair(f"address={address}")[1]
     with following() as (found, follow):
         rules = follow.ruled(None, where, said)
         if preview:
@@ -140,11 +145,11 @@ def add(
             source, link, secret = follow.add_hook(where, webhook, name=name, accounts=account or (), asked=rules)
         else:
             source = follow.add(where, address, name=name, accounts=account or (), asked=rules, backfill=backfill)
-        found.audit.record(actor(), "source added", workspace=where, detail=source.address or source.dialect)
+        found.audit.record(actor(), "source added", workspace=where, detail=source.shown or source.dialect)
     if as_json:
         print_json(source_json(source, None) | ({"hook": link, "secret": secret} if link else {}))
         return
-    out.print(f"{source.id.partition('.')[2]} is followed: {source.address or source.dialect}", markup=False)
+    out.print(f"{source.id.partition('.')[2]} is followed: {source.shown or source.dialect}", markup=False)
     if link:
         out.print(f"Send to  {link}\nSecret   {secret}", markup=False, soft_wrap=True)
         err.print("The secret is shown this once.")
@@ -222,7 +227,7 @@ def show(source: Name, *, workspace: Workspace = "", as_json: AsJson = False) ->
     if as_json:
         print_json(source_json(known, state) | {"items": [item_json(i) for i in items]})
         return
-    out.print(f"{known.name}  ({known.dialect or known.kind})  {known.address}", markup=False, soft_wrap=True)
+    out.print(f"{known.name}  ({known.dialect or known.kind})  {known.shown}", markup=False, soft_wrap=True)
     out.print(f"{health(known, state)}; last poll {_ago(state.polled, now)}, next {_ahead(state.next_poll, now)}")
     for word, patterns in (("include", known.rules.include), ("exclude", known.rules.exclude)):
         for line in rules.lines(patterns):

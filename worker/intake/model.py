@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from worker.intake import private
 from worker.model import DEFAULT_WORKSPACE, Voice, digest
 
 INBOX = "inbox"
@@ -94,6 +95,11 @@ class Source:
     since: datetime | None = None
     active: bool = True
     reason: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Its address as anybody may see it: a secret in it is for whoever asks there alone."""
+        return private.shown(self.address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

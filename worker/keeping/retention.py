@@ -57,6 +57,8 @@ def tidy_once_an_hour(parts: Runtime) -> None:
         if mine and parts.records.due_again("tidied", seconds=EVERY_SECONDS):
             gone = tidy(parts, orphans=parts.records.due_again("orphans", seconds=24 * EVERY_SECONDS))
             upgrade.catch_up(parts.store)
+            for workspace in parts.records.workspaces():
+                parts.sources.seal(workspace)
             if gone:
                 log.info("tidied", **{what.replace(" ", "_"): n for what, n in gone.items()})
 

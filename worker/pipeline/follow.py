@@ -16,7 +16,7 @@ from publishers.core import counting
 from worker.content.cards import DESIGNS
 from worker.content.template import parse
 from worker.errors import BadSource, HandbillError, NotFound, Refused
-from worker.intake import gate, rules
+from worker.intake import gate, private, rules
 from worker.intake.client import checked
 from worker.intake.feeds import Entry, Feed
 from worker.intake.identity import address_key
@@ -74,7 +74,8 @@ class Follow:
         address = checked(address if "://" in address else f"https://{address}")
         answer = self._poller.read(address)
         if answer.status != 200:
-            raise BadSource(f"{address} answered {answer.status}", do="Give the address of a feed or of a page")
+            do = "Give the address of a feed or of a page"
+            raise BadSource(f"{private.shown(address)} answered {answer.status}", do=do)
         try:
             return [Found(answer.moved_to or address, self._poller.understood(answer))]
         except BadSource as error:
@@ -84,7 +85,7 @@ class Follow:
         found = list(self._there(named or [urljoin(answer.url, path) for path in USUAL]))
         if not found:
             do = "Give the address of its feed"
-            raise BadSource(f"{address} has no feed", why=first.why, do=do)
+            raise BadSource(f"{private.shown(address)} has no feed", why=first.why, do=do)
         return found
 
     def _there(self, addresses: Sequence[str]) -> Iterator[Found]:
@@ -124,7 +125,7 @@ class Follow:
         found = self.discover(address)[0]
         for other in self._sources.all(workspace):
             if address_key(other.address) == address_key(found.address) and other.kind in POLLED:
-                raise Refused(f"{found.address} is followed already", why=f"as {short(other.id)}")
+                raise Refused(f"{other.shown} is followed already", why=f"as {short(other.id)}")
         source = self._new(
             workspace,
             name or found.feed.title or host_of(found.address),

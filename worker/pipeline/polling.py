@@ -18,7 +18,7 @@ import structlog
 
 from publishers.core.guard import Deadline
 from worker.errors import BadSource, HandbillError, NotFound
-from worker.intake import feeds
+from worker.intake import feeds, private
 from worker.intake.client import Answer
 from worker.intake.feeds import Entry, Feed
 from worker.intake.identity import address_key, guid_key, repeated
@@ -177,7 +177,7 @@ class Poller:
         """The feed at ``address`` and where it stood in the end; raises BadSource."""
         answer = self.read(address)
         if answer.status != 200:
-            raise BadSource(f"{address} answered {answer.status}", do="Check the address")
+            raise BadSource(f"{private.shown(address)} answered {answer.status}", do="Check the address")
         return self.understood(answer), answer.url
 
     def read(self, address: str) -> Answer:
@@ -185,6 +185,9 @@ class Poller:
         return self._ask(address, State())
 
     def _ask(self, address: str, state: State) -> Answer:
+        if private.HIDDEN in address:
+            why = "its address is a secret that is not here: remove it, and follow it anew"
+            raise BadSource("The feed cannot be read", why=why)
         headers = {}
         if state.etag:
             headers["If-None-Match"] = state.etag
@@ -211,7 +214,7 @@ class Poller:
     def _moved(self, source: Source, answer: Answer) -> Source | None:
         """The source at its new address, if it moved there for good and answers as a feed does."""
         if answer.moved_to and answer.status in {200, 304} and answer.moved_to != source.address:
-            log.info("source moved", source=source.id, to=answer.moved_to)
+            log.info("source moved", source=source.id, to=private.shown(answer.moved_to))
             return dataclasses.replace(source, address=answer.moved_to)
         return None
 

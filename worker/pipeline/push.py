@@ -12,7 +12,7 @@ import structlog
 from publishers.core.errors import PublishError
 from publishers.core.http import Answer, Http
 from worker.errors import NotFound
-from worker.intake import websub
+from worker.intake import private, websub
 from worker.intake.client import PORTS
 from worker.intake.model import POLLED, Source, State
 from worker.settings import Settings
@@ -46,7 +46,9 @@ class Push:
         self.found(source, websub.discover(link_headers, body, address))
 
     def found(self, source: Source, push: websub.Push) -> None:
-        """``push`` is what announces this source's changes from now on."""
+        """``push`` is what announces this source's changes from now on; a secret address is told to no hub."""
+        if private.is_private(source.address) or private.is_private(push.topic):
+            push = websub.Push()
         state = self._sources.state(source.id)
         if push and (push.hub, push.topic, push.cloud) == (state.hub, state.topic, state.cloud):
             if self._hooks.asking(source.id) is None and self._settings.public_url:

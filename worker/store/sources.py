@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from worker.errors import NotFound, Refused
+from worker.errors import HandbillError, NotFound, Refused
+from worker.intake import private
 from worker.intake.model import Candidate, Fate, Item, Source, State
 from worker.model import from_json, to_json
 from worker.store import keys
@@ -25,6 +26,14 @@ INSTANTS = frozenset(f.name for f in fields(State) if "datetime" in str(f.type))
 READ: Mapping[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float, "bool": lambda t: t == "1"}
 OPEN = (Fate.NEW, Fate.HELD)
 
+CHANGE = """
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+if ARGV[4] == '' then redis.call('HDEL', KEYS[2], ARGV[1]) else redis.call('HSET', KEYS[2], ARGV[1], ARGV[4]) end
+return 1
+"""
+"""Of two who change a source at once, one does; its address goes with it where that is a secret."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
@@ -39,7 +48,10 @@ class Hold:
 
 
 class Sources:
-    """What is stored of sources and items; each decision about several keys is one Lua step on Redis' clock."""
+    """What is stored of sources and items; each decision about several keys is one Lua step on Redis' clock.
+
+    An address that holds a secret is stored as it is shown, and whole beside it, encrypted.
+    """
 
     def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
@@ -51,8 +63,13 @@ class Sources:
     def save(self, source: Source, secrets: Mapping[str, str] | None = None) -> None:
         """Store a source; ``secrets`` None leaves the stored ones alone."""
         home = keys.home(source.workspace)
+        text, address = self._kept(source)
         with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(f"{home}sources", source.id, to_json(source))
+            pipe.hset(f"{home}sources", source.id, text)
+            if address:
+                pipe.hset(f"{home}sources:addresses", source.id, address)
+            else:
+                pipe.hdel(f"{home}sources:addresses", source.id)
             if secrets is not None:
                 pipe.hset(f"{home}sources:secrets", source.id, self._vault.lock(source.id, secrets))
             pipe.execute()
@@ -60,35 +77,36 @@ class Sources:
 
     def change(self, source: str, change: Callable[[Source], Source]) -> Source:
         """Change a source, whoever else does so meanwhile; raises NotFound."""
-        made: list[Source] = []
-
-        def changed(found: bytes | None) -> str:
+        places = (f"{_home(source)}sources", f"{_home(source)}sources:addresses")
+        while True:
+            found, address = (cast("bytes | None", self._redis.hget(place, source)) for place in places)
             if found is None:
                 raise _unknown(source)
-            made.append(change(from_json(Source, found)))
-            return to_json(made[-1])
-
-        self._store.rewrite(f"{_home(source)}sources", source, changed)
-        return made[-1]
+            made = change(self._read(found, address))
+            text, locked = self._kept(made)
+            if self._redis.eval(CHANGE, 2, *places, source, found, text, locked):
+                return made
 
     def add(self, source: Source, secrets: Mapping[str, str] | None = None) -> bool:
         """Store a new source; False if there is one with its id."""
-        added = bool(self._redis.hsetnx(f"{keys.home(source.workspace)}sources", source.id, to_json(source)))
+        added = bool(self._redis.hsetnx(f"{keys.home(source.workspace)}sources", source.id, self._kept(source)[0]))
         if added:
             self.save(source, secrets)
         return added
 
     def get(self, source: str) -> Source:
         """A source by its id; raises NotFound."""
-        found = cast("bytes | None", self._redis.hget(f"{_home(source)}sources", source))
-        if found is None:
+        found = self.several([source])
+        if not found:
             raise _unknown(source)
-        return from_json(Source, found)
+        return found[source]
 
     def all(self, workspace: str) -> list[Source]:
         """Every source of a workspace, by id."""
-        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}sources"))
-        return sorted((from_json(Source, v) for v in found.values()), key=lambda s: s.id)
+        home = keys.home(workspace)
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{home}sources"))
+        whole = cast("dict[bytes, bytes]", self._redis.hgetall(f"{home}sources:addresses"))
+        return sorted((self._read(v, whole.get(k)) for k, v in found.items()), key=lambda s: s.id)
 
     def workspaces(self) -> list[str]:
         """Every workspace that holds something."""
@@ -100,8 +118,36 @@ class Sources:
         with self._redis.pipeline(transaction=False) as pipe:
             for source in wanted:
                 pipe.hget(f"{_home(source)}sources", source)
+                pipe.hget(f"{_home(source)}sources:addresses", source)
             found = pipe.execute()
-        return {s: from_json(Source, f) for s, f in zip(wanted, found, strict=True) if f}
+        rows = zip(wanted, found[::2], found[1::2], strict=True)
+        return {s: self._read(f, address) for s, f, address in rows if f}
+
+    def seal(self, workspace: str) -> int:
+        """Encrypt the addresses that a version before has stored as they are; how many those were."""
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}sources"))
+        plain = [s.id for s in (from_json(Source, v) for v in found.values()) if private.is_private(s.address)]
+        for source in plain:
+            with suppress(NotFound):
+                self.change(source, lambda known: known)
+        return len(plain)
+
+    def _kept(self, source: Source) -> tuple[str, bytes]:
+        """A source as it is stored, and its address, encrypted, if that is a secret."""
+        if not private.is_private(source.address):
+            return to_json(source), b""
+        locked = self._vault.lock(_address(source.id), {"address": source.address})
+        return to_json(replace(source, address=source.shown)), locked
+
+    def _read(self, found: bytes, locked: bytes | None) -> Source:
+        source = from_json(Source, found)
+        if locked is None or private.HIDDEN not in source.address:
+            return source
+        with suppress(HandbillError):  # no key fits: its poll says so
+            address = self._vault.unlock(_address(source.id), locked)["address"]
+            if private.shown(address) == source.address:
+                return replace(source, address=address)
+        return source
 
     def secrets(self, source: Source) -> dict[str, str]:
         """The source's secrets, in clear."""
@@ -114,6 +160,7 @@ class Sources:
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.hdel(f"{home}sources", source.id)
             pipe.hdel(f"{home}sources:secrets", source.id)
+            pipe.hdel(f"{home}sources:addresses", source.id)
             pipe.hdel(f"{home}polls:hosts", source.id)
             pipe.zrem(f"{home}polls", source.id)
             pipe.delete(f"{home}source:{source.id}:state")
@@ -375,6 +422,11 @@ class Sources:
 
 def _unknown(source: str) -> NotFound:
     return NotFound(f"There is no source {source.partition('.')[2] or source}", do="See: handbill sources list")
+
+
+def _address(source: str) -> str:
+    """The row that a source's address is bound to."""
+    return f"address of {source}"
 
 
 def _home(record: str) -> str:

@@ -1,0 +1,186 @@
+"""A feed's address that holds a secret is read with it, and stored, shown, logged and exported without it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from tests.paper import Entry, House, Paper, rss
+from worker import cli
+from worker.embedded import Embedded
+from worker.errors import Refused
+from worker.intake.model import Kind, Source
+from worker.intake.private import HIDDEN, is_private, shown
+from worker.keeping.retention import tidy_once_an_hour
+from worker.model import to_json
+from worker.pipeline.follow import Follow
+from worker.pipeline.polling import Poller
+from worker.settings import settings
+from worker.show import source_json
+from worker.store import copying
+from worker.store.secrets import is_sealed
+
+TOKEN = "8fK2pQ-canary-91xZ"
+
+
+@pytest.mark.parametrize(
+    ("address", "seen"),
+    [
+        ("https://a.example/feed?token=abc", "https://a.example/feed?token=•••"),
+        ("https://a.example/feed?lang=de&API_KEY=a&page=2", "https://a.example/feed?lang=de&API_KEY=•••&page=2"),
+        ("https://a.example/feed?u=1&sig=aa&X-Signature=bb", "https://a.example/feed?u=1&sig=•••&X-Signature=•••"),
+        ("https://ada:pw@a.example:8443/feed", "https://•••@a.example:8443/feed"),
+        ("https://a.example/feed?x=9f86d081884c7d659a2feaa0", "https://a.example/feed?x=•••"),
+        (
+            "https://a.example/private/3f2b8c1e-9d4a-4b7e-8c21-5a6f7e8d9c0b.rss?page=2",
+            "https://a.example/private/•••.rss?page=2",
+        ),
+        ("https://a.example/content/eyJhbGciOi.eyJzdWIi.c2ln", "https://a.example/content/•••"),
+        ("https://a.example/rss/Zk9-aQ2xP_7mLr4TbN1w", "https://a.example/rss/•••"),
+        ("http://[", HIDDEN),
+    ],
+)
+def test_what_is_secret_in_an_address_is_not_shown(address, seen):
+    assert shown(address) == seen
+    assert is_private(address)
+    assert shown(seen) == seen
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "https://a.example/feed",
+        "https://a.example/?feed=rss2&author=jane&keywords=dikes,locks&tag=north-sea",
+        "https://www.youtube.example/feeds/videos.xml?channel_id=UCx3bTq9Vn2LkR7yWz0aPdQw",
+        "https://a.example/2026/11/26/council-votes-on-the-2027-budget-after-a-night-of-talks/feed/",
+        "https://a.example/section/internationalisation/rss.xml",
+        "https://a.example/sitemap-20261126-0001.xml",
+        "https://a.example/feed?order=publication_date_descending",
+        "https://a.example/%D0%BD%D0%BE%D0%B2%D0%BE%D1%81%D1%82%D0%B8/feed",
+    ],
+)
+def test_an_address_that_anybody_may_know_is_shown_as_it_is(address):
+    assert shown(address) == address
+    assert not is_private(address)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Embedded.start(tmp_path_factory.mktemp("redis"), fsync="everysec") as running:
+        yield running
+
+
+@pytest.fixture
+def paper():
+    site = Paper()
+    hub = f'<link xmlns="http://www.w3.org/2005/Atom" rel="hub" href="{site.base}/hub"/>'
+    site.pages["/feed"] = rss(site.base, [Entry("/a", "Tide gates")], hub)
+    site.write("/a", "tide gates")
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def house(server, tmp_path, paper):
+    made = House(server, tmp_path, paper, public_url="https://posts.example.org")
+    yield made
+    made.close()
+
+
+def plain(house):
+    """Everything in Redis that is not encrypted."""
+    entries = copying.everything(house.parts.store)
+    return b"\n".join(i for e in entries for i in e.items if not is_sealed(i)).decode(errors="replace")
+
+
+def test_a_private_feed_is_followed_with_its_secret_and_nobody_is_told_it(house, paper, capsys):
+    address = f"{paper.base}/feed?token={TOKEN}"
+    follow = Follow(house.parts)
+    source = follow.add("main", address, name="inside")
+    with pytest.raises(Refused, match="is followed already") as refused:
+        follow.add("main", address)
+    poller = Poller(house.parts.sources, house.parts.intake, house.parts.settings, seen=house.parts.push.seen)
+    assert poller.now(house.parts.sources.get(source.id)) == 0
+    state = house.parts.sources.state(source.id)
+    poller.close()
+    follow.close()
+
+    assert [p for p in paper.paths() if p.startswith("/feed")] == [f"/feed?token={TOKEN}"] * 3
+    assert state.read
+    assert (state.hub, state.topic) == ("", "")  # a hub would have to be told the secret, too
+    assert house.parts.hooks.asking(source.id) is None
+    [stored] = house.parts.sources.all("main")
+    assert stored.address == address
+    assert house.parts.sources.several([source.id]) == {source.id: stored}
+    assert TOKEN not in plain(house) + str(refused.value) + json.dumps(source_json(stored, state))
+    assert source_json(stored, None)["address"] == f"{paper.base}/feed?token={HIDDEN}"
+    said = capsys.readouterr()
+    assert TOKEN not in said.out + said.err
+
+
+def test_a_feed_that_moved_to_a_secret_address_is_read_there_and_its_old_secret_forgotten(house, paper, capsys):
+    moved = f"{paper.base}/feed?key={TOKEN}"
+    paper.pages["/old"] = (301, {"Location": moved}, b"")
+    sources = house.parts.sources
+    sources.save(Source(id="main.inside", kind=Kind.FEED, address=f"{paper.base}/old?token={TOKEN}-old"))
+    poller = Poller(sources, house.parts.intake, house.parts.settings)
+    poller.now(sources.get("main.inside"))
+    assert sources.get("main.inside").address == moved
+    assert TOKEN not in plain(house) + capsys.readouterr().err
+    paper.pages["/feed"] = (301, {"Location": f"{paper.base}/open"}, b"")
+    paper.pages["/open"] = rss(paper.base, [])
+    poller.now(sources.get("main.inside"))
+    poller.close()
+    assert sources.get("main.inside").address == f"{paper.base}/open"
+    assert house.parts.store.client.hlen("handbill:{main}:sources:addresses") == 0
+
+
+def test_an_address_that_a_version_before_stored_is_read_and_encrypted_within_the_hour(house):
+    client, source = (
+        house.parts.store.client,
+        Source(id="main.old", kind=Kind.FEED, address=f"https://a.example/?key={TOKEN}"),
+    )
+    client.sadd("handbill:{*}:workspaces", "main")
+    client.hset("handbill:{main}:sources", source.id, to_json(source))
+    assert house.parts.sources.get(source.id) == source
+    tidy_once_an_hour(house.parts)
+    assert house.parts.sources.get(source.id) == source
+    assert TOKEN not in plain(house)
+    assert house.parts.sources.seal("main") == 0
+
+
+def test_a_source_whose_secret_did_not_come_along_says_so_and_asks_nobody(house, paper):
+    sources = house.parts.sources
+    sources.save(Source(id="main.inside", kind=Kind.FEED, address=f"{paper.base}/feed?token={TOKEN}"))
+    house.parts.store.client.delete("handbill:{main}:sources:addresses")  # as an export without a passphrase does
+    poller = Poller(sources, house.parts.intake, house.parts.settings)
+    poller.now(sources.get("main.inside"))
+    poller.close()
+    assert (
+        sources.state("main.inside").error == "its address is a secret that is not here: remove it, and follow it anew"
+    )
+    assert paper.asked == []
+
+
+def test_the_address_may_be_read_from_a_file_and_is_in_no_list_of_processes(
+    house, paper, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "address").write_text(f"{paper.base}/feed?token={TOKEN}\n")
+    for name, value in {
+        "REDIS_URL": house.parts.settings.redis_url or house.parts.store.where,
+        "DATA_DIR": str(house.parts.settings.data_dir),
+        "ALLOW_HOSTS": paper.host,
+    }.items():
+        monkeypatch.setenv(f"HANDBILL_{name}", value)
+    settings.cache_clear()
+    monkeypatch.setattr(sys, "argv", ["handbill", "sources", "add", f"@{tmp_path}/address", "--name", "inside"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    settings.cache_clear()
+    said = capsys.readouterr()
+    assert (ended.value.code, said.err) == (0, "")
+    assert said.out == f"inside is followed: {paper.base}/feed?token={HIDDEN}\n"
+    assert f"/feed?token={TOKEN}" in paper.paths()
