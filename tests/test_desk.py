@@ -4,18 +4,20 @@ phone in Kolkata, over a clock change, with nothing on the console and nothing t
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 from publishers.core.post import Post
 from tests import test_pages
 from tests.newsroom import sign_in
 from tests.test_pages import DESK, PHONE, running
+from worker import decisions
 from worker.model import Account, Calendar, Delivery, Status, Step, StepKind
 from worker.settings import TEMPLATES
 from worker.store.deliveries import End
@@ -72,6 +74,17 @@ class Office:
         )  # fmt: skip
         self.parts.records.reserve(self.parts.records.account(account), name, due, gap=0)
         return name
+
+    def park(self, number):
+        due = self.parts.now()
+        parked, deliveries = self.plan(number, due), self.parts.deliveries
+        turn = deliveries.begin(parked, lease=60, stale=1e9)
+        steps = (dataclasses.replace(turn.delivery.steps[0], at=due),)
+        assert deliveries.intend(turn, steps, seconds=1) == "ok"
+        deliveries.finish(turn, End(Status.UNCONFIRMED, "no answer", wait=0, fields={"uncertain": 1}))
+        turn = deliveries.begin(parked, lease=60, stale=1e9)
+        deliveries.finish(turn, End(Status.PARKED, "nobody can tell"))
+        return parked
 
     def go(self, path):
         self.page.goto(self.house.url + path)
@@ -286,14 +299,7 @@ def test_a_press_on_a_list_that_is_renewed_meanwhile_is_still_a_click(office):
 
 
 def test_a_parked_post_is_settled_and_everything_is_stopped_and_resumed(office):
-    due = office.parts.now()
-    parked = office.plan(7, due)
-    turn = office.parts.deliveries.begin(parked, lease=60, stale=1e9)
-    steps = (dataclasses.replace(turn.delivery.steps[0], at=due),)
-    assert office.parts.deliveries.intend(turn, steps, seconds=1) == "ok"
-    office.parts.deliveries.finish(turn, End(Status.UNCONFIRMED, "no answer", wait=0, fields={"uncertain": 1}))
-    turn = office.parts.deliveries.begin(parked, lease=60, stale=1e9)
-    office.parts.deliveries.finish(turn, End(Status.PARKED, "nobody can tell"))
+    parked = office.park(7)
     page = office.go("/queue")
     expect(page.locator(".numbers")).to_contain_text("Unknown")
     page.get_by_role("link", name="Unknown").click()
@@ -307,3 +313,52 @@ def test_a_parked_post_is_settled_and_everything_is_stopped_and_resumed(office):
     expect(page.locator(".stopped")).to_contain_text("Stopped by Owner of main.")
     page.get_by_role("button", name="Resume").click()
     expect(page.locator(".stopped")).to_have_count(0)
+
+
+def hold(page, which):
+    """Keep back the answer to the first request for which ``which`` is true of its address; answers what lets it go."""
+    kept = []
+
+    def handle(route):
+        if not kept and which(route.request.url):
+            kept.append((route, route.fetch()))
+        else:
+            route.fallback()
+
+    def release():
+        while not kept:
+            page.wait_for_timeout(20)
+        route, answer = kept[0]
+        with contextlib.suppress(Error):  # a request that the page gave up takes no answer
+            route.fulfill(response=answer)
+        page.wait_for_timeout(300)
+
+    page.route("**/queue?*", handle)
+    return release
+
+
+@pytest.mark.parametrize("late", ["what is live", "a tab", "a number"])
+def test_an_answer_that_comes_late_does_not_close_what_was_opened_since(office, late):
+    office.park(7)
+    page = office.go("/queue?show=all")
+    expect(page.locator("#live")).to_have_text("Live")
+    row = page.locator(f"#d-{office.moved.replace('.', '-')}")
+    if late == "a tab":
+        release = hold(page, lambda url: "show=waiting" in url)
+        page.get_by_role("link", name="Waiting").click()
+    elif late == "a number":
+        release = hold(page, lambda url: "show=unknown" in url)
+        page.get_by_role("link", name="Unknown").click(no_wait_after=True)
+    else:
+        release = hold(page, lambda url: url.endswith("show=all"))
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('moved'))")
+    row.locator("th a").click()
+    opened = row.locator("a[aria-expanded=true]")
+    expect(opened).to_be_visible()
+    release()
+    expect(opened).to_be_visible()
+    assert "open=" in page.url
+
+    decisions.cancel(office.parts.deliveries, office.moved)  # and what moves is still shown
+    expect(row.locator("td.status")).to_have_text("cancelled")
+    expect(opened).to_be_visible()

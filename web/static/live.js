@@ -1,4 +1,4 @@
-/* Says whether a page is live, and lets nothing be exchanged under a finger that presses; htmx does the rest. */
+/* Says whether a page is live, and lets nothing be exchanged that is late or under a finger; htmx does the rest. */
 (() => {
   const show = (on) => {
     const sign = document.getElementById("live");
@@ -22,16 +22,20 @@
      again when the finger is lifted. */
   let pressed = false;
   let missed = false;
+  const ask = () => document.body.dispatchEvent(new Event("moved"));
   const release = () => setTimeout(() => {
     pressed = false;
-    if (missed) document.body.dispatchEvent(new Event("moved"));
+    if (missed) ask();
     missed = false;
   }, 50); // the click comes after the finger is lifted
   addEventListener("pointerdown", () => { pressed = true; }, true);
   for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, () => pressed && release(), true);
   document.addEventListener("htmx:before:swap", (event) => {
-    if (!pressed || event.target.id !== "live") return;
+    if (event.target.id !== "live") return;
+    const stale = event.detail.ctx.request.action !== location.pathname + location.search;
+    if (!pressed && !stale) return;
     event.preventDefault();
-    missed = true;
+    if (pressed) missed = true;
+    else setTimeout(ask); // what was asked for at an address that has been left since
   });
 })();
