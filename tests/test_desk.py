@@ -315,7 +315,8 @@ def test_a_parked_post_is_settled_and_everything_is_stopped_and_resumed(office):
     expect(page.locator(".stopped")).to_have_count(0)
 
 
-def hold(page, which):
+@contextlib.contextmanager
+def held(page, which):
     """Keep back the answer to the first request for which ``which`` is true of its address; answers what lets it go."""
     kept = []
 
@@ -326,15 +327,18 @@ def hold(page, which):
             route.fallback()
 
     def release():
-        while not kept:
-            page.wait_for_timeout(20)
         route, answer = kept[0]
         with contextlib.suppress(Error):  # a request that the page gave up takes no answer
             route.fulfill(response=answer)
         page.wait_for_timeout(300)
 
     page.route("**/queue?*", handle)
-    return release
+    yield release
+    for _ in range(1000):
+        if kept:
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("nothing was asked")
 
 
 @pytest.mark.parametrize("late", ["what is live", "a tab", "a number"])
@@ -343,15 +347,14 @@ def test_an_answer_that_comes_late_does_not_close_what_was_opened_since(office, 
     page = office.go("/queue?show=all")
     expect(page.locator("#live")).to_have_text("Live")
     row = page.locator(f"#d-{office.moved.replace('.', '-')}")
-    if late == "a tab":
-        release = hold(page, lambda url: "show=waiting" in url)
-        page.get_by_role("link", name="Waiting").click()
-    elif late == "a number":
-        release = hold(page, lambda url: "show=unknown" in url)
-        page.get_by_role("link", name="Unknown").click(no_wait_after=True)
-    else:
-        release = hold(page, lambda url: url.endswith("show=all"))
-        page.evaluate("document.body.dispatchEvent(new CustomEvent('moved'))")
+    addresses = {"what is live": "show=all", "a tab": "show=waiting", "a number": "show=unknown"}
+    with held(page, lambda url: url.endswith(addresses[late])) as release:
+        if late == "a tab":
+            page.get_by_role("link", name="Waiting").click()
+        elif late == "a number":
+            page.get_by_role("link", name="Unknown").click()
+        else:
+            page.evaluate("document.body.dispatchEvent(new CustomEvent('moved'))")
     row.locator("th a").click()
     opened = row.locator("a[aria-expanded=true]")
     expect(opened).to_be_visible()
@@ -361,4 +364,18 @@ def test_an_answer_that_comes_late_does_not_close_what_was_opened_since(office, 
 
     decisions.cancel(office.parts.deliveries, office.moved)  # and what moves is still shown
     expect(row.locator("td.status")).to_have_text("cancelled")
+    expect(opened).to_be_visible()
+
+
+def test_what_moves_while_a_row_is_being_opened_does_not_close_it(office):
+    page = office.go("/queue?show=all")
+    expect(page.locator("#live")).to_have_text("Live")
+    row = page.locator(f"#d-{office.moved.replace('.', '-')}")
+    with held(page, lambda url: "open=" in url) as release:
+        row.locator("th a").click()
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('moved'))")
+    release()
+    opened = row.locator("a[aria-expanded=true]")
+    expect(opened).to_be_visible()
+    page.wait_for_timeout(300)
     expect(opened).to_be_visible()
