@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from datetime import UTC, datetime
 
 import pytest
 from PIL import Image
@@ -241,6 +242,16 @@ def test_the_check_counts_as_the_platform_does_shows_the_facets_and_stores_nothi
     assert "Clocks skip 02:30 on this day" in answer.text
     assert room.of()["mastodon"] == draft
     assert "too long" in room.send(where, text="x" * 501).text
+
+
+def test_the_time_on_a_preview_is_the_viewers_and_says_whose_it_is(room):
+    draft = room.drafts()["mastodon"]
+    due = datetime(2030, 3, 11, 23, 30, tzinfo=UTC)
+    room.parts.deliveries.change(
+        draft.id, draft.status, origins=[draft.status], note="moved", due=due, fields={"zone": "Asia/Kolkata"}
+    )
+    page = Words(room.page(f"/compose/{room.article.id}?open={draft.id}").text)
+    assert "Time: 12 Mar 2030, 00:30 , Europe/Vienna; 05:00 in Asia/Kolkata" in page.text
 
 
 def test_each_sentence_leads_to_its_place_in_the_article(room):

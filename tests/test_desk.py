@@ -176,6 +176,20 @@ def test_a_managers_day(office):
     expect(page.locator(".history li").last).to_contain_text("Published")
 
 
+def test_a_photo_that_cannot_be_used_is_not_offered(office):
+    office.page.route(re.compile(r"/card\?design=plain|/photo$"), lambda route: route.fulfill(status=422, body="small"))
+    office.go("/inbox").get_by_role("button", name="Edit first").click()
+    page = office.go(f"/compose/{office.article.id}?open={office.of('main.outbox-careful').id}")
+
+    tile = page.locator(".designs label", has_text="photo alone")
+    tile.scroll_into_view_if_needed()
+    expect(tile.get_by_text("cannot be used")).to_be_visible()
+    expect(tile.locator("img")).to_have_count(0)
+    expect(tile.locator("input")).to_be_disabled()
+    assert office.complaints == [c for c in office.complaints if "422" in c]
+    office.complaints.clear()
+
+
 def test_a_drag_over_a_clock_change_keeps_the_wall_time_and_a_refused_one_snaps_back(office):
     page = office.go("/calendar?view=month&date=2027-03-13")
     event = page.locator(f'[data-post="{office.moved}"]')

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -375,7 +376,7 @@ def _editor(sheet: Sheet, found: Delivery, account: Account, typed: Sent | None)
         "zones": list(dict.fromkeys([person.zone.key, account.zone])),
         "needs": parts.records.needs_approval(account),
         "seal": approval.seal(found),
-        "checked": checked(parts, article, sheet.content, shown, account),
+        "checked": checked(parts, article, sheet.content, shown, account, zone=person.zone),
         "row": status.row(found, account, now=parts.now()),
     }
 
@@ -394,15 +395,23 @@ def _fragment(request: Request, sheet: Sheet, found: Delivery, sent: Sent, *, sa
         request,
         "compose_check.html",
         headers={"X-Seen": str(found.fence), "X-Said": said, "X-Status": str(found.status)},
-        checked=checked(parts, sheet.article, sheet.content, found, account),
+        checked=checked(parts, sheet.article, sheet.content, found, account, zone=person.zone),
         objections=objections,
         note=note,
         label=views.label_of(account.platform),
     )
 
 
-def checked(parts: Runtime, article: Article, content: Content, found: Delivery, account: Account) -> Checked:
-    """What is known of a post as it stands."""
+def checked(
+    parts: Runtime,
+    article: Article,
+    content: Content,
+    found: Delivery,
+    account: Account,
+    *,
+    zone: ZoneInfo | None = None,
+) -> Checked:
+    """What is known of a post as it stands; its time is in ``zone``, or in the account's."""
     limits, label = limits_of(account), views.label_of(account.platform)
     counts = []
     for number, step in enumerate(found.steps):
@@ -427,7 +436,7 @@ def checked(parts: Runtime, article: Article, content: Content, found: Delivery,
         faults=tuple(edit.faults(found.steps, limits, label)),
         hints=tuple(hints),
         origins=origins(article, content, [s.post.text for s in found.steps]),
-        shown=views.shown(found, account, src=pictures.src(parts.vault, account.workspace)),
+        shown=views.shown(found, account, src=pictures.src(parts.vault, account.workspace), zone=zone),
     )
 
 

@@ -152,6 +152,21 @@
     }
     say("Choose the picture that should have this middle.");
   };
+  /* A photo that is gone, damaged or too small is known once it is asked for, and then it is not offered. */
+  for (const image of form.querySelectorAll('#photo, [data-design="plain"]')) {
+    const refused = () => {
+      const tile = image.closest(".designs label");
+      image.closest("details")?.remove();
+      if (!tile) return;
+      const none = document.createElement("span");
+      none.className = "none";
+      none.textContent = "cannot be used";
+      tile.querySelector("input").disabled = true;
+      image.replaceWith(none);
+    };
+    image.addEventListener("error", refused, { once: true });
+    if (image.complete && !image.naturalWidth) refused();
+  }
   photo?.addEventListener("click", (event) => {
     const place = photo.getBoundingClientRect();
     aim((event.clientX - place.left) / place.width, (event.clientY - place.top) / place.height);
