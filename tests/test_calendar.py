@@ -11,7 +11,7 @@ from publishers.core.post import Post
 from tests.newsroom import sign_in
 from tests.test_web import BASE, Desk, Words
 from web import calendar
-from worker.model import Account, Calendar, Delivery, Status, Step, StepKind
+from worker.model import Account, Calendar, Delivery, Status, Step, StepKind, article_id
 
 NEW_YORK, KOLKATA = "America/New_York", "Asia/Kolkata"
 
@@ -56,7 +56,7 @@ def test_a_post_stands_at_the_wall_time_of_whoever_looks_on_either_side_of_a_clo
     ).json()
     assert [e["start"] for e in kolkata["events"]] == ["2030-03-09T19:30", "2030-03-10T19:30"]
     assert kolkata["clocks"] == {}
-    assert [e["editable"] for e in kolkata["events"]] == [False, False], "a viewer moves nothing"
+    assert [e["startEditable"] for e in kolkata["events"]] == [False, False], "a viewer moves nothing"
 
 
 def test_free_times_quiet_hours_and_closed_days_are_drawn_and_crowded_days_say_how_many_more(desk):
@@ -85,6 +85,41 @@ def test_free_times_quiet_hours_and_closed_days_are_drawn_and_crowded_days_say_h
         {"start": "2030-03-11T00:00", "end": "2030-03-11T06:00"},
         {"start": "2030-03-11T22:00", "end": "2030-03-12T00:00"},
     ]
+
+
+def test_posts_of_one_article_on_a_day_stand_in_one_line_of_a_month_and_those_of_one_time_in_one_of_a_week(desk):
+    for name in ("fake", "b", "c", "d"):
+        desk.account(name)
+    article = article_id("main", "https://example.org/ferry")
+    for minute, name, status in (
+        (0, "b", "scheduled"),
+        (0, "c", "failed"),
+        (0, "d", "scheduled"),
+        (30, "fake", "scheduled"),
+    ):
+        desk.plan("Ferry", account=f"main.{name}", article=article, due=utc(2030, 3, 11, 14, minute), to=Status(status))
+    for number in range(5):
+        desk.plan(f"Post {number}", due=utc(2030, 3, 11, 15, number))
+
+    month = events(desk, "2030-02-25", "2030-04-08", zone=NEW_YORK)
+    week = events(desk, "2030-03-11", "2030-03-18", zone=NEW_YORK)
+    day = events(desk, "2030-03-11", "2030-03-12", zone=NEW_YORK)
+
+    assert [(e["title"], e["extendedProps"].get("many")) for e in month["events"]] == [
+        ("Ferry", 4), ("Post 0", None), ("Post 1", None), ("Post 2", None)
+    ]  # fmt: skip
+    ferry = month["events"][0]
+    assert (ferry["extendedProps"]["at"], ferry["extendedProps"]["until"]) == ("10:00", "10:30")
+    assert ferry["extendedProps"]["status"] == "1 failed, 3 scheduled"
+    assert len(set(ferry["extendedProps"]["hues"])) == 4
+    assert ferry["classNames"] == ["many", "bad"], "the worst of them is seen"
+    assert not ferry["startEditable"]
+    assert month["more"] == {"2030-03-11": 2}
+    assert [(e["start"][11:], e["extendedProps"].get("many")) for e in week["events"]] == [
+        ("10:00", 3), ("10:30", None), *((f"11:0{n}", None) for n in range(5))
+    ]  # fmt: skip
+    assert week["more"] == {}
+    assert len(day["events"]) == 9
 
 
 def test_accounts_are_filtered_and_days_bounded(desk):

@@ -215,6 +215,22 @@ def test_a_drag_over_a_clock_change_keeps_the_wall_time_and_a_refused_one_snaps_
     assert cell["x"] - 2 <= box["x"] + box["width"] / 2 <= cell["x"] + cell["width"] + 2, "it stands where it was"
 
 
+def test_a_month_shows_posts_of_one_article_in_one_line_that_nobody_drags(office):
+    for number in range(20, 23):
+        office.plan(number, datetime(2027, 3, 13, 15, number, tzinfo=UTC))
+    page = office.go("/calendar?view=month&date=2027-03-13")
+    office.drawn(1)
+
+    line = page.locator(".ec-event.many")
+    expect(line).to_have_count(1)
+    expect(line.locator(".dot")).to_have_count(4)
+    expect(line).to_have_attribute("aria-label", re.compile(r"4 posts of Post 1: 4 scheduled\. Open the day\.$"))
+    expect(line).not_to_have_class(re.compile("ec-draggable"))
+    line.click()
+    page.wait_for_url("**/calendar?view=day&date=2027-03-13")
+    expect(page.locator(f'[data-post="{office.moved}"]')).to_have_class(re.compile("ec-draggable"))
+
+
 def test_a_week_says_once_what_clocks_do_and_shows_posts_of_one_time_together(office):
     for number in range(20, 24):
         office.plan(number, datetime(2027, 3, 13, 14, tzinfo=UTC))
@@ -224,7 +240,7 @@ def test_a_week_says_once_what_clocks_do_and_shows_posts_of_one_time_together(of
     expect(page.locator(".cellmark", has_text="Clocks")).to_have_count(1 if office.zone == NEW_YORK else 0)
     together = page.locator(".ec-event.many", has_text="posts")
     expect(together).to_have_count(1)
-    expect(together).to_have_attribute("aria-label", re.compile(r"\d posts\. Open the day\.$"))
+    expect(together).to_have_attribute("aria-label", re.compile(r"[56] posts: [56] scheduled\. Open the day\.$"))
     expect(page.locator(f'[data-post="main.{20:020x}"]')).to_have_count(0)
     together.click()
     page.wait_for_url("**/calendar?view=day&date=2027-03-13")

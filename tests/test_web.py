@@ -93,13 +93,13 @@ class Desk:
         self.parts.records.save_account(account, {"access_token": f"secret-of-{name}"})
         return account
 
-    def plan(self, text="Hello", *, to=Status.SCHEDULED, workspace="main", article="", due=None, **fields):
-        article = article or article_id(workspace, text)
-        identity = delivery_id(article, f"{workspace}.fake", 0)
+    def plan(self, text="Hello", *, to=Status.SCHEDULED, workspace="main", article="", account="", due=None, **fields):
+        article, account = article or article_id(workspace, text), account or f"{workspace}.fake"
+        identity = delivery_id(article, account, 0)
         post = fields.pop("post", None) or Post(text=text, title=text)
         step = Step(kind=StepKind.POST, ordinal=0, key=step_key(identity, StepKind.POST, 0, 1), post=post)
         delivery = Delivery(
-            id=identity, article=article, account=f"{workspace}.fake", platform="outbox", workspace=workspace,
+            id=identity, article=article, account=account, platform="outbox", workspace=workspace,
             status=to, due=due or datetime.now(UTC) + timedelta(hours=1), steps=(step,), **fields,
         )  # fmt: skip
         self.parts.records.link_delivery(article, identity)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
@@ -24,6 +25,7 @@ from worker.people import May
 from worker.pipeline import edit
 from worker.pipeline.evergreen import AHEAD
 from worker.runtime import Runtime
+from worker.store.deliveries import Glance
 
 SPANS = {"month": 42, "week": 7, "day": 1, "list": 14}
 """Days of each view, and how it is asked for."""
@@ -32,10 +34,19 @@ DAYS_MOST = 62
 LISTED = 12
 """Posts of one day in a list; what is more is one step away."""
 
+DRAWN = {"month": (60, 4), "week": (20, 20), "day": (150, 150)}
+"""Posts of one day that are looked at, and lines that are drawn of them."""
+
+TOGETHER = 3
+"""Posts of one article on a day of a month, or of one time in a week, that stand in one line."""
+
 HUES = 12
 SLOTS_MOST = 12
 MORNING = 7
 """Accounts whose free times are drawn at once; more would cover the whole day."""
+
+WORST = ("bad", "warn", "work", "wait", "good", "off")
+"""Tones in the order in which somebody should look."""
 
 AHEAD_MOST = 500
 
@@ -160,13 +171,19 @@ def events(
     days = _days(first, count, person.zone)
     accounts = parts.records.accounts(person.workspace)
     chosen = [a for a in account or [] if a in {x.id for x in accounts}]
-    most = 150 if count == 1 else 20 if count <= 7 else 4
+    most, lines = DRAWN["day" if count == 1 else "week" if count <= 7 else "month"]
     found = parts.deliveries.planned(person.workspace, days, most=most, accounts=chosen)
-    known = {d.id: d for d in parts.deliveries.several(i for _, ids in found for i in ids)}
-    shown = [_event(known[i], accounts, person) for _, ids in found for i in ids if i in known]
-    more = {
-        str(first + timedelta(days=n)): total - len(ids) for n, (total, ids) in enumerate(found) if total > len(ids)
-    }
+    seen = parts.deliveries.glance(i for _, ids in found for i in ids)
+    drawn = [_gathered([i for i in ids if i in seen], seen, count)[:lines] for _, ids in found]
+    known = {d.id: d for d in parts.deliveries.several(line[0] for day in drawn for line in day)}
+    shown = [
+        _event(known[line[0]], accounts, person) | (_many(line, seen, accounts, person) if line[1:] else {})
+        for day in drawn
+        for line in day
+        if line[0] in known
+    ]
+    left = [total - sum(map(len, day)) for (total, _), day in zip(found, drawn, strict=True)]
+    more = {str(first + timedelta(days=n)): many for n, many in enumerate(left) if many}
     mine = [a for a in accounts if a.active and (not chosen or a.id in chosen)][:SLOTS_MOST]
     return JSONResponse(
         {
@@ -326,7 +343,7 @@ def _event(delivery: Delivery, accounts: Sequence[Account], person: Person) -> d
             timespec="minutes"
         ),
         "title": post.title or post.text.partition("\n")[0] or "Without words",
-        "editable": _movable(delivery, person),
+        "startEditable": _movable(delivery, person),
         "classNames": [f"hue-{hue(accounts, delivery.account)}", views.TONES[delivery.status]],
         "extendedProps": {
             "at": f"{there:%H:%M}",
@@ -335,6 +352,40 @@ def _event(delivery: Delivery, accounts: Sequence[Account], person: Person) -> d
             "status": f"{delivery.status}, evergreen" if delivery.evergreen else str(delivery.status),
             "evergreen": delivery.evergreen,
             "seen": delivery.fence,
+        },
+    }
+
+
+def _gathered(ids: Sequence[str], seen: Mapping[str, Glance], days: int) -> list[list[str]]:
+    """A day's posts in the lines in which they are drawn, by their first: a month's by article, a week's by time."""
+    if days == 1:
+        return [[i] for i in ids]
+    alike: dict[object, list[str]] = {}
+    for i in ids:
+        alike.setdefault(seen[i].due // 60_000 if days <= 7 else seen[i].article or i, []).append(i)
+    lines = [ids for ids in alike.values() if len(ids) >= TOGETHER]
+    lines += [[i] for ids in alike.values() if len(ids) < TOGETHER for i in ids]
+    return sorted(lines, key=lambda line: ids.index(line[0]))
+
+
+def _many(
+    line: Sequence[str], seen: Mapping[str, Glance], accounts: Sequence[Account], person: Person
+) -> dict[str, Any]:
+    """What is drawn otherwise of posts that stand in one line: how many, whose, and how the worst of them does."""
+    names = {a.id: f"{views.label_of(a.platform)} {a.name}" for a in accounts}
+    ends = [datetime.fromtimestamp(seen[i].due / 1000, person.zone).strftime("%H:%M") for i in (line[0], line[-1])]
+    statuses = sorted(Counter(seen[i].status for i in line).items(), key=lambda s: WORST.index(views.TONES[s[0]]))
+    return {
+        "id": f"many-{line[0]}",
+        "startEditable": False,
+        "classNames": ["many", views.TONES[statuses[0][0]]],
+        "extendedProps": {
+            "at": ends[0],
+            "until": ends[1] if ends[1] != ends[0] else "",
+            "many": len(line),
+            "hues": [hue(accounts, seen[i].account) for i in line],
+            "status": ", ".join(f"{n} {s}" for s, n in statuses),
+            "each": [f"{names.get(seen[i].account, seen[i].account)}: {seen[i].status}" for i in line],
         },
     }
 
@@ -371,7 +422,7 @@ def _entry(delivery: Delivery, accounts: Sequence[Account], person: Person) -> E
         hue=hue(accounts, delivery.account),
         status=delivery.status,
         tone=views.TONES[delivery.status],
-        movable=event["editable"],
+        movable=event["startEditable"],
         evergreen=delivery.evergreen,
     )
 

@@ -92,20 +92,6 @@
   let dragging = false;
   let stale = false;
   let days = { more: {}, clocks: {}, closed: [] };
-  /* A column of a week has room for two posts side by side. More at one time stand as one, and the day shows each. */
-  const together = (events) => {
-    if (view !== "week") return events;
-    const times = new Map();
-    for (const event of events) times.set(event.start, [...(times.get(event.start) ?? []), event]);
-    return [...times.values()].flatMap((many) => many.length < 3 ? many : [{
-      ...many[0],
-      id: `many-${many[0].start}`,
-      title: `${many.length} posts`,
-      editable: false,
-      classNames: ["many"],
-      extendedProps: { at: many[0].extendedProps.at, many },
-    }]);
-  };
   const fetchEvents = async (asked) => {
     const address = `/calendar/events?start=${asked.startStr.slice(0, 10)}&end=${asked.endStr.slice(0, 10)}${query ? `&${query}` : ""}`;
     const answer = await fetch(address, { headers: { Accept: "application/json" } });
@@ -120,7 +106,7 @@
       place.dataset.drawn = Number(place.dataset.drawn ?? 0) + 1; // for whoever waits until all is there
     });
     const back = (kind) => (span, number) => ({ ...span, id: `${kind}-${number}`, display: "background", classNames: [kind], title: "" });
-    return [...together(found.events), ...found.slots.map(back("slot")), ...found.quiet.map(back("silent"))];
+    return [...found.events, ...found.slots.map(back("slot")), ...found.quiet.map(back("silent"))];
   };
   /* Days on which clocks change, on which nobody posts, or with more posts than are drawn. */
   const mark = () => {
@@ -154,7 +140,6 @@
     headerToolbar: { start: "", center: "", end: "" },
     eventSources: [{ events: fetchEvents }],
     editable: false,
-    eventStartEditable: true,
     eventDurationEditable: false,
     eventLongPressDelay: 350,
     longPressDelay: 350,
@@ -175,9 +160,11 @@
       const { at, label, name, status, evergreen, many } = event.extendedProps;
       const line = element("span", "line");
       if (many) {
-        line.append(element("b", "", at), element("span", "what", event.title));
+        const { hues } = event.extendedProps;
+        line.append(element("b", "", at), element("span", "what", view === "week" ? `${many} posts` : event.title));
+        if (view === "month") line.append(element("span", "count", `×${many}`));
         const dots = element("span", "dots");
-        for (const one of many.slice(0, 8)) dots.append(element("span", `dot ${one.classNames[0]}`));
+        for (const hue of hues.slice(0, 8)) dots.append(element("span", `dot hue-${hue}`));
         return { domNodes: [line, dots] };
       }
       const state = element("span", "state");
@@ -194,11 +181,12 @@
     },
     eventDidMount: ({ el, event }) => {
       if (event.display === "background") return;
-      const { at, label, name, status, many } = event.extendedProps;
+      const { at, label, name, status, many, until, each } = event.extendedProps;
       const day = event.start.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "long" });
       if (many) {
-        el.setAttribute("aria-label", `${day}, ${at}, ${event.title}. Open the day.`);
-        el.title = many.map((one) => `${one.extendedProps.label} ${one.extendedProps.name}: ${one.title}`).join("\n");
+        const span = until ? `${at} to ${until}` : at;
+        el.setAttribute("aria-label", `${day}, ${span}, ${many} posts${view === "month" ? ` of ${event.title}` : ""}: ${status}. Open the day.`);
+        el.title = [event.title, ...each].join("\n");
         return;
       }
       el.setAttribute("aria-label", `${day}, ${at}, ${label} ${name}, ${status}: ${event.title}`);

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic import TypeAdapter
 
@@ -46,6 +46,15 @@ class End:
     steps: tuple[Step, ...] | None = None
     costs: bool = False
     fields: Mapping[str, object] = field(default_factory=dict)
+
+
+class Glance(NamedTuple):
+    """What tells one delivery from another in a crowd; ``due`` in milliseconds since 1970."""
+
+    article: str
+    account: str
+    status: Status
+    due: int
 
 
 class Deliveries:
@@ -230,6 +239,17 @@ class Deliveries:
             for index, delivery in enumerate(chunk):
                 if answers[2 * index]:
                     yield _delivery(delivery, answers[2 * index], answers[2 * index + 1])
+
+    def glance(self, ids: Iterable[str]) -> dict[str, Glance]:
+        """Of many deliveries only what tells them apart; those that are gone are left out."""
+        wanted = list(ids)
+        with self._store.client.pipeline(transaction=False) as pipe:
+            for delivery in wanted:
+                pipe.hmget(
+                    f"{keys.root(keys.shard(delivery))}delivery:{delivery}", ["article", "account", "status", "due"]
+                )
+            found = [[(v or b"").decode() for v in row] for row in pipe.execute()]
+        return {d: Glance(a, o, Status(s), int(due)) for d, (a, o, s, due) in zip(wanted, found, strict=True) if s}
 
     def evergreens(self, ids: Iterable[str]) -> list[str]:
         """Those of these that a rule shares again."""
