@@ -162,6 +162,8 @@ def fill_to_the_brim(parts, *, workspace="main"):  # noqa: PLR0915 - one of each
     parts.counters.save(counter, {"key": "a key of the service"})
     parts.counters.mark_asked(counter, now)
     care.keep_visits(workspace, {made[0]: 3}, now)
+    parts.links.keep(Link(f"{workspace.replace('-', '')}0", "https://example.org/0", f"{workspace}.gone"))
+    parts.links.unneeded(0, most=100)
     link = Link(workspace.replace("-", ""), "https://example.org/1", made[0])
     parts.links.keep(link)
     parts.links.follow(link)

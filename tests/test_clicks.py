@@ -464,6 +464,52 @@ def test_a_short_link_outlives_its_post_and_follows_its_article(server, here, tm
     assert street.parts.links.clicks("main", [made.id])[made.id] <= 2, "it is not counted any more"
 
 
+def test_a_link_stays_while_its_post_is_kept_and_then_while_readers_come_and_goes_when_none_does(
+    server, here, tmp_path
+):
+    street, made, desk = shared(server, here, tmp_path)
+    links, client = street.parts.links, street.parts.store.client
+    code = shortener.own("", made.id, made.article)[1]
+    a_year, day_ms = timedelta(days=365), 86_400_000
+
+    def day(days=0):
+        """So many days pass, and what is done once a day is done; whether the link still leads anywhere."""
+        for ending, at in client.zrange("handbill:{*}:links:ending", 0, -1, withscores=True):
+            client.zadd("handbill:{*}:links:ending", {ending: at - days * day_ms})
+        assert links.unneeded(0, most=100) == 0
+        while links.forget_unneeded(a_year, most=100):
+            pass
+        return links.find(code) is not None
+
+    assert day(3650)
+    assert client.zcard("handbill:{*}:links:ending") == 0
+    Ageing(street.parts.store).deliveries("main", timedelta(seconds=-1), most=100)
+    assert day()
+    assert day(364)
+    assert desk.get(f"/l/{code}", headers=BROWSER).status_code == 301  # a reader: it stays as long again
+    assert day(364)
+    assert desk.get(f"/l/{code}", headers={"User-Agent": "SearchBot/1.0"}).status_code == 301  # no reader
+    assert not day(2)
+    assert client.zcard("handbill:{*}:links:ending") == client.hlen("handbill:{*}:links") == 0
+    assert desk.get(f"/l/{code}", headers=BROWSER).status_code == 404
+
+
+def test_a_link_that_is_not_kept_any_more_leads_home_where_that_is_said(server, here, tmp_path):
+    _, _, desk = shared(server, here, tmp_path, shortener_home="https://example.org/")
+    for path in ("/l/gone", "/l/a?url=https://evil.example"):
+        answer = desk.get(path, headers=BROWSER)
+        assert (answer.status_code, answer.headers["location"]) == (302, "https://example.org/")
+
+
+def test_a_link_that_was_noted_before_its_post_was_stored_stays_with_it(server, here, tmp_path):
+    street, made, _ = shared(server, here, tmp_path)
+    code = shortener.own("", made.id, made.article)[1]
+    street.parts.store.client.zadd("handbill:{*}:links:ending", {code: 1})
+    assert street.parts.links.forget_unneeded(timedelta(days=1), most=100) == 1
+    assert street.parts.links.forget_unneeded(timedelta(days=1), most=100) == 0
+    assert street.parts.links.find(code).of == made.id
+
+
 def test_the_links_of_a_workspace_go_with_it(server, here, tmp_path):
     street, made, desk = shared(server, here, tmp_path)
     code = shortener.own("", made.id, made.article)[1]

@@ -65,7 +65,7 @@ STAYS = {
     ),
     **dict.fromkeys(("after:swept", "after:noticed", "after:events"), "an instant"),
     **dict.fromkeys(("counts", "alive", "paused", "polls:turns", "alerts:told", "alerts:passing"), "as many as there are kinds"),
-    "links": "our own short links lead to their articles for ever, a row each",
+    "links": "our own short links of posts that are kept, a row each",
     "hooks:events": "the latest 1,000 of each workspace",
     "listener:*:log": "the latest 500 of each listener",
     "budget:*": "bounded by the rate that it counts",
@@ -189,7 +189,8 @@ def test_what_is_kept_after_publication_goes_with_its_post(house):
 def aged(parts):
     """Settings by which everything is too old."""
     days = dict.fromkeys(
-        ("keep_posts_days", "keep_items_days", "keep_identity_days", "keep_pictures_days", "keep_audit_days", "keep_receipts_days"), 1e-9,
+        ("keep_posts_days", "keep_items_days", "keep_identity_days", "keep_pictures_days", "keep_audit_days", "keep_receipts_days",
+         "keep_links_days"), 1e-9,
     )  # fmt: skip
     return type(parts)(parts.settings.model_copy(update=days), parts.store, parts.vault)
 

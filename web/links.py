@@ -29,13 +29,15 @@ PREFETCH = ("purpose", "sec-purpose", "x-purpose", "x-moz")
 
 @router.api_route("/l/{code}", methods=["GET", "HEAD"])
 def follow(request: Request, parts: Parts, code: str) -> Response:
-    """To the article; counted if a reader follows it, and for ever once its post is not kept any more."""
+    """To the article, and counted if a reader follows it; also once its post is not kept, while readers come."""
     link = parts.links.find(code) if CODE.fullmatch(code) else None
     if link is None:
+        if parts.settings.shortener_home:
+            return RedirectResponse(parts.settings.shortener_home, 302, headers={"X-Robots-Tag": "noindex"})
         raise HTTPException(404, "There is nothing at this address.")
     kept = parts.deliveries.exists(link.of)
-    if kept and request.method == "GET" and reader(request.headers):
-        parts.links.follow(link)
+    if request.method == "GET" and reader(request.headers):
+        (parts.links.follow if kept else parts.links.needed)(link)
     # Whence a reader came is the article's to know, as it would be without us.
     headers = {"Referrer-Policy": "no-referrer-when-downgrade", "X-Robots-Tag": "noindex"}
     if not kept:

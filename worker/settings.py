@@ -117,6 +117,12 @@ class Settings(BaseSettings):
     )
     shortener_key: SecretStr = Field(SecretStr(""), description="Its key (YOURLS: the signature).")
     shortener_domain: str = Field("", description="The short links' domain, if it has several (Short.io: always).")
+    shortener_home: str = Field(
+        "",
+        pattern=r"^(|https?://.+)$",
+        description="Where a short link of our own leads once it is not kept any more, such as https://example.org; "
+        "empty: a page says so.",
+    )
     keep_posts_days: float = Field(
         730, ge=0, description="Posts that are over, their receipts and their articles are kept so long; 0 = for ever."
     )
@@ -136,6 +142,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Entries of the ledger stay in Redis so long, then in files under `receipts` in the data folder; "
         "0 = always.",
+    )
+    keep_links_days: float = Field(
+        730,
+        ge=0,
+        description="A short link of our own leads to its article while its post is kept, and then until no reader has "
+        "followed it for so long; 0 = for ever.",
     )
     keep_audit_days: float = Field(1095, ge=0, description="The audit log goes back so far; 0 = to the beginning.")
     trial: bool = Field(False, description="Accept a Redis whose persistence or eviction settings can lose posts.")

@@ -75,6 +75,8 @@ def _steps(parts: Runtime, *, orphans: bool) -> Iterator[tuple[str, int]]:
             yield from _orphans(ageing, workspace)
         if audited := _days(parts.settings.keep_audit_days):
             yield "audit entries", ageing.audit(workspace, audited)
+    if orphans and (unused := _days(parts.settings.keep_links_days)):
+        yield from _links(parts, unused)
     yield "pictures", _pictures(parts, ageing, parts.settings)
 
 
@@ -98,6 +100,15 @@ def _orphans(ageing: Ageing, workspace: str) -> Iterator[tuple[str, int]]:
         while cursor:
             cursor, went = ageing.orphans(workspace, what, cursor, most=STEP)
             yield "notes on posts", went
+
+
+def _links(parts: Runtime, age: timedelta) -> Iterator[tuple[str, int]]:
+    cursor = parts.links.unneeded(0, most=STEP)
+    while cursor:
+        yield "short links", 0
+        cursor = parts.links.unneeded(cursor, most=STEP)
+    while went := parts.links.forget_unneeded(age, most=STEP):
+        yield "short links", went
 
 
 def _items(config: Settings, ageing: Ageing, workspace: str) -> Iterator[tuple[str, int]]:

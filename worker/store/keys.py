@@ -108,6 +108,11 @@ def links() -> str:
     return f"{PREFIX}:{{{ALL}}}:links"
 
 
+def ending_links() -> str:
+    """Links whose post is not kept any more, by when a reader last followed them (or since when that is so)."""
+    return f"{PREFIX}:{{{ALL}}}:links:ending"
+
+
 def listening() -> str:
     """The set of workspaces whose posts somebody is told about."""
     return f"{PREFIX}:{{{ALL}}}:listening"
