@@ -660,7 +660,7 @@ def test_a_picture_that_takes_too_long_is_refused_and_its_process_ended(monkeypa
     begun = time.monotonic()
     with pytest.raises(cards.BadPicture, match=r"opening it takes longer than 0\.2 seconds"):
         cards.draw(**STORY)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
     assert process.returncode == -signal.SIGKILL
 
 

@@ -230,7 +230,7 @@ def trickling(pieces):
 @pytest.mark.parametrize(
     "pieces",
     [
-        [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", *[b" "] * 90],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", *[b" "] * 900],
         [b"HTTP/1.1 200 OK\r\n", *[b"X-A: b\r\n"] * 90],
         [b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 90,
     ],
@@ -244,7 +244,7 @@ def test_a_server_that_trickles_cannot_stretch_the_deadline(pieces, server):
             with pytest.raises(Unconfirmed, match="no answer"):
                 send(http, server)
 
-        assert 0.3 < took(act) < 1.5
+        assert 0.3 < took(act) < 3
     stop.set()
 
 
@@ -261,19 +261,19 @@ def test_a_server_that_reads_slowly_cannot_stretch_the_deadline_either():
             with pytest.raises(Unconfirmed):
                 send(http, server, content=b"a" * 50_000_000)
 
-        assert 0.4 < took(act) < 2.0
+        assert 0.4 < took(act) < 10
         stop.set()
 
 
 def test_a_server_that_never_finishes_its_tls_greeting_was_sent_nothing():
     stop = threading.Event()
-    with Raw(lambda connection: stop.wait(5)) as server, Http(seconds=0.3, allow={"127.0.0.1"}) as http:
+    with Raw(lambda connection: stop.wait(30)) as server, Http(seconds=0.3, allow={"127.0.0.1"}) as http:
 
         def act():
             with pytest.raises(Unavailable):
                 http.send("POST", f"https://127.0.0.1:{server.port}/", commit=True)
 
-        assert took(act) < 1.5
+        assert took(act) < 10
         stop.set()
 
 

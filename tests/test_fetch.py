@@ -215,14 +215,14 @@ def test_twenty_megabytes_are_refused_by_their_length_and_without_one(server):
 
 def test_a_server_that_drips_is_left_at_the_deadline(server):
     def drip():
-        for _ in range(50):
+        for _ in range(400):
             time.sleep(0.05)
             yield b"<p>"
 
     server.page("/a", drip())
     begin = time.monotonic()
     assert "took too long" in refused(server.url("/a"), allow_hosts=[server.host], seconds=0.4)
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 10
 
 
 @pytest.mark.parametrize(

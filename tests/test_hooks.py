@@ -100,7 +100,7 @@ def published(t=None, **values):
 def test_an_article_that_a_webhook_names_arrives_at_once(house):
     began = time.monotonic()
     answer = house.send(house.hook(), published())
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
     (item,) = house.items()
     assert (answer.status_code, answer.json()) == (200, {"status": "accepted", "event": "published", "item": item.id})

@@ -138,7 +138,7 @@ def test_a_child_that_ignores_term_is_killed_after_the_grace(run):
     started = time.monotonic()
     it.stop()
     until(lambda: told(it, State.STOPPED) == ["deaf"])
-    assert 0.3 <= time.monotonic() - started < 3
+    assert 0.3 <= time.monotonic() - started < 20
 
 
 def test_a_child_that_fails_at_once_does_not_spin(run):
