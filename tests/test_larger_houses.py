@@ -233,7 +233,7 @@ def test_no_pod_may_do_more_than_it_must():
                 "capabilities": {"drop": ["ALL"]},
             }, name
             assert container["resources"]["limits"]["memory"], name
-            assert re.search(r":\d[\w.]*$", container["image"]), name
+            assert re.search(r":\d[\w.]*(@sha256:\w{64})?$", container["image"]), name
             for variable in container.get("env", []):
                 secret = variable["name"].endswith(("PASSWORD", "SECRET_KEY", "AUTH"))
                 assert not (secret and "value" in variable), (name, variable)
