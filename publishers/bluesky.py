@@ -55,6 +55,11 @@ class Bluesky(Publisher):
     # A record costs 3 of 5,000 points an hour and 35,000 a day: https://docs.bsky.app/docs/advanced-guides/rate-limits
     budgets: ClassVar = (Budget(posts=1666, seconds=3600), Budget(posts=11_666, seconds=86_400))
 
+    @classmethod
+    def apart(cls, post: Post, settings: Mapping[str, str]) -> tuple[str, ...]:
+        card = bool(post.link) and (settings.get("embed") == "card" or not post.media)
+        return (post.title, post.description) if card else ()
+
     def connect(self) -> Profile:
         session = self._open()
         handle = session.pick("handle")

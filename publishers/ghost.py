@@ -53,6 +53,11 @@ class Ghost(Publisher):
     reshares: ClassVar = None  # a site has an article once
     unverified: ClassVar = "run against Ghost 6.65 on one machine, never against a public site or a newsletter"
 
+    @classmethod
+    def apart(cls, post: Post, settings: Mapping[str, str]) -> tuple[str, ...]:
+        del settings
+        return (post.title, post.description if len(post.description) <= EXCERPT else "")
+
     def connect(self) -> Profile:
         site = self._get("/site/")
         self._get("/posts/", {"limit": "1", "fields": "id"})

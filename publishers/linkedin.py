@@ -49,6 +49,7 @@ class LinkedIn(Publisher):
 
     label: ClassVar = "LinkedIn"
     home: ClassVar = "https://api.linkedin.com"
+    retitles: ClassVar = False  # an edit changes the commentary alone, and the card stays
     limits: ClassVar = Limits(
         text=3000,
         hashtags=3,
@@ -92,6 +93,11 @@ class LinkedIn(Publisher):
         "never run against the real platform; how its 3,000 characters are counted; how many posts it takes in a day "
         "(neither is documented); the body of a comment's edit and of several pictures in one post"
     )
+
+    @classmethod
+    def apart(cls, post: Post, settings: Mapping[str, str]) -> tuple[str, ...]:
+        card = bool(post.link) and (settings.get("embed") == "card" or not post.media)
+        return (post.title, post.description) if card else ()
 
     def connect(self) -> Profile:
         author = self.settings.get("author", "")

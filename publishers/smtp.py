@@ -49,6 +49,11 @@ class Smtp(Publisher):
         """A list that one can leave is read by the public."""
         return not settings.get("unsubscribe")
 
+    @classmethod
+    def apart(cls, post: Post, settings: Mapping[str, str]) -> tuple[str, ...]:
+        del settings
+        return (post.title, post.description)
+
     def connect(self) -> Profile:
         sender, _ = self._addressed()
         with mail.session(self.http, self._server()) as client:

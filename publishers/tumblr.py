@@ -62,6 +62,11 @@ class Tumblr(Publisher):
         "how a blog's time zone ends its day; whether its list of drafts shows the slug by which one is found again"
     )
 
+    @classmethod
+    def apart(cls, post: Post, settings: Mapping[str, str]) -> tuple[str, ...]:
+        del settings
+        return (post.title, post.description) if post.link else ()
+
     def connect(self) -> Profile:
         answer = self.call("GET", "/user/info", headers=self._auth())
         blogs = self._blogs(answer)

@@ -43,6 +43,11 @@ class Webhook(Publisher):
         "class A is the receiver's promise: one that does not remember a webhook-id takes a repeat twice"
     )
 
+    @classmethod
+    def apart(cls, post: Post, settings: Mapping[str, str]) -> tuple[str, ...]:
+        del settings
+        return (post.title, post.description)
+
     def connect(self) -> Profile:
         now = self.http.now()
         if self.settings.get("pictures", INLINE) not in {INLINE, "none"}:

@@ -62,6 +62,11 @@ class WordPress(Publisher):
     reshares: ClassVar = None  # a site has an article once
     unverified: ClassVar = "run against WordPress 6.1 on one machine, never against a public site or with plugins"
 
+    @classmethod
+    def apart(cls, post: Post, settings: Mapping[str, str]) -> tuple[str, ...]:
+        del settings
+        return (post.title, post.description)
+
     def connect(self) -> Profile:
         rest, answer = self._root()
         self.settings = {**self.settings, "rest": rest}

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import hmac
+import html
 import json
 import threading
 import urllib.request
@@ -33,6 +34,7 @@ from worker.embedded import Embedded
 from worker.errors import Refused
 from worker.intake.client import Answer, Hop, Unreachable
 from worker.model import Article, Status, StepKind
+from worker.pipeline import edit
 from worker.pipeline.changes import Changes
 from worker.pipeline.follow import Follow
 from worker.receipts import Sight
@@ -233,6 +235,38 @@ def test_where_the_title_stands_apart_an_edit_corrects_it_too_and_says_it_once(s
     told = show.delivery_json(found)
     assert (told["text"], told["parts"]) == (said.text, [])
     assert exports._cells(found, "")[9] == said.text
+
+
+@pytest.mark.parametrize("platform", ["devto", "hashnode", "ghost", "wordpress", "lemmy", "pinterest"])
+def test_a_wrong_title_that_stands_in_the_title_alone_is_noticed_and_an_edit_mends_it(
+    server, here, tmp_path, site, platform
+):
+    street = opened(server, here, tmp_path, site, [platform])
+    (planned,) = street.share(send=False)
+    words = "It was a long way home, and nobody complained."
+    edit.change(street.parts, planned.id, edit.Edit(text=words), by="Bob")
+    street.work()
+    street.parts.receipts.round("main")
+    (before,) = street.got(platform)
+    title = now(street, planned).messages[0].post.title
+    assert "£310,000" in title
+    site.page = PAGE.replace("£310,000", "£210,000")
+    street.later(hours=2)
+    (change,) = street.parts.changes.recheck(planned.article)
+    (proposal,) = change.proposals
+    right = title.replace("£310,000", "£210,000")
+    assert (proposal.action, proposal.title, proposal.text) == (Action.EDIT, right, words)
+    desk = Desk.__new__(Desk)
+    desk.parts, desk.app = street.parts, create_app(street.parts)
+    assert html.escape(right) in desk.page("/changes").text
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    (after,) = street.got(platform)
+    assert after.id == before.id
+    assert now(street, planned).status is Status.EDITED
+    assert (now(street, planned).messages[0].post.title, now(street, planned).messages[0].post.text) == (right, words)
+    assert after.text == before.text.replace("£310,000", "£210,000")
+    assert street.parts.changes.recheck(planned.article) == []
 
 
 def test_where_nobody_may_change_a_title_a_wrong_one_takes_a_new_post_and_a_right_one_an_edit(

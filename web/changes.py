@@ -37,7 +37,8 @@ class Part(NamedTuple):
 class ProposalOut(BaseModel):
     """What could be done about one delivery; ``ask`` must be answered with one of the other options.
 
-    ``text`` is what it would say then; ``texts`` each of its messages, where it is a thread.
+    ``text`` is what it would say then; ``texts`` each of its messages, where it is a thread; ``title`` the one above
+    it, if that would be another.
     """
 
     delivery: str
@@ -45,6 +46,7 @@ class ProposalOut(BaseModel):
     options: list[Action]
     text: str
     texts: list[str]
+    title: str
     reply: str
     why: list[str]
 
@@ -181,10 +183,12 @@ def _parts(proposal: Proposal, delivery: Delivery) -> list[Part]:
     """What the messages of a delivery say and would say then, as far as that is another thing."""
     said = [m.post.text for m in delivery.messages] or [s.post.text for s in delivery.steps]
     then = proposal.said if len(proposal.said) == len(said) else (*proposal.said[:1], *said[1:])
+    above = [p.title for p in [m.post for m in delivery.messages] or [s.post for s in delivery.steps]]
+    titles = [Part("Title:", above[0], proposal.title)] if proposal.title and proposal.title != above[0] else []
     if not proposal.said or tuple(said) == tuple(then):
-        return [Part(name="", now=said[0], then="")]
+        return titles or [Part(name="", now=said[0], then="")]
     many = len(said) > 1
-    return [
+    return titles + [
         Part(f"Part {number}:" if many else "", *_changed(old, new))
         for number, (old, new) in enumerate(zip(said, then, strict=True), 1)
         if old != new
@@ -218,6 +222,7 @@ def _out(parts: Runtime, change: Change) -> ChangeOut:
                 options=list(p.options),
                 text=p.text,
                 texts=list(p.texts),
+                title=p.title,
                 reply=p.reply,
                 why=list(p.why),
             )

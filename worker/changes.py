@@ -62,8 +62,8 @@ class State(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """What could be done about one delivery: ``action`` is proposed, ``options`` are all there are, ``text`` is what it
-    would say then (``texts`` each of its messages, where there are several), ``reply`` the correction below it, ``why``
-    what is wrong or to know.
+    would say then (``texts`` each of its messages, where there are several), ``title`` the one above it if that would
+    be another, ``reply`` the correction below it, ``why`` what is wrong or to know.
     """
 
     delivery: str
@@ -71,6 +71,7 @@ class Proposal:
     options: tuple[Action, ...]
     text: str = ""
     texts: tuple[str, ...] = ()
+    title: str = ""
     reply: str = ""
     why: tuple[str, ...] = ()
 

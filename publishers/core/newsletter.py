@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from publishers.core import letter
@@ -28,6 +29,11 @@ class Newsletter(Publisher):
     reshares: ClassVar = None  # readers get an article in their mailbox once
     leave: ClassVar[ListTag]
     unsent: ClassVar[frozenset[str]]
+
+    @classmethod
+    def apart(cls, post: Post, settings: Mapping[str, str]) -> tuple[str, ...]:
+        del settings
+        return (post.title, post.description)
 
     def draft(self, post: Post, key: str, reply_to: Receipt | None) -> Prepared:
         if reply_to is not None:

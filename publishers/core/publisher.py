@@ -105,7 +105,7 @@ class Publisher(ABC):
     edits_for: ClassVar[timedelta | None] = None
     """How long after it went out a message may be edited; None: for ever."""
     retitles: ClassVar[bool] = True
-    """Whether an edit changes the title too, where a message has one apart."""
+    """Whether an edit changes what stands apart from the text, too."""
     team: ClassVar[bool] = False
     """Whether a team or one person reads what is posted, not the public: then alerts may go there."""
     guarded: ClassVar[bool] = True
@@ -146,6 +146,12 @@ class Publisher(ABC):
         """Where the API of an account with these settings begins."""
         base = (settings.get("server") or cls.home).rstrip("/")
         return base if not base or "://" in base else f"https://{base}"
+
+    @classmethod
+    def apart(cls, post: Post, settings: Mapping[str, str]) -> tuple[str, ...]:
+        """What readers see of ``post`` beside its text, on an account with these settings: its title, its summary."""
+        del settings
+        return (post.title,) if cls.limits.title else ()
 
     @abstractmethod
     def connect(self) -> Profile:

@@ -342,7 +342,11 @@ class Changes:
         except NotFound:
             return None
         said = [m.post for m in delivery.messages] if public else [s.post for s in delivery.steps]
-        wrong = changes.told(slips, *(p.text for p in said), *(p.title for p in said if limits_of(account).link_card))
+        adapter, limits = publishers.load(account.platform), limits_of(account)
+        beside = [t for p in said for t in adapter.apart(p, account.settings)]
+        wrong = changes.told(
+            slips, *(p.text for p in said), *beside, *(p.title for p in said if limits.link_card), now=new
+        )
         if kind is Kind.CORRECTED and not wrong:
             return None
         kinds = [delivery.steps[m.step].kind for m in delivery.messages] if public else [s.kind for s in delivery.steps]
@@ -362,11 +366,14 @@ class Changes:
         why = [s.what for s in wrong]
         if public and kind is Kind.CORRECTED and said[0].media:
             why.append("an edit leaves its picture as it is")
+        title = said[0].title
         if public:
-            edits = len(texts) == len(said) and texts != tuple(p.text for p in said)
-            if edits and kind is Kind.CORRECTED and new is not None and not publishers.load(account.platform).retitles:
-                title = changes.title_over(said[0], texts[0], heading(new, limits_of(account)), new.language)
-                edits = title == said[0].title
+            if kind is Kind.CORRECTED and new is not None and texts:
+                title = changes.title_over(said[0], texts[0], heading(new, limits), new.language)
+            wrong_apart = bool(changes.told(wrong, *beside))
+            edits = len(texts) == len(said) and (texts != tuple(p.text for p in said) or wrong_apart)
+            if edits and not adapter.retitles:
+                edits = title == said[0].title and not wrong_apart
             sure = new is None or gate.site_of(new.url) == gate.site_of(article.url)
             options = self._options(delivery, account, kind, replaces=bool(texts), edits=edits, sure=sure)
         else:
@@ -378,6 +385,7 @@ class Changes:
             options=tuple(options),
             text=texts[0] if texts else "",
             texts=texts if len(texts) > 1 else (),
+            title=title if title != said[0].title and adapter.apart(said[0], account.settings) else "",
             reply=reply,
             why=tuple(why),
         )
@@ -424,11 +432,11 @@ class Changes:
         if kind is Kind.MOVED:
             texts = tuple(t.replace(article.url, new.url) for t in old)
             return texts if fit(texts) else ()
-        texts = tuple(changes.amended(t, changes.told(wrong, t)).replace(article.url, new.url) for t in old)
+        texts = tuple(changes.amended(t, changes.told(wrong, t, now=new)).replace(article.url, new.url) for t in old)
         if fit(texts):
             return texts
-        if posts[0].media and not changes.told(wrong, *old):
-            return old  # only its picture or its link card is wrong: that takes a new post
+        if not changes.told(wrong, *old, now=new):
+            return old  # only what stands beside it is wrong: its title, its picture, its link card
         below = tuple(p.text for kind, p in said if kind is StepKind.COMMENT)
         try:
             fresh = self._composed(new, account, delivery, thread=len(old) - len(below) > 1)
@@ -546,9 +554,9 @@ class Changes:
             for message, text in zip(there, proposal.said, strict=False):
                 link = _moved(message.post.link, change)
                 post = dataclasses.replace(message.post, link=link, text=text, facets=edit.facets(text, link))
-                if text != message.post.text:
-                    if message is there[0] and change.kind is Kind.CORRECTED:
-                        post = self._told_above(post, message.post, delivery)
+                if message is there[0] and change.kind is Kind.CORRECTED:
+                    post = self._told_above(post, message.post, delivery)
+                if self._shown(delivery, post) != self._shown(delivery, message.post):
                     made.append((StepKind.EDIT, post, message.step))
         elif proposal.action is Action.REPLY:
             text = proposal.reply
@@ -570,6 +578,11 @@ class Changes:
             )
             for number, (kind, post, of) in enumerate(made)
         ]
+
+    def _shown(self, delivery: Delivery, post: Post) -> tuple[str, ...]:
+        """What readers see of a message's words."""
+        account = self._parts.records.account(delivery.account)
+        return (post.text, *publishers.load(delivery.platform).apart(post, account.settings))
 
     def _told_above(self, post: Post, was: Post, delivery: Delivery) -> Post:
         """``post`` with title and summary as its article is now, where it has them; as it was if that is not known."""
