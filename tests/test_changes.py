@@ -324,7 +324,7 @@ def test_a_title_that_stands_on_the_picture_alone_takes_a_new_post_and_no_edit(s
     old, _ = street.parts.records.article(first.article)
     said = first.steps[0].post
     parts = [(StepKind.POST, dataclasses.replace(said, text="Something else."))]
-    told = {"article": old, "kind": Kind.CORRECTED, "new": old, "wrong": wrong}
+    told = {"formers": [old.url], "kind": Kind.CORRECTED, "new": old, "wrong": wrong}
     assert street.parts.changes._texts(account, parts, first, **told) == ("Something else.",)
     options = street.parts.changes._options(first, account, Kind.CORRECTED, replaces=True, edits=False)
     assert options[0] is Action.REPOST

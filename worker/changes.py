@@ -273,6 +273,13 @@ def propose(
     return list(dict.fromkeys([*order, *rest]))
 
 
+def readdressed(text: str, formers: Iterable[str], address: str) -> str:
+    """``text`` with an article's address in the place of those where it was before."""
+    for old in sorted({f for f in formers if f != address}, key=len, reverse=True):
+        text = regex.sub(rf"{regex.escape(old)}(?![\p{{L}}\p{{N}}_~%/-]|\.[\p{{L}}\p{{N}}])", lambda _: address, text)
+    return text
+
+
 def title_over(post: Post, text: str, title: str, tag: str) -> str:
     """The title of ``post`` once it says ``text`` and its article is called ``title``: what the text begins with, so
     that it stands there once; else the new one, unless only its spelling changed. A post that has none gets none.

@@ -12,7 +12,7 @@ import structlog
 
 import publishers
 from publishers.core.guard import Deadline
-from publishers.core.post import Post
+from publishers.core.post import Media, Post
 from worker import changes, decisions
 from worker.changes import Action, Change, Kind, Proposal, Slip, State
 from worker.content.article import extract
@@ -50,7 +50,12 @@ WAITS = "its article has changed: somebody must decide about that first"
 SAID = "the site said: "
 NOTHING = "Nothing of what was posted is wrong"
 AGAIN, ONCE_MORE = "Handbill: it is there again", "Handbill: it has changed once more"
-"""Who takes a proposal back that is out of date."""
+RIGHT = "Handbill: what was posted is right again"
+WITHDRAWN = frozenset({AGAIN, ONCE_MORE, RIGHT})
+"""Who takes a proposal back that is out of date; nobody has decided then."""
+
+SOON = timedelta(minutes=1)
+PAGE_GONE = frozenset({Kind.GONE, Kind.HIDDEN})
 
 PUBLIC = (S.PUBLISHED, S.EDITED)
 PENDING = (S.DRAFT, S.AWAITING_APPROVAL, S.SCHEDULED, S.HELD)
@@ -88,14 +93,16 @@ class Changes:
             return found
 
     def _hear(self, workspace: str) -> None:
-        """Look at once at what a source's system said was updated or taken back."""
-        wanted = (Heard.UPDATED, Heard.UNPUBLISHED, Heard.DELETED)
+        """Look at once at what a source's system said was updated, taken back or published once more."""
+        wanted = (Heard.PUBLISHED, Heard.UPDATED, Heard.UNPUBLISHED, Heard.DELETED)
         heard = self._parts.hooks.heard(workspace, wanted)
         since = self._parts.aftercare.events_until(workspace)
         fresh = [h for h in reversed(heard) if since is None or h.at > since]
         for one in fresh:
             for name in self._articles(workspace, one.event.url, one.event.id, one.source):
-                if one.event.kind is Heard.UPDATED:
+                if one.event.kind is Heard.PUBLISHED:
+                    self._returned(name, said=True)
+                elif one.event.kind is Heard.UPDATED:
                     self._parts.aftercare.recheck_at(name, self._parts.now())
                 else:
                     with suppress(NotFound):
@@ -137,7 +144,10 @@ class Changes:
         if why := gate.hidden(answer, said):
             self._parts.aftercare.is_there(name)
             return self._found(article, Kind.HIDDEN, [why])
-        return self._compared(article, new) or self._still_gone(article)
+        gone = self._still_gone(article)
+        if gone or any(c.what[0].startswith(SAID) for c in self._open(article.id)):
+            return gone
+        return self._compared(article, new)
 
     def _still_gone(self, article: Article) -> list[Change]:
         """Its system said that it is gone, whatever its page shows: what has become public since is wrong, too."""
@@ -169,41 +179,59 @@ class Changes:
             return []
         return self._found(article, kind, [why], since=since)
 
-    def _is_there(self, article: Article) -> None:
-        """Its page is there: what was proposed because it was not is out of date, unless its system itself said so."""
+    def _returned(self, name: str, *, said: bool = False) -> None:
+        """The article is there, by its page or, with ``said``, by its own system: what was proposed because it was not
+        is out of date. What its system took back is there again only when its system says so.
+        """
         care = self._parts.aftercare
-        care.is_there(article.id)
-        for change in self._open(article):
-            if change.kind in {Kind.GONE, Kind.HIDDEN} and not change.what[0].startswith(SAID):
-                care.decide(change, dataclasses.replace(change, state=State.DISMISSED, by=AGAIN))
-                if care.stopped(article.workspace).get(article.id) == change.what[0]:
-                    care.allow(article.id)
+        care.is_there(name)
+        workspace = name.partition(".")[0]
+        gone = [c for c in care.changes(workspace) if c.article == name and c.kind in PAGE_GONE]
+        gone = [c for c in gone if said or not c.what[0].startswith(SAID)]
+        for change in gone:
+            if change.state is State.OPEN:
+                self._withdraw(change, AGAIN)
+        if care.stopped(workspace).get(name) in {c.what[0] for c in gone}:
+            care.allow(name)
 
-    def _open(self, article: Article) -> list[Change]:
+    def _withdraw(self, change: Change, by: str, *, but: Collection[str] = ()) -> None:
+        """Take back what nobody has decided about, and let what waited for it go out, ``but`` for some."""
+        self._parts.aftercare.decide(change, dataclasses.replace(change, state=State.DISMISSED, by=by))
+        for proposal in change.proposals:
+            if proposal.delivery not in but:
+                for why in (WAITS, change.what[0]):
+                    self._resume(proposal.delivery, by=by, why=why)
+
+    def _open(self, name: str) -> list[Change]:
         """The changes of an article that nobody has decided about."""
-        found = self._parts.aftercare.changes(article.workspace)
-        return [c for c in found if c.article == article.id and c.state is State.OPEN]
+        found = self._parts.aftercare.changes(name.partition(".")[0])
+        return [c for c in found if c.article == name and c.state is State.OPEN]
 
     def _compared(self, article: Article, new: Article) -> list[Change]:
         """The changes between what was posted and what stands there now; the article is kept as it is now."""
-        first = self._parts.aftercare.original(article.id) or article
-        slips = list(dict.fromkeys([*changes.slips(first, new), *changes.slips(article, new)]))
-        now = dataclasses.replace(new, id=article.id, folder=article.folder)
-        moved = address_key(new.url) != address_key(article.url)
-        if moved and gate.at_the_front(new.url):
+        care = self._parts.aftercare
+        if address_key(new.url) != address_key(article.url) and gate.at_the_front(new.url):
             return self._doubted(article, Kind.HIDDEN, f"its canonical address is the front page: {new.url}")
-        self._is_there(article)
-        found: list[Change] = []
-        if slips:
-            self._parts.aftercare.keep_original(article)  # what is sent just now may say this
-            found += self._found(article, Kind.CORRECTED, [s.what for s in slips], new=now, slips=slips)
-        if moved:
-            done = {p.delivery for c in found for p in c.proposals}  # their new words have the new address, too
-            found += self._found(article, Kind.MOVED, [f"it is at {new.url} now"], new=now, but=done)
+        known = [*care.versions(article.id), article]
+        slips = list(dict.fromkeys(s for old in known for s in changes.slips(old, new)))
+        now = dataclasses.replace(new, id=article.id, folder=article.folder)
+        self._returned(article.id)
+        if changes.slips(article, new) or new.url != article.url:
+            care.keep_original(article)
+            care.keep_version(article)  # what is sent just now may say this
+        found = self._found(article, Kind.CORRECTED, [s.what for s in slips], new=now, slips=slips)
+        done = {p.delivery for c in self._open(article.id) if c.kind is Kind.CORRECTED for p in c.proposals}
+        found += self._found(article, Kind.MOVED, [f"it is at {new.url} now"], new=now, but=done)
+        if new.url != article.url:
             self._follow(article, new.url)
         if (now.title, now.text, now.url) != (article.title, article.text, article.url):
             self._parts.records.save_article(now, self._parts.planner.studio.written(now))
         return found
+
+    def _formers(self, name: str) -> set[str]:
+        """Where an article is, and where it was since it was first posted."""
+        known = [*self._parts.aftercare.versions(name), self._parts.records.article(name)[0]]
+        return {v.url for v in known if v.url}
 
     def _follow(self, article: Article, address: str) -> None:
         """Our own short links lead where the article is now, if that is still the same site."""
@@ -232,38 +260,76 @@ class Changes:
             self._parts.aftercare.stop(article.id, what[0])
             self._parts.evergreens.take_back(article.workspace)
             self._hold(self._parts.records.deliveries_of(article.id), what[0])
+        care = self._parts.aftercare
         ids = self._parts.records.deliveries_of(article.id)
         posts = [d for d in self._parts.deliveries.several(ids) if d.id not in but]
+        formers = self._formers(article.id) if new else set()
+        told: dict[str, Any] = {"new": new, "slips": slips, "formers": formers}
+        made = [self._proposal(d, article, kind, **told) for d in posts]
+        proposals = [p for p in made if p is not None]
+        if kind not in PAGE_GONE:
+            proposals = self._undecided(article.id, kind, proposals, new)
+            lines = {line for p in proposals for line in p.why}
+            what = list(what) if kind is Kind.MOVED else [line for line in (*what, *_moved_to(new)) if line in lines]
         name = digest("change", article.id, kind, *what, *([since.isoformat()] if since else []), length=20)
         first = of or f"{article.workspace}.{name}"
-        same = [c for c in self._parts.aftercare.changes(article.workspace) if _first(c.id) == first]
-        decided = self._decided(same, posts)
-        made = [self._proposal(d, article, kind, new, slips) for d in posts if d.id not in decided]
-        proposals = tuple(p for p in made if p is not None)
-        waiting = {p.delivery for c in same if c.state is State.OPEN for p in c.proposals}
-        if {p.delivery for p in proposals} <= waiting:
+        same = [c for c in care.changes(article.workspace) if _first(c.id) == first]
+        before = self._open(article.id)
+        if kind in PAGE_GONE:
+            decided = self._decided(same, posts)
+            proposals = [p for p in proposals if p.delivery not in decided]
+            waiting = {p.delivery for c in same if c.state is State.OPEN for p in c.proposals}
+            known = _about(proposals) <= waiting
+        else:
+            before = [c for c in before if c.kind is kind]
+            asked = (kind, tuple(what), new.url if new else "", _about(proposals))
+            known = any(_asked(c) == asked for c in before)
+        if known:
             return []
-        before = self._open(article) if not but else []
+        if not proposals and any(d.status in UNDER_WAY or (d.status in PENDING and d.step) for d in posts):
+            return []  # nobody knows yet what they say
         change = Change(
             id=f"{first}-{len(same) + 1}" if same else first,
             article=article.id,
             kind=kind,
             found_at=self._parts.now(),
             what=tuple(what),
-            proposals=proposals,
+            proposals=tuple(proposals),
             address=new.url if new else "",
             before=article.url,
             workspace=article.workspace,
         )
-        if not self._parts.aftercare.add_change(change):
+        if proposals and not care.add_change(change):
             return []
         for old in before:  # what it proposed is in this one, or is wrong by now
-            care = self._parts.aftercare
-            care.decide(old, dataclasses.replace(old, state=State.DISMISSED, by=ONCE_MORE))
+            self._withdraw(old, ONCE_MORE if proposals or but else RIGHT, but=_about(proposals))
+        if not proposals:
+            return []
         if kind is Kind.CORRECTED:
-            self._hold([p.delivery for p in proposals], WAITS)
+            self._hold(_about(proposals), WAITS)
         log.warning("an article changed after it was posted", article=article.id, change=change.id, kind=str(kind))
         return [change]
+
+    def _undecided(
+        self, article: str, kind: Kind, proposals: Sequence[Proposal], new: Article | None
+    ) -> list[Proposal]:
+        """The proposals about which nobody has decided: what was decided last about a post stands, unless it came to
+        nothing, until something else is wrong with it.
+        """
+        known = [c for c in self._parts.aftercare.changes(article.partition(".")[0]) if c.article == article]
+        known = [c for c in known if c.kind is kind and c.state is not State.OPEN and c.by not in WITHDRAWN]
+        found = []
+        for proposal in proposals:
+            decided = [(c, p) for c in known for p in c.proposals if p.delivery == proposal.delivery]
+            if decided:
+                last, was = decided[0]
+                stands = set(proposal.why) <= set(was.why)
+                if kind is Kind.MOVED:
+                    stands = last.address == (new.url if new else "")
+                if stands and not _gave_up(self._parts.deliveries.get(proposal.delivery), last):
+                    continue
+            found.append(proposal)
+        return found
 
     def _decided(self, same: Iterable[Change], posts: Iterable[Delivery]) -> set[str]:
         """The deliveries about which somebody has decided, unless what was to be done was given up."""
@@ -273,7 +339,7 @@ class Changes:
             if change.state is State.APPROVED:
                 mine = (p.delivery for p in change.proposals if p.delivery in known)
                 found |= {name for name in mine if not _gave_up(known[name], change)}
-            elif change.state is State.DISMISSED and change.by not in {AGAIN, ONCE_MORE}:
+            elif change.state is State.DISMISSED and change.by not in WITHDRAWN:
                 found |= {p.delivery for p in change.proposals}
         return found
 
@@ -287,7 +353,7 @@ class Changes:
             if change.state is State.APPROVED:
                 posts = self._parts.deliveries.several(names)
                 wrong += [d.id for d in posts if d.status in PUBLIC and _gave_up(d, change)]
-            if change.state is not State.DISMISSED or change.by not in {AGAIN, ONCE_MORE}:
+            if change.state is not State.DISMISSED or change.by not in WITHDRAWN:
                 since |= set(names)
         return list(self._parts.deliveries.several(wrong))
 
@@ -320,18 +386,25 @@ class Changes:
             account = self._parts.records.account(delivery.account)
             fields: dict[str, object] = {"reason": ""}
             due = delivery.due
-            if due <= self._parts.now():
-                slot = edit.next_slot(self._parts, account, delivery=name, take=True)
+            if due <= (soon := self._parts.now() + SOON):
+                slot = edit.next_slot(self._parts, account, delivery=name, take=True, after=soon)
                 due = slot.instant
                 fields |= {"wall": slot.wall, "zone": slot.zone}
             to = S.AWAITING_APPROVAL if self._parts.records.needs_approval(account) else S.SCHEDULED
-            note = f"{by or 'somebody'} decided about its article's change"
+            note = by if by in WITHDRAWN else f"{by or 'somebody'} decided about its article's change"
             self._parts.deliveries.change(
                 name, to, origins=[S.HELD], note=note, due=due, seen=delivery.fence, fields=fields
             )
 
     def _proposal(
-        self, delivery: Delivery, article: Article, kind: Kind, new: Article | None, slips: Sequence[Slip]
+        self,
+        delivery: Delivery,
+        article: Article,
+        kind: Kind,
+        *,
+        new: Article | None,
+        slips: Sequence[Slip],
+        formers: Collection[str],
     ) -> Proposal | None:
         """What could be done about one delivery; None if nothing of it is wrong."""
         public = delivery.status in PUBLIC and delivery.messages
@@ -354,16 +427,21 @@ class Changes:
             account,
             list(zip(kinds, said, strict=True)),
             delivery,
-            article=article,
+            formers=formers,
             kind=kind,
             new=new,
             wrong=wrong,
         )
+        moved = new is not None and any(
+            changes.readdressed(t, formers, new.url) != t for p in said for t in (p.text, p.link or "")
+        )
+        if kind is Kind.MOVED and moved and not public:
+            texts = texts or tuple(p.text for p in said)  # its link alone is another
         if kind is Kind.MOVED and not texts:
             return None
         link = (new or article).url
         reply = changes.correction(kind, wrong, link if kind is not Kind.GONE else "")
-        why = [s.what for s in wrong]
+        why = [*(s.what for s in wrong), *(_moved_to(new) if moved and kind is Kind.CORRECTED else ())]
         if public and kind is Kind.CORRECTED and said[0].media:
             why.append("an edit leaves its picture as it is")
         title = said[0].title
@@ -374,7 +452,7 @@ class Changes:
             edits = len(texts) == len(said) and (texts != tuple(p.text for p in said) or wrong_apart)
             if edits and not adapter.retitles:
                 edits = title == said[0].title and not wrong_apart
-            sure = new is None or gate.site_of(new.url) == gate.site_of(article.url)
+            sure = new is None or all(gate.site_of(new.url) == gate.site_of(f) for f in formers)
             options = self._options(delivery, account, kind, replaces=bool(texts), edits=edits, sure=sure)
         else:
             first = {Kind.GONE: [], Kind.HIDDEN: [Action.ASK]}.get(kind, [Action.EDIT])
@@ -411,7 +489,7 @@ class Changes:
         said: Sequence[tuple[StepKind, Post]],
         delivery: Delivery,
         *,
-        article: Article,
+        formers: Collection[str],
         kind: Kind,
         new: Article | None,
         wrong: Sequence[Slip],
@@ -430,9 +508,10 @@ class Changes:
             )
 
         if kind is Kind.MOVED:
-            texts = tuple(t.replace(article.url, new.url) for t in old)
+            texts = tuple(changes.readdressed(t, formers, new.url) for t in old)
             return texts if fit(texts) else ()
-        texts = tuple(changes.amended(t, changes.told(wrong, t, now=new)).replace(article.url, new.url) for t in old)
+        right = (changes.amended(t, changes.told(wrong, t, now=new)) for t in old)
+        texts = tuple(changes.readdressed(t, formers, new.url) for t in right)
         if fit(texts):
             return texts
         if not changes.told(wrong, *old, now=new):
@@ -526,7 +605,7 @@ class Changes:
             if proposal.action is Action.DELETE:
                 decisions.cancel(self._parts.deliveries, delivery.id, by=change.by)
             else:
-                told = _edit(delivery, proposal.said)
+                told = self._edit(change, proposal, delivery)
                 edit.change(self._parts, delivery.id, told, by=change.by, seen=delivery.fence)
                 if delivery.reason == WAITS:
                     self._resume(delivery.id, by=change.by, why="")  # an edit takes the reason away
@@ -547,12 +626,33 @@ class Changes:
             fields={"due": round(delivery.due.timestamp() * 1000), "attempts": 0, "reason": "", "looks": 0},
         )
 
+    def _edit(self, change: Change, proposal: Proposal, delivery: Delivery) -> edit.Edit:
+        """What is to be different of a delivery that is not out yet, so that it says what was approved."""
+        texts, kinds, was = proposal.said, [s.kind for s in delivery.steps], delivery.steps[0].post
+        below = texts[-1] if kinds[-1] is StepKind.COMMENT and len(texts) > 1 else None
+        parts = tuple(texts[1:] if below is None else texts[1:-1])
+        told = edit.Edit(text=texts[0], parts=parts if StepKind.REPLY in kinds else None, comment=below)
+        link = _linked(was.link, self._formers(delivery.article), change)
+        if change.kind is not Kind.CORRECTED:
+            return dataclasses.replace(told, link=link)
+        post = self._told_above(dataclasses.replace(was, text=texts[0]), was, delivery)
+        picture = self._redrawn(delivery) if post.title != was.title and was.media and was.media[0].design else None
+        return dataclasses.replace(told, link=link, title=post.title, description=post.description, picture=picture)
+
+    def _redrawn(self, delivery: Delivery) -> tuple[Media, ...] | None:
+        """The card of a post with its article's new title; None if it cannot be drawn."""
+        with suppress(HandbillError):
+            article, _ = self._parts.records.article(delivery.article)
+            return self._composed(article, self._parts.records.account(delivery.account), delivery)[0].media
+        return None
+
     def _steps(self, change: Change, proposal: Proposal, delivery: Delivery) -> list[Step]:
         there = delivery.messages
+        formers = self._formers(delivery.article)
         made: list[tuple[StepKind, Post, int]] = []
         if proposal.action is Action.EDIT:
             for message, text in zip(there, proposal.said, strict=False):
-                link = _moved(message.post.link, change)
+                link = _linked(message.post.link, formers, change)
                 post = dataclasses.replace(message.post, link=link, text=text, facets=edit.facets(text, link))
                 if message is there[0] and change.kind is Kind.CORRECTED:
                     post = self._told_above(post, message.post, delivery)
@@ -620,18 +720,19 @@ def _gave_up(delivery: Delivery, change: Change) -> bool:
     return any(s.failed and s.change == change.id for s in delivery.steps)
 
 
-def _edit(delivery: Delivery, texts: Sequence[str]) -> edit.Edit:
-    """What is to be different of a delivery that is not out yet, so that it says ``texts``."""
-    kinds = [s.kind for s in delivery.steps]
-    below = texts[-1] if kinds[-1] is StepKind.COMMENT and len(texts) > 1 else None
-    parts = tuple(texts[1:] if below is None else texts[1:-1])
-    return edit.Edit(text=texts[0], parts=parts if StepKind.REPLY in kinds else None, comment=below)
+def _about(proposals: Iterable[Proposal]) -> frozenset[str]:
+    return frozenset(p.delivery for p in proposals)
 
 
-def _moved(link: str | None, change: Change) -> str | None:
-    """A post's link with the article's new address in the place of the old; a short link is left as it is."""
-    if link is None or not change.address:
-        return link
-    if not change.before:  # found before changes kept it
-        return change.address if change.kind is Kind.MOVED else link
-    return change.address + link[len(change.before) :] if link.startswith(change.before) else link
+def _asked(change: Change) -> tuple[Kind, tuple[str, ...], str, frozenset[str]]:
+    """What a change is about."""
+    return change.kind, change.what, change.address, _about(change.proposals)
+
+
+def _moved_to(new: Article | None) -> list[str]:
+    return [f"it is at {new.url} now"] if new else []
+
+
+def _linked(link: str | None, formers: Iterable[str], change: Change) -> str | None:
+    """A post's link with the article's new address in the place of those before; a short link is left as it is."""
+    return changes.readdressed(link, formers, change.address) if link and change.address else link

@@ -34,7 +34,8 @@ MOST_PARTS = 25
 class Edit:
     """What is to be different of a delivery; None leaves it. ``picture`` ``()`` takes the picture away.
 
-    ``parts`` are the texts of the replies that make a thread, ``comment`` that of the first comment ("" = none).
+    ``parts`` are the texts of the replies that make a thread, ``comment`` that of the first comment ("" = none);
+    ``title``, ``description`` and ``link`` are what its article says of itself.
     """
 
     text: str | None = None
@@ -43,6 +44,9 @@ class Edit:
     warning: str | None = None
     parts: tuple[str, ...] | None = None
     comment: str | None = None
+    title: str | None = None
+    description: str | None = None
+    link: str | None = None
 
 
 def facets(text: str, link: str | None = None) -> tuple[Facet, ...]:
@@ -59,6 +63,8 @@ def facets(text: str, link: str | None = None) -> tuple[Facet, ...]:
 def rewritten(delivery: Delivery, edit: Edit, version: int) -> tuple[Step, ...]:
     """The steps of a delivery as ``edit`` wants them, with keys of ``version``, nothing of them prepared (pure)."""
     first = delivery.steps[0].post
+    told = {"title": edit.title, "description": edit.description, "link": edit.link}
+    first = dataclasses.replace(first, **{name: said for name, said in told.items() if said is not None})  # type: ignore[arg-type]  # each is a text
     if edit.text is not None and (text := _tidy(edit.text)) != first.text:
         first = dataclasses.replace(first, text=text, facets=facets(text, first.link))
     if edit.picture is not None:

@@ -16,6 +16,9 @@ from worker.receipts import FIRST, FLAGGED, Entry, Readback
 from worker.store import keys
 from worker.store.redis import SWAP, Store
 
+VERSIONS_MOST = 10
+"""Of an article that is corrected again and again, so many versions are remembered beside the first."""
+
 
 class Aftercare:
     """Plain records of a workspace, each by itself."""
@@ -175,6 +178,22 @@ class Aftercare:
         """The article as it was first posted, if it was."""
         found = cast("bytes | None", self._redis.hget(keys.aftercare(_workspace(article), "original"), article))
         return from_json(Article, found) if found else None
+
+    def keep_version(self, article: Article) -> None:
+        """Remember an article as it is before it changes: what is posted, or being sent, may say this."""
+        line, key = to_json(article), keys.aftercare(article.workspace, "versions")
+
+        def with_it(found: bytes | None) -> str:
+            known = [row for row in (found or b"").decode().splitlines() if row != line]
+            return "\n".join([*known, line][-VERSIONS_MOST:])
+
+        self._store.rewrite(key, article.id, with_it)
+
+    def versions(self, article: str) -> list[Article]:
+        """The article as it was first posted and as it was before each change that mattered, the oldest first."""
+        found = cast("bytes | None", self._redis.hget(keys.aftercare(_workspace(article), "versions"), article))
+        first = self.original(article)
+        return [*([first] if first else []), *(from_json(Article, row) for row in (found or b"").splitlines())]
 
     def recheck_at(self, article: str, moment: datetime, *, sooner: bool = False) -> None:
         """Look at an article's page again at ``moment``; with ``sooner`` only if that was planned later, or never."""

@@ -67,6 +67,7 @@ ORPHANS: Mapping[str, tuple[str, Owner, bool]] = {
     "ledger:done": ("s", _first_word, True),
     "applied": ("s", _last_word, True),
     "original": ("h", _itself, False),
+    "versions": ("h", _itself, False),
     "missing": ("h", _itself, False),
     "stopped": ("h", _itself, False),
     "rechecks": ("z", _itself, False),

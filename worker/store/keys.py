@@ -51,8 +51,9 @@ def aftercare(workspace: str, what: str) -> str:
     hash of the one before, and ``ledger:done`` set of what is in it · ``noticed`` the instant up to which deliveries
     were entered · ``reading`` deliveries by when they are read back, ``seen`` hash of what that showed, ``flagged``
     those that are not as they were sent by when that was seen · ``original`` hash of articles as they were first posted
-    · ``rechecks`` articles by when their page is looked at again, ``missing`` hash of since when it was not
-    there, and how · ``changes`` hash of JSON, ``applied`` set of what was done of them, ``sampling`` deliveries by
+    and ``versions`` of those that what was posted since may say · ``rechecks`` articles by when their page is looked at
+    again, ``missing`` hash of since when it was not there, and how · ``changes`` hash of JSON, ``applied`` set of what
+    was done of them, ``sampling`` deliveries by
     when their numbers are asked for, ``numbers`` hash of those as rows of minutes and counts,
     ``clicks`` hash of how often the short links of
     deliveries were followed, ``counters`` hash of the services that count visits, ``counter-secrets`` hash of what they

@@ -1,0 +1,267 @@
+"""Articles that change more than once: no fact is lost because another follows it, and none is proposed twice."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+
+from tests import test_changes
+from tests.test_changes import PAGE, URL, Desk, now, opened, public
+from web.app import create_app
+from worker.changes import Action, Kind, State
+from worker.intake.webhooks import Event
+from worker.intake.webhooks import Kind as Heard
+from worker.model import Status
+from worker.pipeline import edit
+from worker.schedule import When
+
+server, here, site = test_changes.server, test_changes.here, test_changes.site
+
+ELSEWHERE, AGAIN_ELSEWHERE = "https://example.org/bridges/senn", "https://example.org/bridges/senn-bridge"
+
+
+def corrected(to, address=URL):
+    return PAGE.replace("£310,000", to).replace(URL, address)
+
+
+def waiting(street, article):
+    """What nobody has decided about, by kind."""
+    found = [c for c in street.parts.aftercare.changes("main") if c.article == article and c.state is State.OPEN]
+    return {c.kind: c for c in found}
+
+
+def look(street, article, **span):
+    street.later(**(span or {"hours": 1}))
+    return street.parts.changes.recheck(article)
+
+
+def tomorrow(street, article):
+    """A post of the article that is planned for tomorrow, on Slack."""
+
+    def due(account, delivery):
+        at = street.at + timedelta(days=1)
+        street.parts.records.reserve(account, delivery, at, gap=0)
+        return When(at, "", account.zone)
+
+    (made,) = street.parts.planner.plan(article, [street.accounts["slack"]], due=due)
+    return made
+
+
+def approve_all(street, article):
+    for change in waiting(street, article).values():
+        street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+
+
+def test_a_correction_that_waits_is_not_lost_when_the_article_moves(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "telegram"])
+    posts = public(street, platforms=["mastodon"])
+    name = posts["mastodon"].article
+    (other,) = street.share(platforms=["telegram"], send=False)
+    edit.change(street.parts, other.id, edit.Edit(text=f"A bridge opens again. {other.steps[0].post.link}"), by="Bob")
+    street.work()
+    said = street.got("mastodon")[0].text
+    number = next(n for n in ("2.34 million", "9,482", "14-month", "38 of") if n in said)
+    site.page = PAGE.replace(number, f"1{number}")
+    (first,) = look(street, name)
+    site.page = site.page.replace(URL, ELSEWHERE)
+    found = look(street, name)
+    assert {c.kind for c in found} == {Kind.CORRECTED, Kind.MOVED}, "each post is asked about once"
+    assert street.parts.aftercare.change(first.id).state is State.DISMISSED, "its words had the old address"
+    open_ = waiting(street, name)
+    (told,) = open_[Kind.CORRECTED].proposals
+    assert told.delivery == posts["mastodon"].id
+    assert told.text == said.replace(number, f"1{number}").replace(URL, ELSEWHERE)
+    assert any(number in line for line in open_[Kind.CORRECTED].what)
+    assert any(ELSEWHERE in line for line in open_[Kind.CORRECTED].what)
+    assert [p.delivery for p in open_[Kind.MOVED].proposals] == [other.id]
+    approve_all(street, name)
+    assert street.got("mastodon")[0].text == told.text
+    assert ELSEWHERE in street.got("telegram")[0].text
+    assert look(street, name) == []
+
+
+def test_a_move_that_waits_is_not_lost_when_the_article_is_corrected(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    site.page = PAGE.replace(URL, ELSEWHERE)
+    (first,) = look(street, post.article)
+    assert first.kind is Kind.MOVED
+    site.page = corrected("£210,000", ELSEWHERE)
+    look(street, post.article)
+    (change,) = waiting(street, post.article).values()
+    assert change.kind is Kind.CORRECTED
+    approve_all(street, post.article)
+    (toot,) = street.got("mastodon")
+    assert ("210,000" in toot.text, ELSEWHERE in toot.text, URL in toot.text) == (True, True, False)
+    assert look(street, post.article) == []
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_an_article_that_moves_twice_and_back_is_linked_where_it_is(server, here, tmp_path, site, decided):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    (before,) = street.got("mastodon")
+    for address in (ELSEWHERE, AGAIN_ELSEWHERE, ELSEWHERE, AGAIN_ELSEWHERE):
+        site.page = PAGE.replace(URL, address)
+        look(street, post.article)
+        open_ = waiting(street, post.article)
+        assert list(open_) == [Kind.MOVED]
+        assert address in open_[Kind.MOVED].proposals[0].text
+        if decided:
+            approve_all(street, post.article)
+            assert f"{address}\n" in f"{street.got('mastodon')[0].text}\n"
+    site.page = PAGE
+    look(street, post.article)
+    assert bool(waiting(street, post.article)) is decided, "without a decision it was never wrong"
+    approve_all(street, post.article)
+    assert street.got("mastodon")[0].text == before.text
+    assert look(street, post.article) == []
+
+
+def test_a_move_that_somebody_left_is_not_proposed_again(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    site.page = PAGE.replace(URL, ELSEWHERE)
+    (change,) = look(street, post.article)
+    street.parts.changes.dismiss(change.id, by="Ada")
+    assert look(street, post.article) == []
+    site.page = corrected("£210,000", ELSEWHERE)
+    (change,) = look(street, post.article)
+    assert change.kind is Kind.CORRECTED
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_correction_that_waits_is_not_lost_by_a_page_that_was_gone_for_a_while(server, here, tmp_path, site, back):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    planned = tomorrow(street, post.article)
+    site.page = corrected("£210,000")
+    look(street, post.article, minutes=1)
+    site.status = 410
+    (gone,) = look(street, post.article, minutes=1)
+    assert list(waiting(street, post.article)) == [Kind.GONE]
+    if back:
+        site.status = 200
+        look(street, post.article, minutes=1)
+        assert list(waiting(street, post.article)) == [Kind.CORRECTED]
+        assert street.parts.aftercare.stopped("main") == {}
+        approve_all(street, post.article)
+        assert "210,000" in street.got("mastodon")[0].text
+        assert now(street, planned).status is Status.SCHEDULED, "nothing holds it any more"
+        street.later(hours=25)
+        assert "210,000" in street.got("slack")[0].text
+    else:
+        street.parts.changes.approve(gone.id, by="Ada")
+        street.work()
+        assert street.got("mastodon") == []
+        assert now(street, planned).status is Status.CANCELLED
+        site.status = 200
+        assert look(street, post.article) == [], "what was taken down is not corrected"
+        assert street.parts.aftercare.stopped("main") == {}, "and the article may be shared again"
+
+
+def test_what_its_system_took_back_and_published_again_is_not_taken_down(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    planned = tomorrow(street, post.article)
+
+    def says(kind):
+        street.at += timedelta(seconds=1)
+        street.parts.hooks.record("main.blog", Event(kind=kind, key=str(street.at), url=URL), street.at)
+
+    says(Heard.UNPUBLISHED)
+    street.parts.changes.round("main")
+    assert list(waiting(street, post.article)) == [Kind.GONE]
+    assert now(street, planned).status is Status.HELD
+    says(Heard.PUBLISHED)
+    street.parts.changes.round("main")
+    assert waiting(street, post.article) == {}
+    assert street.parts.aftercare.stopped("main") == {}
+    assert now(street, planned).status is Status.SCHEDULED
+    assert len(street.got("mastodon")) == 1
+
+
+@pytest.mark.parametrize("how", ["scheduled", "unconfirmed"])
+def test_a_correction_that_is_corrected_while_it_is_carried_out_is_found_when_it_is_out(
+    server, here, tmp_path, site, how
+):
+    from rehearsal.world import Faults  # noqa: PLC0415 - beside its one use
+
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article)
+    street.parts.changes.approve(change.id, by="Ada")
+    if how == "unconfirmed":
+        street.world.faults["mastodon"] = Faults.read(["accept-then-drop"])
+        street.work()
+        assert now(street, post).status is Status.UNCONFIRMED
+    site.page = corrected("£110,000")
+    assert street.parts.changes.recheck(post.article) == [], "nobody knows yet what it says"
+    street.later(minutes=3)
+    assert now(street, post).status is Status.EDITED
+    street.parts.receipts.round("main")
+    street.later(minutes=10)
+    (again,) = street.parts.changes.round("main")
+    assert "110,000" in again.proposals[0].text
+    approve_all(street, post.article)
+    assert "110,000" in street.got("mastodon")[0].text
+    assert look(street, post.article) == []
+
+
+def test_posts_of_each_version_of_an_article_are_all_corrected(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "telegram"])
+    first = public(street, platforms=["mastodon"])["mastodon"]
+    site.page = corrected("£210,000")
+    look(street, first.article)
+    article, content = street.parts.records.article(first.article)
+    assert "210,000" in article.text
+    made = street.parts.planner.plan(first.article, [street.accounts["telegram"]], due=street._now)
+    street.work()
+    assert "210,000" in street.got("telegram")[0].text
+    site.page = corrected("£110,000")
+    look(street, first.article)
+    site.page = corrected("£110,000").replace("9,482", "9,483")
+    look(street, first.article)
+    (change,) = waiting(street, first.article).values()
+    assert {p.delivery for p in change.proposals} == {first.id, made[0].id}
+    approve_all(street, first.article)
+    assert all("110,000" in street.got(p)[0].text for p in ("mastodon", "telegram"))
+    assert look(street, first.article) == []
+    del content
+
+
+def test_a_correction_that_is_taken_back_before_anybody_decided_asks_for_nothing(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    planned = tomorrow(street, post.article)
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article, minutes=1)
+    assert now(street, planned).status is Status.HELD
+    site.page = PAGE
+    assert look(street, post.article, minutes=1) == []
+    assert waiting(street, post.article) == {}
+    assert street.parts.aftercare.change(change.id).state is State.DISMISSED
+    assert now(street, planned).status is Status.SCHEDULED
+    desk = Desk.__new__(Desk)
+    desk.parts, desk.app = street.parts, create_app(street.parts)
+    assert "dismissed by Handbill" in desk.page("/changes").text
+
+
+def test_what_is_planned_of_an_article_that_moved_goes_out_with_the_new_address(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    planned = tomorrow(street, post.article)
+    site.page = PAGE.replace(URL, ELSEWHERE)
+    look(street, post.article, minutes=1)
+    approve_all(street, post.article)
+    street.later(hours=25)
+    found = now(street, planned)
+    assert found.status is Status.PUBLISHED
+    assert found.steps[0].post.link == ELSEWHERE
+    assert ELSEWHERE in street.got("slack")[0].text
+    assert dataclasses.replace(found.steps[0].post, text="").link == ELSEWHERE
+    assert Action.EDIT in {p.action for c in street.parts.aftercare.changes("main") for p in c.proposals}
