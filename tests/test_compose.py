@@ -493,6 +493,25 @@ def test_a_mark_between_two_slots_goes_with_an_empty_one(changes, line):
     assert text.split("\n") == [TITLE, *([line] if line else []), LINK]
 
 
+@pytest.mark.parametrize(
+    ("template", "title", "text"),
+    [
+        ("“{title}”", "Bees fly in circles", "“Bees fly in circles”"),
+        ("“{title}”", "“We follow the ridge”", "“We follow the ridge”"),
+        (
+            "New: “{title}” ({site})",
+            "“We follow the ridge,” says Moor",
+            "New: “We follow the ridge,” says Moor (The Hill)",
+        ),
+        ("„{title}“", "Moor: „Wir folgen dem Kamm“", "Moor: „Wir folgen dem Kamm“"),
+        ('"{title}"', "«Nous suivons la crête»", "«Nous suivons la crête»"),
+        ("“{author}” {title}", "“We follow the ridge”", "“Ada Moor” “We follow the ridge”"),
+    ],
+)
+def test_a_template_quotes_nothing_that_stands_in_quotation_marks_already(template, title, text):
+    assert posted(an_article(title=title), template=template).post.text == text
+
+
 def test_slots_for_author_site_and_tags_are_plain_text():
     article = an_article(author="@ada", site="Hill.com", tags=("Honey bees", "#Hills"))
     text = posted(article, template="By {author} for {site}: {tags}").post.text

@@ -28,6 +28,12 @@ def test_the_authors_tags_come_first_in_their_order():
     assert tags(tags=("MentalHealth", "Velden", "night trams"))[:3] == ["MentalHealth", "Velden", "NightTrams"]
 
 
+def test_an_authors_tag_that_a_longer_one_of_theirs_says_as_well_gives_it_its_place_unless_it_is_a_name():
+    text = TEXT + " Velden City planted trees, and urban trees are quiet."
+    assert tags(text, tags=("trees", "NASA", "urban trees"))[:3] == ["UrbanTrees", "NASA", "NightTrams"]
+    assert tags(text, tags=("Velden", "Velden City"))[:2] == ["Velden", "VeldenCity"]
+
+
 def test_the_authors_tags_that_the_text_never_says_come_after_what_it_does():
     found = tags(tags=("Urban Planning", "Velden"))
     assert found[0] == "Velden"

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse
 from web import cookies, views
 from web.place import Place
 from worker import schedule
+from worker.content.words import quoted
 from worker.settings import TEMPLATES
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def environment() -> jinja2.Environment:
     env.filters["sentence"] = sentence
     env.filters["stop"] = stop
     env.filters["anchor"] = anchor
+    env.filters["quoted"] = quoted
     return env
 
 

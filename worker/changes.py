@@ -147,7 +147,7 @@ def slips(old: Article, new: Article) -> list[Slip]:
     tag, found = new.language or old.language, []
     if _retitled(old.title, new.title, tag):
         lost = facts(old.title, tag) - facts(new.title, tag)
-        what = f"the title was “{old.title}” and is “{new.title}”"
+        what = f"the title was {words.quoted(old.title)} and is {words.quoted(new.title)}"
         found.append(Slip(old.title, new.title, what, lost))
     before, after = _sentences(old), _sentences(new)
     there = {_words(s) for s in after}
@@ -162,8 +162,8 @@ def slips(old: Article, new: Article) -> list[Slip]:
             close = ""
         missed = _missed(sentence, close, tag) if close else _nowhere(sentence, everything, tag)
         if missed:
-            says = f"it reads “{close}” now" if close else "it does not stand there any more"
-            what = f"“{sentence}”: {', '.join(sorted(missed))} is not said any more; {says}"
+            says = f"it reads {words.quoted(close)} now" if close else "it does not stand there any more"
+            what = f"{words.quoted(sentence)}: {', '.join(sorted(missed))} is not said any more; {says}"
             found.append(Slip(sentence, close, what, frozenset(missed.values())))
     return found
 

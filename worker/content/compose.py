@@ -395,6 +395,7 @@ class _Writer:
 
 def _fill(line: tuple[Piece, ...], values: Mapping[str, list[Piece]]) -> list[Piece]:
     """A line with its slots filled: none if all are empty; a mark between two slots goes with an empty one."""
+    line = _quoted_once(line, values)
     slots = [i for i, p in enumerate(line) if p.type == "slot"]
     full = {i for i in slots if any(p.text for p in values[line[i].text])}
     if slots and not full:
@@ -406,6 +407,19 @@ def _fill(line: tuple[Piece, ...], values: Mapping[str, list[Piece]]) -> list[Pi
         elif regex.search(r"[\p{L}\p{N}]", piece.text) or _kept(i, slots, full):
             filled.append(piece)
     return filled
+
+
+def _quoted_once(line: tuple[Piece, ...], values: Mapping[str, list[Piece]]) -> tuple[Piece, ...]:
+    """A line without its quotation marks around a slot whose words bring their own: they would stand there twice."""
+    pieces = list(line)
+    for i in range(1, len(line) - 1):
+        said = "".join(p.text for p in values[line[i].text]) if line[i].type == "slot" else ""
+        before, after = pieces[i - 1], pieces[i + 1]
+        around = before.text[-1:] in words.QUOTES and after.text[:1] in words.QUOTES
+        if words.quotes(said) and around and before.type == after.type == "plain":
+            pieces[i - 1] = dataclasses.replace(before, text=before.text[:-1])
+            pieces[i + 1] = dataclasses.replace(after, text=after.text[1:])
+    return tuple(pieces)
 
 
 def _kept(place: int, slots: Sequence[int], full: set[int]) -> bool:

@@ -48,6 +48,7 @@ SAYS = regex.compile(
 )
 DAY = regex.compile(r"\p{Lu}\p{Ll}{2,8}\.? \d|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day")
 CLOSERS = "”’»›」』）)]"
+QUOTES = tuple('"“”„‟«»‹›「」『』')
 # British quotations: one opens where a word begins (but for 'em, 'til, '90s), and surely ends after a stop.
 SINGLE_OPEN = regex.compile(
     r"(?:^|(?<=[\s“(—–]))‘(?=[\p{L}\p{N}])(?!(?:em|til|tis|twas|cause|bout|n|\d\ds?)\b)", regex.I
@@ -223,6 +224,16 @@ def plain(text: str) -> str:
 def line(text: str) -> str:
     """``text`` on one line: single spaces, no invisible characters."""
     return SPACES.sub(" ", INVISIBLE.sub("", text).replace("\n", " ")).strip()
+
+
+def quotes(text: str) -> bool:
+    """Whether a text begins or ends with quotation marks of its own."""
+    return text[:1] in QUOTES or text[-1:] in QUOTES
+
+
+def quoted(text: str) -> str:
+    """``text`` in quotation marks, which stand there once if it brings its own."""
+    return text if quotes(text) else f"“{text}”"
 
 
 def key(text: str) -> str:

@@ -12,6 +12,7 @@ import structlog
 
 from worker import schedule
 from worker.content.article import extract
+from worker.content.words import quoted
 from worker.errors import HandbillError, NotFound
 from worker.intake import gate, rules
 from worker.intake.client import short
@@ -205,7 +206,7 @@ class Reader:
         first = owner.item
         name = first.title or first.candidate.address
         if not owner.surely:
-            raise Wait(f"its text is nearly that of “{name[:120]}”", None)
+            raise Wait(f"its text is nearly that of {quoted(name[:120])}", None)
         came = f"by {first.ways[0]}" if first.ways else "before"
         if first.fate is Fate.SKIPPED:
             raise Ended(Fate.DUPLICATE, f"it came {came} and was left out: {first.reason}", of=first.id)
