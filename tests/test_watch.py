@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import io
 import json
 import re
+import resource
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import redis
 import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -26,6 +29,8 @@ from worker import app
 from worker.doctor import _of_redis
 from worker.embedded import Embedded
 from worker.errors import HandbillError, NotFound, Refused
+from worker.intake.model import Kind as Kinds
+from worker.intake.model import Source
 from worker.lifecycle import TRANSITIONS
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
 from worker.pipeline.accounts import app_key
@@ -133,12 +138,14 @@ def test_what_waits_is_told_by_pool_and_the_age_of_a_canary_by_worker(house):
     plan(house, 2, minutes=-60)
     house.deliveries.claim(most=64, settle=1, wake=60, attempts=8)
     plan(house, 3, minutes=1)
+    house.sources.watch(Source(id="main.feed", kind=Kinds.FEED), "example.org")
     house.records.seen_alive("publish@one", seconds=LIFE_SECONDS)
     house.records.seen_alive("publish@two", seconds=LIFE_SECONDS - 20)
 
     found = numbers(house)
 
-    assert found["handbill_pool_due"] == {(("pool", "publish"),): 2, (("pool", "content"),): 0}
+    waits = {(("pool", "publish"),): 2, (("pool", "content"),): 0, (("pool", "intake"),): 1}
+    assert found["handbill_pool_due"] == waits
     assert found["handbill_pool_waking"][("pool", "publish"),] == 1
     assert found["handbill_workers_alive"][("pool", "publish"),] == 2
     ages = {dict(k)["worker"]: v for k, v in found["handbill_canary_age_seconds"].items()}
@@ -334,6 +341,75 @@ def test_a_condition_is_told_once_and_several_are_one_message(house, told, monke
     assert " and 2 more" in text
     assert "Paused: main.acc: stopped by hand\n  → handbill resume --account main.acc" in text
     assert text.endswith("http://127.0.0.1:8484")
+
+
+@contextlib.contextmanager
+def full_disk(server):
+    """The disk of a running server takes no more."""
+    pid = int((server.folder / "server.pid").read_text())
+    file = next((server.folder / "appendonlydir").glob("*.incr.aof"))
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (file.stat().st_size + 100, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process")
+def test_people_are_told_that_redis_writes_nothing_or_is_gone_although_nothing_can_be_stored(tmp_path):
+    seconds = [0.0]
+    with Embedded.start(tmp_path / "server", fsync="everysec") as server:
+        parts = open_runtime(Settings(data_dir=tmp_path / "house", _env_file=None), server.url)
+        parts.accounts.connect("outbox", {"folder": str(tmp_path / "team")}, workspace="main", name="team")
+        [account] = parts.records.accounts("main")
+        one, other = Alerts(parts, alone=True, clock=lambda: seconds[0]), Alerts(parts)
+        for pool in ("publish", "content", "intake"):
+            parts.records.seen_alive(f"{pool}@here", seconds=900)
+        one.add(account, ["redis"])
+        assert one.round() == 0
+
+        def told():
+            found = [json.loads(p.read_text()) for p in (tmp_path / "team").rglob("*.json")]
+            return [f["text"] for f in found]
+
+        with full_disk(server):
+            while server_takes(parts):
+                time.sleep(0.01)
+            with pytest.raises(redis.ResponseError, match="MISCONF"):
+                other.round()  # who is not alone leaves it to who is
+            assert one.round() == 0  # a moment is no matter
+            seconds[0] += 61
+            assert one.round() == 1
+            for _ in range(3):
+                seconds[0] += 3600
+                assert one.round() == 0
+        [first] = told()
+        assert first.startswith("Handbill:\nRedis is not safe: MISCONF ")
+        assert "→ Free its disk or start it, and see its log" in first
+        end = time.monotonic() + 20
+        while not server_takes(parts):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert one.round() == 0  # it is well again
+
+        def gone(*_, **__):
+            raise redis.ConnectionError("Error 111 connecting to state:6379. Connection refused.")
+
+        parts.store.client.execute_command = parts.store.client.pipeline = gone
+    assert one.round() == 0
+    seconds[0] += 61
+    assert one.round() == 1
+    assert one.round() == 0
+    [second] = set(told()) - {first}
+    assert second.startswith("Handbill:\nRedis is not safe: Error 111 connecting")
+    parts.close()
+
+
+def server_takes(parts):
+    try:
+        return parts.store.client.set("handbill:{main}:x", "x" * 100)
+    except redis.ResponseError:
+        return False
 
 
 def test_what_is_not_urgent_is_gathered_and_what_is_urgent_is_not(house, told, monkeypatch):

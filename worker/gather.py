@@ -44,7 +44,7 @@ class Gatherer:
         self._wake = wake
         self._tend = tend
         self._poller = poller or Poller(parts.sources, parts.intake, parts.settings, seen=parts.push.seen)
-        self._alerts = Alerts(parts)
+        self._alerts = Alerts(parts, alone=True)
         self.stopping = threading.Event()
 
     def run(self, name: str) -> None:

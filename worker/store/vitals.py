@@ -67,7 +67,7 @@ class Vitals:
         return {worker.decode(): max(0.0, LIFE_SECONDS - (ends - now) / 1000) for worker, ends in found}
 
     def backlog(self) -> dict[str, Backlog]:
-        """What waits for the publish pool (posts) and the content pool (articles to read)."""
+        """What waits for the publish pool (posts), the content pool (articles to read) and intake (feeds to ask)."""
         now = self._store.now_ms()
         homes = [keys.home(w.decode()) for w in cast("set[bytes]", self._redis.smembers(keys.workspaces()))]
         places = {
@@ -83,6 +83,10 @@ class Vitals:
                 said = pipe.execute()
             waiting = sum(said[1::2])
             found[pool] = Backlog(sum(said[::2]) + waiting, waiting)
+        with self._redis.pipeline(transaction=False) as pipe:
+            for home in homes:
+                pipe.zcount(f"{home}polls", "-inf", now)
+            found["intake"] = Backlog(sum(pipe.execute()), 0)  # nobody is woken: it looks by itself
         return found
 
     def server(self) -> Server:

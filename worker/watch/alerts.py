@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,11 +12,13 @@ import publishers
 from publishers.core.errors import PublishError, Unconfirmed
 from publishers.core.limits import Limits
 from publishers.core.post import Commit, Post
+from publishers.core.publisher import Publisher
 from worker.errors import HandbillError, NotFound, Refused
 from worker.model import Account, digest
 from worker.pipeline.accounts import limits_of
-from worker.runtime import Runtime
+from worker.runtime import Runtime, utc_now
 from worker.store.alerts import Channels
+from worker.store.redis import lost
 from worker.watch.conditions import TITLES, URGENT, Condition, Kind, conditions
 
 log = structlog.get_logger()
@@ -30,13 +33,25 @@ PASSED = timedelta(minutes=10)
 NAMED = 5
 SECONDS = 20.0
 
+AWAY_SECONDS = 60.0
+"""How long Redis may refuse to answer or to write before people are told: a restart is shorter."""
+
 
 class Alerts:
-    """Any number of processes may look; a lock lets one of them tell."""
+    """Any number of processes may look; a lock lets one of them tell.
 
-    def __init__(self, parts: Runtime) -> None:
+    Where Redis itself is what is wrong there is no lock, and nothing to be read: the one process that is made
+    ``alone`` tells then whoever it knew of before.
+    """
+
+    def __init__(self, parts: Runtime, *, alone: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._parts = parts
         self._channels = Channels(parts.store)
+        self._alone = alone
+        self._clock = clock
+        self._known: dict[str, tuple[Account, Mapping[str, str], Publisher]] = {}
+        self._since: float | None = None
+        self._told = False
 
     def add(self, account: Account, kinds: Sequence[str] = ()) -> None:
         """Tell the readers of an account; raises Refused where they are the public, HandbillError for unknown kinds."""
@@ -65,8 +80,51 @@ class Alerts:
     def round(self) -> int:
         """Look, and tell whoever is to be told; returns how many messages were sent."""
         parts = self._parts
-        with parts.records.lock(parts.settings.workspace, "alerts", seconds=EVERY_SECONDS * 4) as mine:
-            return self._round() if mine else 0
+        try:
+            with parts.records.lock(parts.settings.workspace, "alerts", seconds=EVERY_SECONDS * 4) as mine:
+                sent = self._round() if mine else 0
+            if self._alone:
+                self._remember()
+        except Exception as error:
+            if not (self._alone and lost(error)):
+                raise
+            return self._by_heart(str(error).partition("\n")[0][:200])
+        self._since, self._told = None, False
+        return sent
+
+    def _remember(self) -> None:
+        """Keep in mind who wants to know of the installation as a whole."""
+        channels = self._channels.listed(self._parts.settings.workspace)
+        known, self._known = self._known, {}
+        for name in (n for n, kinds in channels.items() if not kinds or Kind.REDIS in kinds):
+            try:
+                account, secrets = self._parts.records.opened(name)
+                if name in known and known[name][:2] == (account, secrets):
+                    self._known[name] = known[name]
+                else:
+                    self._known[name] = (account, secrets, self._parts.accounts.adapter(account, secrets))
+            except HandbillError as error:
+                log.warning("an alert could not be told here", account=name, reason=str(error))
+
+    def _by_heart(self, why: str) -> int:
+        """Tell them, once, that Redis has taken nothing for a while."""
+        now = self._clock()
+        self._since = now if self._since is None else self._since
+        log.warning("no alert can be kept", reason=why)
+        if self._told or now - self._since < AWAY_SECONDS:
+            return 0
+        self._told, sent = True, 0
+        found = [Condition("redis:away", Kind.REDIS, why, "Free its disk or start it, and see its log")]
+        text = message(found, self._parts.settings.origin)
+        known, self._known = self._known, {}  # their connections are closed then
+        for account, _, publisher in known.values():
+            try:
+                at = utc_now()
+                self._speak(account, publisher, text, at, at.isoformat(), "redis:away", title=subject(found))
+                sent += 1
+            except Exception as error:  # noqa: BLE001 - the others are told all the same
+                log.warning("an alert was not taken", account=account.id, reason=str(error))
+        return sent
 
     def _round(self) -> int:
         channels = {w: self._channels.listed(w) for w in self._parts.records.workspaces()}
@@ -119,13 +177,17 @@ class Alerts:
 
     def _send(self, name: str, text: str, *key: str, title: str) -> None:
         account, publisher = self._parts.accounts.open(name)
+        self._speak(account, publisher, text, self._parts.now(), *key, title=title)
+
+    @staticmethod
+    def _speak(account: Account, publisher: Publisher, text: str, now: datetime, *key: str, title: str) -> None:
         with publisher.http:
             publisher.http.expire(SECONDS)
             limits = limits_of(account)
             post = Post(text=fitted(text, limits), title=title[: limits.title or 0])
-            commit = digest("alert", name, *key, length=40)
+            commit = digest("alert", account.id, *key, length=40)
             prepared = publisher.draft(post, commit, None)
-            publisher.create(post, Commit(key=commit, at=self._parts.now(), prepared=prepared))
+            publisher.create(post, Commit(key=commit, at=now, prepared=prepared))
 
 
 def subject(found: Sequence[Condition]) -> str:
