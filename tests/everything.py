@@ -144,7 +144,7 @@ def fill_to_the_brim(parts, *, workspace="main"):  # noqa: PLR0915 - one of each
 
     parts.receipts.notice(workspace)
     care.save_rule(Rule(name="classics", workspace=workspace))
-    care.stop(article, "said by hand")
+    care.stop(article, "said by hand", gone=True)
     care.mark_swept(workspace)
     care.keep_readback(made[0], Readback(sight=Sight.GONE, at=now), again=None)
     care.read_at(made[0], now + timedelta(hours=1))

@@ -11,6 +11,7 @@ from tests import test_changes
 from tests.test_changes import PAGE, URL, Desk, now, opened, public
 from web.app import create_app
 from worker.changes import Action, Kind, State
+from worker.errors import Refused
 from worker.intake.webhooks import Event
 from worker.intake.webhooks import Kind as Heard
 from worker.model import Status
@@ -265,3 +266,31 @@ def test_what_is_planned_of_an_article_that_moved_goes_out_with_the_new_address(
     assert ELSEWHERE in street.got("slack")[0].text
     assert dataclasses.replace(found.steps[0].post, text="").link == ELSEWHERE
     assert Action.EDIT in {p.action for c in street.parts.aftercare.changes("main") for p in c.proposals}
+
+
+def test_what_was_taken_down_is_neither_accepted_nor_posted_anew_until_it_is_there_again(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    desk = Desk.__new__(Desk)
+    desk.parts, desk.app = street.parts, create_app(street.parts)
+    site.status = 410
+    look(street, post.article)
+    approve_all(street, post.article)
+    assert now(street, post).status is Status.DELETED
+    for page in (desk.page("/inbox?show=planned").text, desk.page("/inbox?show=all").text):
+        assert 'name="accept"' not in page
+        assert "It is gone: its page answers 410" in page
+    page = desk.page(f"/compose/{post.article}").text
+    assert "This article is gone: its page answers 410" in page
+    assert "No post is made of this article yet" not in page
+    accounts = list(street.accounts.values())
+    with pytest.raises(Refused, match="The article is gone"):
+        edit.accept(street.parts, post.article, accounts)
+    site.status = 200
+    look(street, post.article)
+    page = desk.page("/inbox?show=planned").text
+    assert 'name="accept"' not in page, "accepting it would do nothing: its posts are over"
+    assert "Its posts are deleted" in page
+    assert "Its post is over." in desk.page(f"/compose/{post.article}").text
+    (again,) = [d for d in edit.accept(street.parts, post.article, accounts, again=True) if d.id != post.id]
+    assert again.share == 1

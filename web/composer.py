@@ -100,6 +100,7 @@ def target(parts: Parts, person: Editor, sent: Form, article: str) -> Response:
         edit.drop(parts, calendar.find(parts, person, gone).id, by=person.user.name)
         parts.audit.record(person.actor, "taken off", gone, workspace=person.workspace)
         return RedirectResponse(f"/compose/{found.id}", 303)
+    edit.refuse_gone(parts, found.id)
     account = _account(parts, person, sent.get("account", ""))
     again = any(d.account == account.id for d in parts.deliveries.several(parts.records.deliveries_of(found.id)))
 
@@ -302,12 +303,9 @@ def drawn(
 def _page(request: Request, sheet: Sheet, open_: str, *, typed: Sent | None = None, refused: str = "") -> HTMLResponse:
     parts, person, article, content = sheet.parts, sheet.person, sheet.article, sheet.content
     accounts = {a.id: a for a in parts.records.accounts(person.workspace)}
+    every = list(parts.deliveries.several(parts.records.deliveries_of(article.id)))
     there = sorted(
-        (
-            d
-            for d in parts.deliveries.several(parts.records.deliveries_of(article.id))
-            if d.status not in lifecycle.GONE
-        ),
+        (d for d in every if d.status not in lifecycle.GONE),
         key=lambda d: (views.label_of(d.platform).lower(), d.account, d.share),
     )
     chosen = next((d for d in there if d.id == open_), there[0] if there else None)
@@ -332,6 +330,8 @@ def _page(request: Request, sheet: Sheet, open_: str, *, typed: Sent | None = No
         more=[(a, views.label_of(a.platform)) for a in sorted(active, key=lambda a: a.id not in meant)],
         meant=meant,
         used={d.account for d in there},
+        gone=parts.aftercare.gone(person.workspace).get(article.id, ""),
+        over=[status.row(d, accounts.get(d.account), now=parts.now()) for d in every if d.status in lifecycle.GONE],
         refused=refused,
     )
 

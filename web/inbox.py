@@ -59,7 +59,8 @@ class Letter:
     """One article: its kit, and the posts that were planned of it with the numbers of their accounts' colours.
 
     ``only`` is where it would go if it is not planned and its source names other accounts than all; ``waits`` whether
-    its source lets its posts wait for approval.
+    its source lets its posts wait for approval, ``gone`` why it is not there any more, ``over`` what became of its
+    posts if none of them is left.
     """
 
     article: Article
@@ -70,6 +71,8 @@ class Letter:
     posts: tuple[tuple[status.Row, int], ...]
     only: tuple[Place, ...]
     waits: bool
+    gone: str
+    over: str
 
 
 @router.get("")
@@ -169,6 +172,7 @@ def _letters(
     posts = {d.id: d for d in parts.deliveries.several(i for many in ids.values() for i in many)}
     known = {a.id: a for a in accounts}
     sent = parts.reader.destinations([article for article, _ in found.values()]) if places and found else {}
+    gone = parts.aftercare.gone(person.workspace)
     now, usual = parts.now(), {a for a, p in places.items() if not p.digest}
     letters = []
     for arrived, name in rows:
@@ -176,6 +180,7 @@ def _letters(
             continue
         article, content = found[name]
         there = [posts[i] for i in ids[name] if i in posts and posts[i].status not in lifecycle.GONE]
+        over = dict.fromkeys(str(posts[i].status) for i in ids[name] if i in posts and not there)
         shown = sorted(there, key=lambda d: (d.due, d.id))
         named, waits = ((), False) if shown or not places else sent.get(name, ((), False))
         only = tuple(p for a, p in places.items() if a in named) if named and set(named) != usual else ()
@@ -191,6 +196,8 @@ def _letters(
                 ),
                 only=only,
                 waits=waits,
+                gone=gone.get(name, ""),
+                over=" and ".join(over),
             )
         )
     return letters

@@ -191,7 +191,8 @@ class Changes:
         for change in gone:
             if change.state is State.OPEN:
                 self._withdraw(change, AGAIN)
-        if care.stopped(workspace).get(name) in {c.what[0] for c in gone}:
+        why = care.gone(workspace).get(name, SAID)
+        if said or not why.startswith(SAID):
             care.allow(name)
 
     def _withdraw(self, change: Change, by: str, *, but: Collection[str] = ()) -> None:
@@ -257,7 +258,7 @@ class Changes:
         same (by default, what was found names it).
         """
         if kind in {Kind.GONE, Kind.HIDDEN}:
-            self._parts.aftercare.stop(article.id, what[0])
+            self._parts.aftercare.stop(article.id, what[0], gone=True)
             self._parts.evergreens.take_back(article.workspace)
             self._hold(self._parts.records.deliveries_of(article.id), what[0])
         care = self._parts.aftercare

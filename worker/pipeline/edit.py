@@ -187,6 +187,7 @@ def finish(parts: Runtime, delivery: str, when: When | None, *, by: str = "", se
     found = _open(parts, delivery, seen)
     if found.status is not S.DRAFT:
         raise Refused(f"{found.id} is no draft", why=f"it is {found.status}")
+    refuse_gone(parts, found.article)
     account = parts.records.account(found.account)
     _check(found.steps, account)
     if when is None:
@@ -247,11 +248,19 @@ def accept(
     """
     if not accounts:
         raise HandbillError("There is no account to post to", do="Connect one")
+    refuse_gone(parts, article)
 
     def due(account: Account, delivery: str) -> When:
         return next_slot(parts, account, delivery=delivery, take=not draft)
 
     return parts.planner.plan(article, accounts, due=due, approve=approve, draft=draft, thread=thread, again=again)
+
+
+def refuse_gone(parts: Runtime, article: str) -> None:
+    """Raise Refused if an article was taken down: nothing more is posted of it until it is there again."""
+    if why := parts.aftercare.gone(article.partition(".")[0]).get(article):
+        do = "Look at its page again: handbill changes look; or allow it all the same: handbill evergreen allow"
+        raise Refused("The article is gone", why=why, do=do)
 
 
 def skip(parts: Runtime, article: str) -> None:

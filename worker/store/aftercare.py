@@ -56,13 +56,25 @@ class Aftercare:
         if not self._redis.hdel(keys.aftercare(workspace, "rules"), name):
             self.rule(workspace, name)
 
-    def stop(self, article: str, why: str) -> None:
-        """Share an article no more, for a reason."""
-        self._redis.hset(keys.aftercare(_workspace(article), "stopped"), article, why)
+    def stop(self, article: str, why: str, *, gone: bool = False) -> None:
+        """Share an article no more, for a reason; nothing else of it either, if it is ``gone``."""
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(keys.aftercare(_workspace(article), "stopped"), article, why)
+            if gone:
+                pipe.hset(keys.aftercare(_workspace(article), "gone"), article, why)
+            pipe.execute()
 
     def allow(self, article: str) -> bool:
         """Take that back; False if it was not stopped."""
-        return bool(self._redis.hdel(keys.aftercare(_workspace(article), "stopped"), article))
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hdel(keys.aftercare(_workspace(article), "stopped"), article)
+            pipe.hdel(keys.aftercare(_workspace(article), "gone"), article)
+            return bool(pipe.execute()[0])
+
+    def gone(self, workspace: str) -> dict[str, str]:
+        """The articles whose page is not there, or not for everybody, and why."""
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(keys.aftercare(workspace, "gone")))
+        return {k.decode(): v.decode() for k, v in found.items()}
 
     def stopped(self, workspace: str) -> dict[str, str]:
         """The articles that are shared no more, and why."""

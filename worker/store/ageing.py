@@ -70,6 +70,7 @@ ORPHANS: Mapping[str, tuple[str, Owner, bool]] = {
     "versions": ("h", _itself, False),
     "missing": ("h", _itself, False),
     "stopped": ("h", _itself, False),
+    "gone": ("h", _itself, False),
     "rechecks": ("z", _itself, False),
     "changes": ("h", _article_of, False),
 }

@@ -47,19 +47,18 @@ def calendar(account: str) -> str:
 
 def aftercare(workspace: str, what: str) -> str:
     """What is kept of articles and posts after publication: ``rules`` hash of JSON · ``stopped`` hash from articles to
-    the reason · ``swept`` the instant at which the rules were last applied · ``ledger`` list of JSON, each with the
-    hash of the one before, and ``ledger:done`` set of what is in it · ``noticed`` the instant up to which deliveries
-    were entered · ``reading`` deliveries by when they are read back, ``seen`` hash of what that showed, ``flagged``
-    those that are not as they were sent by when that was seen · ``original`` hash of articles as they were first posted
-    and ``versions`` of those that what was posted since may say · ``rechecks`` articles by when their page is looked at
-    again, ``missing`` hash of since when it was not there, and how · ``changes`` hash of JSON, ``applied`` set of what
-    was done of them, ``sampling`` deliveries by
-    when their numbers are asked for, ``numbers`` hash of those as rows of minutes and counts,
-    ``clicks`` hash of how often the short links of
-    deliveries were followed, ``counters`` hash of the services that count visits, ``counter-secrets`` hash of what they
-    are asked with, encrypted, ``asked`` hash of when they were, ``visits`` hash from deliveries to what they said and
-    when, ``events`` the instant of the last one heard,
-    ``report`` the account that the weekly report goes to and the weekday.
+    the reason, ``gone`` of those among them whose page is not there · ``swept`` the instant at which the rules were
+    last applied · ``ledger`` list of JSON, each with the hash of the one before, and ``ledger:done`` set of what is in
+    it · ``noticed`` the instant up to which deliveries were entered · ``reading`` deliveries by when they are read
+    back, ``seen`` hash of what that showed, ``flagged`` those that are not as they were sent by when that was seen ·
+    ``original`` hash of articles as they were first posted and ``versions`` of those that what was posted since may say
+    · ``rechecks`` articles by when their page is looked at again, ``missing`` hash of since when it was not there, and
+    how · ``changes`` hash of JSON, ``applied`` set of what was done of them, ``sampling`` deliveries by when their
+    numbers are asked for, ``numbers`` hash of those as rows of minutes and counts, ``clicks`` hash of how often the
+    short links of deliveries were followed, ``counters`` hash of the services that count visits, ``counter-secrets``
+    hash of what they are asked with, encrypted, ``asked`` hash of when they were, ``visits`` hash from deliveries to
+    what they said and when, ``events`` the instant of the last one heard, ``report`` the account that the weekly report
+    goes to and the weekday.
     """
     return f"{home(workspace)}after:{what}"
 
