@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from datetime import timedelta
 
 import pytest
+from typer.testing import CliRunner
 
 from tests import test_changes
 from tests.test_changes import PAGE, URL, Desk, now, opened, public
 from web.app import create_app
 from worker.changes import Action, Kind, State
+from worker.commands import changes as commands
+from worker.commands import evergreen
 from worker.errors import Refused
 from worker.intake.webhooks import Event
 from worker.intake.webhooks import Kind as Heard
@@ -294,3 +298,40 @@ def test_what_was_taken_down_is_neither_accepted_nor_posted_anew_until_it_is_the
     assert "Its post is over." in desk.page(f"/compose/{post.article}").text
     (again,) = [d for d in edit.accept(street.parts, post.article, accounts, again=True) if d.id != post.id]
     assert again.share == 1
+
+
+def told(street, monkeypatch, cli, *words):
+    monkeypatch.setattr(commands, "parts", lambda: contextlib.nullcontext(street.parts))
+    monkeypatch.setattr(evergreen, "parts", lambda: contextlib.nullcontext(street.parts))
+    answer = CliRunner().invoke(cli, list(words))
+    return answer.exit_code, answer.output or str(answer.exception)
+
+
+def test_an_article_is_named_by_its_address_wherever_it_is_by_now(server, here, tmp_path, site, monkeypatch):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    for address in (URL, f"{URL}/?utm_source=x#top", post.article):
+        code, said = told(street, monkeypatch, commands.cli, "look", address)
+        assert (code, said) == (0, "Nothing of what was posted is wrong\n"), address
+    site.page = PAGE.replace(URL, ELSEWHERE)
+    _, said = told(street, monkeypatch, commands.cli, "look", URL)
+    (change,) = street.parts.aftercare.changes("main")
+    assert f"{change.id}  moved, open\n" in said
+    assert told(street, monkeypatch, evergreen.cli, "stop", ELSEWHERE)[0] == 0
+    assert list(street.parts.aftercare.stopped("main")) == [post.article]
+    assert told(street, monkeypatch, evergreen.cli, "allow", URL)[0] == 0
+    _, said = told(street, monkeypatch, commands.cli, "look", "https://example.org/another")
+    assert said == "No article of main is at https://example.org/another"
+
+
+def test_a_look_at_a_page_that_does_not_answer_does_not_say_that_all_is_well(server, here, tmp_path, site, monkeypatch):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    public(street)
+    site.status = 503
+    code, said = told(street, monkeypatch, commands.cli, "look", URL)
+    assert code == 1
+    assert "503" in said
+    site.status = 404
+    code, said = told(street, monkeypatch, commands.cli, "look", URL)
+    assert code == 0
+    assert "its page is not there: that counts if it is so after 08:15 UTC, too" in said

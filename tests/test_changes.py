@@ -566,7 +566,7 @@ def test_a_site_that_is_down_or_closed_to_us_proposes_nothing_however_long(serve
     if trouble == "away":
         site.away = Unreachable("example.org cannot be read", why="no such name")
     else:
-        site.status = trouble
+        site.status, site.page = trouble, FRONT
     for _ in range(4):
         assert street.parts.changes.recheck(posts["mastodon"].article) == []
         street.later(hours=6)

@@ -110,7 +110,7 @@ def look(parts: Parts, person: Editor, sent: Form) -> Response:
     """Look at an article's page now."""
     article = sent.get("article", "")
     _own(article, person.workspace)
-    found = parts.changes.recheck(article)
+    found = parts.changes.look(article)
     flash(parts, person, "It has changed: decide below." if found else f"{parts.changes.nothing_new(article)}.")
     return RedirectResponse("/changes", 303)
 
@@ -170,7 +170,7 @@ def dismiss_change(parts: Parts, caller: Admin, change: str) -> ChangeOut:
 def look_again(parts: Parts, caller: Writer, article: str) -> Changes:
     """Look at an article's page now; the changes that ask for something."""
     _own(article, caller.workspace)
-    return Changes(changes=[_out(parts, c) for c in parts.changes.recheck(article)])
+    return Changes(changes=[_out(parts, c) for c in parts.changes.look(article)])
 
 
 def _own(record: str, workspace: str) -> None:

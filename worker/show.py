@@ -36,7 +36,7 @@ def deliveries_table(
     """The status table: one row per delivery, times in the account's zone; ``titles`` of articles by their id."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("delivery", *(["article"] if titles else []), "account", "status", "due", "what happened"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "delivery")  # an id is there to be copied
     for delivery in deliveries:
         account = accounts.get(delivery.account)
         due = delivery.due.astimezone(ZoneInfo(delivery.zone))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from worker.commands.shared import AsJson, Workspace, actor, out, parts, print_json, workspace_or_own
+from worker.commands.shared import ArticleName, AsJson, Workspace, actor, out, parts, print_json, workspace_or_own
 from worker.errors import HandbillError
 
 cli = typer.Typer(help="Articles that changed after they were posted.", no_args_is_help=True)
@@ -39,11 +39,12 @@ def list_(
 
 
 @cli.command("look")
-def look(article: Annotated[str, typer.Argument(help="The article's id.")], *, as_json: AsJson = False) -> None:
+def look(article: ArticleName, *, workspace: Workspace = "", as_json: AsJson = False) -> None:
     """Look at an article's page now; workers do so by themselves, ever less often."""
     with parts() as found:
-        known = found.changes.recheck(article)
-        nothing = "" if known else found.changes.nothing_new(article)
+        name = found.changes.named(article, workspace_or_own(workspace))
+        known = found.changes.look(name)
+        nothing = "" if known else found.changes.nothing_new(name)
     _show(known, nothing=nothing, as_json=as_json)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from worker.commands.shared import AsJson, Workspace, actor, err, out, parts, print_json, workspace_or_own
+from worker.commands.shared import ArticleName, AsJson, Workspace, actor, err, out, parts, print_json, workspace_or_own
 from worker.errors import HandbillError
 
 cli = typer.Typer(help="Share older articles again, in other words and with another card.", no_args_is_help=True)
@@ -112,26 +112,29 @@ def plan(*, workspace: Workspace = "", as_json: AsJson = False) -> None:
 
 @cli.command("stop")
 def stop(
-    article: Annotated[str, typer.Argument(help="The article's id.")],
+    article: ArticleName,
     *,
     why: Annotated[str, typer.Option(help="Shown where somebody asks.")] = "stopped by hand",
+    workspace: Workspace = "",
 ) -> None:
     """Share an article no more; what is planned of it by a rule is taken back."""
     with parts() as found:
-        found.records.article(article)
-        found.aftercare.stop(article, why)
-        back = found.evergreens.take_back(article.partition(".")[0])
-        found.audit.record(actor(), "article not shared again", article, workspace=article.partition(".")[0])
+        name = found.changes.named(article, workspace_or_own(workspace))
+        home = name.partition(".")[0]
+        found.aftercare.stop(name, why)
+        back = found.evergreens.take_back(home)
+        found.audit.record(actor(), "article not shared again", name, workspace=home)
     out.print(f"{article} is not shared again{_taken(back)}", markup=False)
 
 
 @cli.command("allow")
-def allow(article: Annotated[str, typer.Argument(help="The article's id.")]) -> None:
+def allow(article: ArticleName, *, workspace: Workspace = "") -> None:
     """Let rules share an article again that was stopped."""
     with parts() as found:
-        if not found.aftercare.allow(article):
+        name = found.changes.named(article, workspace_or_own(workspace))
+        if not found.aftercare.allow(name):
             raise HandbillError(f"{article} was not stopped")
-        found.audit.record(actor(), "article may be shared again", article, workspace=article.partition(".")[0])
+        found.audit.record(actor(), "article may be shared again", name, workspace=name.partition(".")[0])
     out.print(f"{article} may be shared again", markup=False)
 
 

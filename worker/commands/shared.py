@@ -18,6 +18,7 @@ err = Console(stderr=True, highlight=False)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+ArticleName = Annotated[str, typer.Argument(help="The article's address, or its id.")]
 Workspace = Annotated[str, typer.Option("--workspace", help="Workspace; HANDBILL_WORKSPACE if left out.")]
 
 

@@ -20,7 +20,7 @@ from worker.content.compose import clean, heading
 from worker.errors import HandbillError, NotFound, Refused
 from worker.intake import gate
 from worker.intake.client import Answer
-from worker.intake.fetch import ACCEPT, page_of
+from worker.intake.fetch import ACCEPT, accepted, page_of
 from worker.intake.identity import address_key, guid_key
 from worker.intake.polite import Guest
 from worker.intake.webhooks import Kind as Heard
@@ -111,6 +111,21 @@ class Changes:
         if fresh:
             self._parts.aftercare.mark_events(workspace, fresh[-1].at)
 
+    def named(self, given: str, workspace: str) -> str:
+        """The id of the article that somebody names by its id or its address; raises NotFound."""
+        if "://" not in given:
+            self._parts.records.article(given)
+            return given
+        plain = given.partition("#")[0]
+        bare = plain.partition("?")[0].rstrip("/")
+        forms = (given, plain, bare, f"{bare}/")
+        found = [name for url in dict.fromkeys(forms) for name in self._articles(workspace, url, "", "")]
+        moved = [c.article for c in self._parts.aftercare.changes(workspace) if c.address in forms]
+        for name in (*found, *moved):
+            return name
+        do = "Give its address as it was when it was posted, or its id: handbill deliveries --json shows it"
+        raise NotFound(f"No article of {workspace} is at {given}", do=do)
+
     def _articles(self, workspace: str, url: str, guid: str, source: str) -> list[str]:
         """The articles that an event is about."""
         known = [k for k in (address_key(url), guid_key(guid, source)) if k]
@@ -120,26 +135,32 @@ class Changes:
         return list(dict.fromkeys([*named, *self._parts.records.articles(shared)]))
 
     def recheck(self, name: str) -> list[Change]:
+        """``look``, where a page that cannot be read says nothing about what was posted."""
+        try:
+            return self.look(name)
+        except NotFound:
+            raise
+        except HandbillError as error:
+            log.info("not looked at again", article=name, reason=str(error))
+            return []
+
+    def look(self, name: str) -> list[Change]:
         """Look at an article's page now; the changes that ask for something, none if it is as it was.
 
-        Raises NotFound for an article that is not kept any more.
+        Raises NotFound for an article that is not kept any more, HandbillError for a page that cannot be read.
         """
         article, _ = self._parts.records.article(name)
         self._again(name)
         config = self._parts.settings
         most = int(config.fetch_megabytes * 1_000_000)
-        try:
-            answer = self._ask(article.url, deadline=Deadline(config.request_seconds), accept=ACCEPT, max_bytes=most)
-            if answer.status in GONE:
-                why = f"its page answers {answer.status}"
-                return self._doubted(article, Kind.GONE, why, at_once=GONE[answer.status])
-            if why := gate.elsewhere(article.url, answer):
-                return self._doubted(article, Kind.HIDDEN, why)
-            page = page_of(answer, max_bytes=most)
-            new = extract(page, workspace=article.workspace)
-        except HandbillError as error:  # a page that cannot be read says nothing about what was posted
-            log.info("not looked at again", article=name, reason=str(error))
-            return []
+        answer = self._ask(article.url, deadline=Deadline(config.request_seconds), accept=ACCEPT, max_bytes=most)
+        if answer.status in GONE:
+            why = f"its page answers {answer.status}"
+            return self._doubted(article, Kind.GONE, why, at_once=GONE[answer.status])
+        if why := gate.elsewhere(article.url, answer):
+            return self._doubted(article, Kind.HIDDEN, why)
+        page = page_of(accepted(answer), max_bytes=most)  # a site that is down may say so on a whole page
+        new = extract(page, workspace=article.workspace)
         said = gate.declared(page.content) if page.kind == "html" else []
         if why := gate.hidden(answer, said):
             self._parts.aftercare.is_there(name)
@@ -365,6 +386,9 @@ class Changes:
         waiting = sum(c.article == article and c.state is State.OPEN for c in found)
         unknown = sum(d.status in UNDER_WAY for d in posts)
         told = [f"changes that wait for a decision: {waiting}"] if waiting else []
+        if since := self._parts.aftercare.missing(article):
+            again = since + SURE_AFTER
+            told.append(f"its page is not there: that counts if it is so after {again:%H:%M} UTC, too")
         told += [f"posts of which nobody knows yet whether they are out: {unknown}"] if unknown else []
         return f"Nothing new was found; {'; '.join(told)}" if told else NOTHING
 

@@ -230,6 +230,11 @@ class Aftercare:
             self._redis.hset(key, article, f"{since} {how}")
         return datetime.fromtimestamp(int(since) / 1000, UTC)
 
+    def missing(self, article: str) -> datetime | None:
+        """Since when its page is not there, as far as anybody has looked; None if it is."""
+        known = cast("bytes | None", self._redis.hget(keys.aftercare(_workspace(article), "missing"), article))
+        return datetime.fromtimestamp(int(known.partition(b" ")[0]) / 1000, UTC) if known else None
+
     def is_there(self, article: str) -> None:
         """The article's page is there."""
         self._redis.hdel(keys.aftercare(_workspace(article), "missing"), article)
