@@ -114,8 +114,26 @@ class Office:
         expect(self.page.locator("#live")).to_have_text("Live")
         self.page.wait_for_function("n => Number(document.getElementById('calendar').dataset.drawn) >= n", arg=least)
 
+    def edit_first(self):
+        """Open the one letter of the inbox in the composer, on the account whose posts wait for approval."""
+        self.go("/inbox").get_by_role("button", name="Edit first").click()
+        self.page.wait_for_url("**/compose/**")
+        careful = self.of("main.outbox-careful")
+        return careful, self.go(f"/compose/{self.article.id}?open={careful.id}")
+
     def publish(self, delivery):
         return self.parts.engine(wake=lambda _: None, depth=lambda: 0).publish(delivery)
+
+
+def holding(page, address):
+    """The requests to an address, which are answered when the test says so: ``held[0].continue_()``."""
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route(address, hold)
+    return held
 
 
 @pytest.fixture(scope="module")
@@ -135,11 +153,9 @@ def office(request, house, browser):
 def test_a_managers_day(office):
     page = office.go("/inbox")
     expect(page.locator(".letter h2")).to_contain_text("footbridge reopens")
-    page.get_by_role("button", name="Edit first").click()
 
     # Edit: the count follows, a refusal loses nothing, and a draft is kept by itself.
-    careful = office.of("main.outbox-careful")
-    page = office.go(f"/compose/{office.article.id}?open={careful.id}")
+    careful, page = office.edit_first()
     page.get_by_label("Text", exact=True).fill(
         "Own words #Bridge\n\nhttps://example.org/larkhaven/senn-footbridge-reopens"
     )
@@ -176,10 +192,33 @@ def test_a_managers_day(office):
     expect(page.locator(".history li").last).to_contain_text("Published")
 
 
+def test_nothing_is_typed_into_what_is_being_saved_and_a_refusal_gives_it_back(office):
+    _, page = office.edit_first()
+    text = page.get_by_label("Text", exact=True)
+    text.fill("Own words")
+    expect(page.locator("#saved")).to_have_text("Saved.")
+    page.locator('input[name="wall"]').fill("2027-03-16T09:00")
+    kept = holding(page, re.compile(f"/compose/{office.article.id}/[^/]+$"))
+    page.get_by_role("button", name="Ask for approval").click()
+    expect(page.locator("#saved")).to_have_text("Saving …")
+    expect(page.locator("#editor")).to_have_attribute("inert", "")
+    text.evaluate("field => field.focus()")
+    page.keyboard.type("lost? ")
+    page.wait_for_timeout(50)
+    kept[0].continue_()
+
+    expect(page.locator("#saved")).to_contain_text("2027-03-16 is a day without posts")
+    expect(text).to_have_value("Own words")
+    expect(page.locator("#editor")).not_to_have_attribute("inert", "")
+    text.fill("Own words, still mine")
+    expect(text).to_have_value("Own words, still mine")
+    page.unroute(re.compile(f"/compose/{office.article.id}/[^/]+$"))
+    expect(page.locator("#saved")).to_have_text("Saved.")
+
+
 def test_a_photo_that_cannot_be_used_is_not_offered(office):
     office.page.route(re.compile(r"/card\?design=plain|/photo$"), lambda route: route.fulfill(status=422, body="small"))
-    office.go("/inbox").get_by_role("button", name="Edit first").click()
-    page = office.go(f"/compose/{office.article.id}?open={office.of('main.outbox-careful').id}")
+    _, page = office.edit_first()
 
     tile = page.locator(".designs label", has_text="photo alone")
     tile.scroll_into_view_if_needed()
@@ -309,6 +348,46 @@ def test_what_was_said_of_a_move_in_the_list_stays_until_something_else_is_said(
         expect(page.locator("#told")).to_contain_text(said)
         if wall.endswith("02:30") and office.zone == NEW_YORK:
             expect(page.locator("#told")).to_contain_text("Clocks skip 02:30 on this day in America/New_York")
+
+
+def test_what_is_typed_into_an_opened_post_of_the_list_outlives_a_renewal(office):
+    page = office.go("/calendar?view=list&date=2027-03-13")
+    expect(page.locator("#forecast dl")).to_be_visible()
+    expect(page.locator("#live")).to_have_text("Live")
+    page.locator(f'[data-post="{office.moved}"]').click()
+    page.get_by_label("Move to").fill("2027-03-17T10:00")
+    office.plan(77, datetime(2027, 3, 13, 9, tzinfo=UTC))
+
+    expect(page.locator(f'[data-post="main.{77:020x}"]')).to_be_attached()
+    expect(page.get_by_label("Move to")).to_have_value("2027-03-17T10:00")
+    expect(page.get_by_label("Move to")).to_be_focused()
+    expect(page.locator("#forecast dl")).to_be_attached()
+
+
+def test_no_page_is_loaded_anew_over_what_somebody_types(house, browser):
+    with browser.new_context(viewport=DESK, timezone_id=KOLKATA) as context:
+        visitor = sign_in(house.parts, base=house.url, zone=NEW_YORK, workspace="typing")
+        account = Account(id="typing.outbox", platform="outbox", name="outbox", workspace="typing")
+        house.parts.records.save_account(account, {})
+        context.add_cookies([visitor.cookie])
+        page = context.new_page()
+        kept = holding(page, "**/zone")
+        page.goto(house.url + "/accounts/add/mastodon")
+        field = page.locator("main input:not([type=hidden])").first
+        field.fill("https://half.an.addr")
+        with page.expect_response("**/zone") as answer:
+            kept[0].continue_()
+        assert answer.value.status == 205
+
+        expect(field).to_have_value("https://half.an.addr")
+        page.unroute("**/zone")
+        page.goto(house.url + "/accounts")
+        page.locator("main summary", has_text="times").first.click()
+        page.get_by_label("Posts by slot at").first.fill("mon-fri 09:0")
+        house.parts.people.end_sessions(visitor.user.id)
+        page.evaluate("() => document.body.dispatchEvent(new Event('moved'))")
+        expect(page.get_by_role("alert")).to_contain_text("You were signed out")
+        expect(page.get_by_label("Posts by slot at").first).to_have_value("mon-fri 09:0")
 
 
 def test_a_press_on_a_list_that_is_renewed_meanwhile_is_still_a_click(office):

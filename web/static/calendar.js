@@ -41,10 +41,14 @@
   for (const own of ["pointerdown", "keydown"]) document.addEventListener(own, () => { mover = ""; }, true);
   let calendar = null;
   let opener = null;
+  let wanted = "";
   const open = async (id, from) => {
     opener = from ?? document.activeElement;
+    wanted = id;
     const answer = await fetch(`/calendar/post/${id}`, { headers: { Accept: "text/html" } });
-    panel.innerHTML = await answer.text();
+    const shown = await answer.text();
+    if (wanted !== id) return; // another one was opened meanwhile
+    panel.innerHTML = shown;
     if (!panel.open) panel.showModal();
     (panel.querySelector("input[type=datetime-local]") ?? panel.querySelector(".close button"))?.focus();
   };

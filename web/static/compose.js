@@ -34,7 +34,9 @@
       const answer = await send(keeps ? form.action : `${form.action}/check`, keeps ? { do: "save", picture: "keep" } : {});
       const html = await answer.text();
       if (answer.ok) {
+        const unfolded = check.querySelector("details[open]");
         check.innerHTML = html;
+        if (unfolded) for (const folded of check.querySelectorAll("details")) folded.open = true;
         if (keeps) {
           seen.value = answer.headers.get("X-Seen");
           dirty = JSON.stringify([...new FormData(form)].filter(([n, v]) => typeof v === "string" && n !== "seen")) !==
@@ -76,7 +78,9 @@
     while (running) await new Promise((done) => setTimeout(done, 50));
     say("Saving …");
     try {
-      const answer = await send(form.action, { do: button?.value ?? "save" });
+      const sent = send(form.action, { do: button?.value ?? "save" });
+      form.inert = true; // what was typed now would be gone when the page is loaded anew
+      const answer = await sent;
       const html = await answer.text();
       if (answer.ok) {
         dirty = false;
@@ -92,7 +96,9 @@
     } catch {
       say("No answer came. Your words are still here: try again.", true);
     }
+    form.inert = false;
     if (button) button.disabled = false;
+    button?.focus();
   });
   if (sessionStorage.said) {
     say(sessionStorage.said);
