@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from publishers import load
 from publishers.core.publisher import Budget
@@ -17,6 +20,7 @@ from tests.street import SAMPLE, Street, listening
 from tests.test_web import Desk
 from web.app import create_app
 from worker import rehearse
+from worker.commands import ahead
 from worker.embedded import Embedded
 from worker.forecast import foresee, next_free
 from worker.model import Calendar, Status
@@ -110,6 +114,20 @@ def test_the_forecast_says_what_goes_when_what_it_costs_and_what_is_in_its_way(s
         assert line in page
     told = desk.get("/api/v1/forecast/posts?days=7", token=desk.token()).json()
     assert [p["delivery"] for p in told["posts"]] == [c.delivery for c in seen.coming]
+
+
+def test_a_forecast_of_nothing_says_so_in_a_line_and_counts_no_days(server, here, tmp_path, monkeypatch):
+    def told():
+        return CliRunner().invoke(app, ["forecast"], catch_exceptions=False).stdout
+
+    street = Street(server, tmp_path, here, ["mastodon", "bluesky"])
+    monkeypatch.setattr(ahead, "parts", lambda: contextlib.nullcontext(street.parts))
+    app = typer.Typer()
+    ahead.add_to(app)
+    assert told() == "Nothing is planned for the next 7 days\n"
+    plan(street, 60, ["mastodon"])
+    assert "main.bluesky-me posts nothing\n" in told()
+    assert "main.mastodon-me posts nothing on 2026-11-03, " in told()
 
 
 def test_a_clock_change_in_the_coming_days_is_foreseen(server, here, tmp_path):

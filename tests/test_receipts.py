@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import subprocess
@@ -11,14 +12,17 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from publishers import load
 from publishers.core.post import Media, Post, Receipt, Seen
+from rehearsal.world import Faults
 from tests.newsroom import sign_in
 from tests.street import NOW, Street, listening
 from tests.test_web import BASE, Desk
 from web.app import create_app
-from worker import receipts
+from worker import decisions, receipts, show
+from worker.commands import receipts as commands
 from worker.embedded import Embedded
 from worker.model import Delivery, Status, Step, StepKind, to_json
 from worker.receipts import Sight
@@ -131,6 +135,33 @@ def test_each_act_is_entered_once_and_every_post_is_found_live(street):
     seen = street.parts.aftercare.readbacks("main", [d.id for d in made])
     assert {s.sight for s in seen.values()} == {Sight.LIVE}, seen
     assert street.parts.receipts.round("main") == 0, "once it is confirmed it is not read again"
+
+
+def test_the_command_tells_attempts_who_approved_it_and_when_it_is_read_back(street, monkeypatch):
+    def told():
+        return CliRunner().invoke(commands.cli, ["show", made.id]).stdout
+
+    monkeypatch.setattr(commands, "parts", lambda: contextlib.nullcontext(street.parts))
+    (made,) = street.share(platforms=["mastodon"], send=False, approve=True)
+    assert "there is no receipt" in told()
+    decisions.approve(street.parts.deliveries, made.id, by="Ada")
+    street.world.faults["mastodon"] = Faults.read(["drop-before"])
+    street.work()
+    street.later(minutes=1)
+    found = street.parts.deliveries.get(made.id)
+    assert found.status is Status.PUBLISHED
+    assert show.delivery_json(found)["attempts"] == 2
+    said = told()
+    assert "in 2 attempts; approved by Ada" in said
+    at = found.updated_at + timedelta(minutes=3)
+    assert f"read back: not yet; at {at:%Y-%m-%d %H:%M} UTC" in said
+    desk = Desk.__new__(Desk)
+    desk.parts, desk.app = street.parts, create_app(street.parts)
+    assert "It is read back at" in desk.page(f"/receipts/{made.id}").text
+    assert desk.get(f"/api/v1/receipts/{made.id}", token=desk.token()).json()["reads_at"] == at.isoformat()
+    street.later(minutes=4)
+    street.parts.receipts.round("main")
+    assert f"read back: live, at {street.at:%Y-%m-%d %H:%M} UTC\n" in told()
 
 
 @pytest.mark.parametrize("platform", ["mastodon", "bluesky", "discord", "x"])

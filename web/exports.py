@@ -82,7 +82,7 @@ def _cells(delivery: Delivery, title: str) -> tuple[object, ...]:
         (receipt.url or receipt.id) if receipt else "",
         delivery.reason,
         delivery.approver,
-        delivery.attempts,
+        delivery.tries,
         delivery.updated_at.isoformat() if delivery.updated_at else "",
     )
 

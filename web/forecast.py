@@ -75,6 +75,7 @@ def show(request: Request, parts: Parts, person: Viewer, days: Days = 7) -> Resp
         "forecast.html",
         seen=seen,
         days=days,
+        busy={c.account for c in seen.coming},
         grouped=sorted(grouped, key=lambda pair: pair[0]),
         quotas=sorted((q for q in seen.quotas if q.used * 4 >= q.most), key=lambda q: -q.used / q.most),
         accounts={a.id: a for a in parts.records.accounts(person.workspace)},

@@ -60,12 +60,15 @@ class Ledger(BaseModel):
 
 
 class ReceiptInFull(BaseModel):
-    """Everything that proves one delivery; ``readback`` null if it was not read back yet."""
+    """Everything that proves one delivery; ``readback`` null if it was not read back yet, ``reads_at`` when it is next,
+    null if it is not by itself.
+    """
 
     delivery: str
     entries: list[Entry]
     given_up: list[GivenUp]
     readback: ReadbackOut | None
+    reads_at: str | None
 
 
 @router.get("/receipts")
@@ -84,6 +87,7 @@ def show(request: Request, parts: Parts, person: Viewer, before: Annotated[int |
         following=following,
         flagged=[posts[d] for d in flagged if d in posts],
         readbacks=parts.aftercare.readbacks(person.workspace, wanted),
+        reads_at=parts.aftercare.reads_at(person.workspace, wanted),
         titles=parts.records.titles({d.article for d in posts.values()} | {e.article for e in entries}),
         names={a.id: a.name for a in parts.records.accounts(person.workspace)},
         label_of=views.label_of,
@@ -120,6 +124,7 @@ def show_one(request: Request, parts: Parts, person: Viewer, delivery: str) -> R
         entries=_entries(parts, found),
         messages=found.messages,
         readback=seen,
+        reads_at=parts.aftercare.reads_at(person.workspace, [found.id]).get(found.id),
         meaning=receipts.MEANINGS[seen.sight if seen else Sight.WAITING],
         tone=TONES[seen.sight if seen else Sight.WAITING],
         tones=views.TONES,
@@ -189,7 +194,14 @@ def note(parts: Parts, caller: Writer, delivery: str) -> Response:
 def _in_full(parts: Runtime, delivery: Delivery, seen: Readback | None) -> ReceiptInFull:
     told = ReadbackOut(sight=seen.sight, at=seen.at.isoformat(), notes=list(seen.notes)) if seen else None
     lost = [GivenUp(step=n, act=str(s.kind), why=s.failed, key=s.key) for n, s in enumerate(delivery.steps) if s.failed]
-    return ReceiptInFull(delivery=delivery.id, entries=_entries(parts, delivery), given_up=lost, readback=told)
+    again = parts.aftercare.reads_at(delivery.workspace, [delivery.id]).get(delivery.id)
+    return ReceiptInFull(
+        delivery=delivery.id,
+        entries=_entries(parts, delivery),
+        given_up=lost,
+        readback=told,
+        reads_at=again.isoformat() if again else None,
+    )
 
 
 def _own(parts: Runtime, workspace: str, delivery: str) -> Delivery:

@@ -151,7 +151,7 @@ def row(
         reason=_waits_for(delivery, paused or {}) or delivery.reason,
         receipt=(receipt.url or receipt.id) if receipt else "",
         url=url if views.host_of(url) else "",
-        attempts=delivery.attempts,
+        attempts=delivery.tries,
         evergreen=delivery.evergreen,
         actions=tuple(name for name, origins in ORIGINS.items() if delivery.status in origins),
     )

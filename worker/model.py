@@ -314,6 +314,13 @@ class Delivery:
         return there[0].post if there else self.steps[0].post
 
     @property
+    def tries(self) -> int:
+        """How many attempts its last step took so far; ``attempts`` are those among them that came to nothing."""
+        under_way = self.status in {Status.PREPARING, Status.PUBLISHING}
+        done = self.status in {Status.PUBLISHED, Status.EDITED, Status.DELETED}
+        return max(self.attempts + (under_way or done), int(self.status is Status.FAILED))
+
+    @property
     def messages(self) -> tuple[Message, ...]:
         """The messages of this delivery that readers can see now, as far as receipts tell."""
         found: dict[int, Message] = {}

@@ -74,7 +74,7 @@ def delivery_json(delivery: Delivery) -> dict[str, Any]:
         "due": _iso(delivery.due),
         "wall": delivery.wall,
         "zone": delivery.zone,
-        "attempts": delivery.attempts,
+        "attempts": delivery.tries,
         "version": delivery.version,
         "reason": delivery.reason,
         "evergreen": delivery.evergreen,

@@ -37,6 +37,11 @@ def forecast(
     if as_json:
         print_json(forecast_json(seen))
         return
+    if not seen.coming:
+        out.print(f"Nothing is planned for the next {days} days" if days > 1 else "Nothing is planned for the next day")
+        for line in _below(seen, everything=False):
+            out.print(line, markup=False, soft_wrap=True)
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("goes out", "account", "article", "cost", "in its way"):
         table.add_column(column, overflow="fold")
@@ -52,8 +57,8 @@ def forecast(
         out.print(line, markup=False, soft_wrap=True)
 
 
-def _below(seen: Any) -> Iterator[str]:
-    """What is said below the table."""
+def _below(seen: Any, *, everything: bool = True) -> Iterator[str]:
+    """What is said below the table; unless ``everything``, nothing of days without a post."""
     if seen.cost:
         yield f"Cost: ${seen.cost:.2f}"
     for quota in sorted(seen.quotas, key=lambda q: q.used / q.most, reverse=True)[:8]:
@@ -65,8 +70,9 @@ def _below(seen: Any) -> Iterator[str]:
     for zone_name, changes in seen.clocks.items():
         for day, minutes in changes.items():
             yield f"Clocks go {'forward' if minutes > 0 else 'back'} {abs(minutes)} min on {day} in {zone_name}"
-    for name, empty in seen.empty.items():
-        yield f"{name} posts nothing on {', '.join(str(d) for d in empty)}"
+    for name, empty in seen.empty.items() if everything else ():
+        whole = name not in {c.account for c in seen.coming}
+        yield f"{name} posts nothing" if whole else f"{name} posts nothing on {', '.join(str(d) for d in empty)}"
 
 
 def rehearse(

@@ -33,14 +33,34 @@ def show(
             found.receipts.read_one(delivery, final=True)
         entries = [e for e in whole(found, workspace) if e.delivery == delivery]
         seen = found.aftercare.readbacks(workspace, [delivery]).get(delivery)
+        again = found.aftercare.reads_at(workspace, [delivery]).get(delivery)
     if as_json:
         told = {"sight": str(seen.sight), "at": seen.at.isoformat(), "notes": list(seen.notes)} if seen else None
-        print_json({"delivery": delivery, "entries": [dataclasses.asdict(e) for e in entries], "readback": told})
+        print_json(
+            {
+                "delivery": delivery,
+                "entries": [dataclasses.asdict(e) for e in entries],
+                "readback": told,
+                "reads_at": again.isoformat() if again else None,
+            }
+        )
         return
     for entry in entries:
         out.print(f"{entry.number}  {entry.act}  {entry.permalink or entry.remote_id}", markup=False, soft_wrap=True)
-        out.print(f"    sent {entry.sent_at}  text {entry.text_sha256[:16]}…  entry {entry.hash[:16]}…", markup=False)
-    out.print(f"read back: {seen.sight if seen else 'not yet'}", markup=False)
+        tries = "1 attempt" if entry.attempts == 1 else f"{entry.attempts} attempts"
+        who = f"approved by {entry.approver}" if entry.approver else "nobody was asked to approve it"
+        out.print(f"    sent {entry.sent_at} in {tries}; {who}", markup=False, soft_wrap=True)
+        out.print(f"    text {entry.text_sha256[:16]}…  entry {entry.hash[:16]}…", markup=False)
+    if not entries:
+        out.print("Nothing of it is public yet, so there is no receipt")
+    next_ = f"{again:%Y-%m-%d %H:%M} UTC" if again else ""
+    if seen:
+        once_more = f"; again at {next_}" if next_ else ""
+        out.print(f"read back: {seen.sight}, at {seen.at:%Y-%m-%d %H:%M} UTC{once_more}", markup=False)
+    elif entries:
+        out.print(
+            f"read back: {f'not yet; at {next_}' if next_ else 'not by itself; --read does so now'}", markup=False
+        )
     for note in seen.notes if seen else ():
         out.print(f"    {note}", markup=False, soft_wrap=True)
 

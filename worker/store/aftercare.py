@@ -149,6 +149,14 @@ class Aftercare:
         key = keys.aftercare(workspace, "reading")
         return [d.decode() for d in cast("list[bytes]", self._redis.zrangebyscore(key, 0, _ms(now), 0, most))]
 
+    def reads_at(self, workspace: str, deliveries: Sequence[str]) -> dict[str, datetime]:
+        """When these deliveries are read back next, where that is planned."""
+        if not deliveries:
+            return {}
+        scores = self._redis.zmscore(keys.aftercare(workspace, "reading"), list(deliveries))
+        pairs = zip(deliveries, scores, strict=True)
+        return {d: datetime.fromtimestamp(at / 1000, UTC) for d, at in pairs if at is not None}
+
     def keep_readback(self, delivery: str, found: Readback, *, again: datetime | None) -> None:
         """Store what reading a delivery back has shown; ``again`` is when it is read once more."""
         home = _workspace(delivery)
