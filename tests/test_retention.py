@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from worker.errors import NotFound, Refused
 from worker.intake.model import Candidate, Fate, Item, item_id
 from worker.keeping import retention
 from worker.keeping.erasure import delete, traces
-from worker.model import Status
+from worker.model import Brand, Status
 from worker.people import Actor
 from worker.runtime import Runtime, open_runtime
 from worker.settings import Settings
@@ -203,6 +204,60 @@ def test_a_deleted_workspace_leaves_nothing_and_takes_nothing_else(house):
     kept = {e.key for e in copying.everything(house.store)}
     assert {k for k in others if ":{main}:" in k} <= kept
     assert next(house.audit.every("main")).what == "workspace deleted"
+
+
+def test_files_of_a_deleted_workspace_go_unless_another_needs_them_too(house):
+    papers.fill(house, workspace="main")
+    papers.fill(house, workspace="brand-x")
+    folder = house.settings.data_dir.resolve()
+
+    def file(name, text="x"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def note(name, article, of):
+        said = {"media": {"path": str(of)}, "notes": [], "article": article}
+        return file(f"media/drawn/{name}.json", json.dumps(said))
+
+    for workspace, logo in (("brand-x", "logo-x"), ("brand-x", "logo-both"), ("main", "logo-both")):
+        house.records.save_brand(
+            Brand(name=logo, workspace=workspace, logo=logo, font="font-x" if logo == "logo-x" else "")
+        )
+    card, ours = file("media/cc/card.jpg"), file("media/dd/ours.jpg")
+    gone = [card, note("x", "brand-x.1", card), file("brand/logo-x"), file("brand/font-x"), file("answers/brand-x/a")]
+    stay = [
+        ours,
+        note("main", "main.1", ours),
+        file("brand/logo-both"),
+        file("answers/main/a"),
+        file("media/drawn/old.json", "{}"),
+    ]
+
+    delete(house, ROBOT, "brand-x", typed="brand-x")
+
+    assert [p for p in gone if p.exists()] == []
+    assert [p for p in stay if not p.exists()] == []
+    assert not (folder / "answers" / "brand-x").exists()
+
+
+def test_answers_of_services_and_files_that_no_brand_has_any_more_go_with_time(house):
+    papers.fill(house)
+    folder = house.settings.data_dir
+    house.records.save_brand(Brand(name="ours", workspace="main", logo="kept"))
+    made = {
+        name: folder / name
+        for name in ("brand/kept", "brand/lost", "answers/main/old", "answers/older", "answers/main/new")
+    }
+    for name, path in made.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+        if not name.endswith("new"):
+            os.utime(path, (1, 1))
+    gone = quick(house)
+    assert (gone["answers of services"], gone["pictures"]) == (2, 1)
+    assert {n for n, p in made.items() if p.exists()} == {"brand/kept", "answers/main/new"}
 
 
 def test_what_is_not_meant_is_not_deleted(house):

@@ -166,6 +166,11 @@ class Brand:
     design: str = ""
     sources: tuple[str, ...] = ()
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its files."""
+        return tuple(name for name in (self.logo, self.font, self.text_font) if name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:

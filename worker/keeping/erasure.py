@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from worker.decisions import stop
 from worker.errors import HandbillError, NotFound, Refused
 from worker.keeping import ledger
+from worker.kept import ANSWERS
 from worker.people import Actor
+from worker.pipeline.pictures import DRAWN, brand_folder
 from worker.runtime import Runtime
 from worker.store import copying
 from worker.store.alerts import Channels
@@ -42,7 +46,7 @@ def delete(parts: Runtime, actor: Actor, workspace: str, *, typed: str) -> int:
 
 def erase(parts: Runtime, workspace: str) -> None:
     """Forget everything of a workspace that sends nothing any more; whoever is in no other is forgotten too."""
-    pictures = _pictures(parts, [workspace])
+    files = _files(parts, [workspace]) | _drawn(parts, workspace)
     for source in parts.sources.all(workspace):
         parts.hooks.forget(source.id)
         parts.hooks.unsubscribe(source.id)
@@ -65,10 +69,10 @@ def erase(parts: Runtime, workspace: str) -> None:
             for session in parts.people.sessions(user):
                 if session.workspace == workspace:
                     parts.people.enter(session.id, next(iter(others)))
-    needed = _pictures(parts, parts.records.workspaces())
-    for path in pictures - needed:
+    for path in files - _files(parts, parts.records.workspaces()):
         Path(path).unlink(missing_ok=True)
-    shutil.rmtree(ledger.folder(parts.settings.data_dir, workspace), ignore_errors=True)
+    for folder in _folders(parts, workspace):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def traces(parts: Runtime, workspace: str) -> Iterator[str]:
@@ -81,17 +85,36 @@ def traces(parts: Runtime, workspace: str) -> Iterator[str]:
             yield entry.key
         elif not entry.key.endswith(":audit") and any(of_items.search(word) for word in _words(entry)):
             yield f"in {entry.key}"
-    if (files := ledger.folder(parts.settings.data_dir, workspace)).exists():
-        yield str(files)
+    yield from (str(folder) for folder in _folders(parts, workspace) if folder.exists())
+
+
+def _folders(parts: Runtime, workspace: str) -> Iterator[Path]:
+    """Folders that are a workspace's own."""
+    yield ledger.folder(parts.settings.data_dir, workspace)
+    yield parts.settings.data_dir / ANSWERS / workspace
+
+
+def _drawn(parts: Runtime, workspace: str) -> set[str]:
+    """Cards of a workspace's articles, posted or not, with the notes on how they were drawn."""
+    found: set[str] = set()
+    for note in (parts.settings.data_dir / "media" / DRAWN).glob("*.json"):
+        with suppress(OSError, ValueError, KeyError):
+            said = json.loads(note.read_text())
+            if said["article"].startswith(f"{workspace}."):
+                found |= {str(note), said["media"]["path"]}
+    return found
 
 
 def _words(entry: Entry) -> Iterator[str]:
     yield from (item.decode(errors="replace") for item in entry.items)
 
 
-def _pictures(parts: Runtime, workspaces: Iterable[str]) -> set[str]:
+def _files(parts: Runtime, workspaces: Iterable[str]) -> set[str]:
+    """The pictures of posts, and the logos and fonts of brands."""
     found: set[str] = set()
     for workspace in workspaces:
         for delivery in parts.deliveries.several(parts.deliveries.ids(workspace=workspace, most=10_000_000)):
             found.update(media.path for step in delivery.steps for media in step.post.media)
+        for brand in parts.records.brands(workspace):
+            found.update(str(brand_folder(parts.settings) / name) for name in brand.files)
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from worker.keeping import ledger
+from worker.kept import ANSWERS
 from worker.runtime import Runtime
 from worker.settings import Settings
 from worker.store import upgrade
@@ -26,7 +27,7 @@ STEP = 200
 PAUSE = 0.02
 """Seconds between two steps, in which others come first."""
 
-PICTURES = ("media",)
+PICTURES = ("media", "brand")
 
 
 def tidy(
@@ -78,6 +79,8 @@ def _steps(parts: Runtime, *, orphans: bool) -> Iterator[tuple[str, int]]:
     if orphans and (unused := _days(parts.settings.keep_links_days)):
         yield from _links(parts, unused)
     yield "pictures", _pictures(parts, ageing, parts.settings)
+    if (answered := _days(parts.settings.keep_posts_days)) and orphans:
+        yield "answers of services", _answers(parts.settings, answered)
 
 
 def _posts(config: Settings, ageing: Ageing, workspace: str) -> Iterator[tuple[str, int]]:
@@ -137,9 +140,20 @@ def _pictures(parts: Runtime, ageing: Ageing, config: Settings) -> int:
         return 0
     needed: set[str] = set()
     for workspace in ageing.workspaces():
+        for brand in parts.records.brands(workspace):
+            needed.update(brand.files)
         for delivery in parts.deliveries.several(ageing.recent(workspace, age)):
             needed.update(Path(media.path).name for step in delivery.steps for media in step.post.media)
     gone = [path for path in old if path.name not in needed]
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return len(gone)
+
+
+def _answers(config: Settings, age: timedelta) -> int:
+    """Forget what a language model or a shortener of links has answered that long ago; asked again, it says it anew."""
+    oldest = datetime.now(UTC) - age
+    gone = [p for p in (config.data_dir / ANSWERS).rglob("*") if _older(p, oldest)]
     for path in gone:
         path.unlink(missing_ok=True)
     return len(gone)

@@ -23,6 +23,9 @@ SUFFIX = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 MOST_POINTS, LONGEST_POINT, LONGEST_KICKER = 4, 110, 28
 
 Point = tuple[float, float]
+DRAWN = "drawn"
+"""The folder beside the pictures with a note on each card: which file it is, and of which article."""
+
 PLAIN = "plain"
 """Stands for no design: the photo itself."""
 
@@ -146,7 +149,7 @@ class Pictures:
 
     def _kept(self, article: Article, brand: Brand | None, asked: dict[str, object]) -> Media:
         """The card of these arguments: the file that was drawn of them before, or a new one."""
-        remembered = self._folder / "drawn" / f"{_key(asked, brand)}.json"
+        remembered = self._folder / DRAWN / f"{_key(asked, brand)}.json"
         chosen = bool(brand and brand.design)
         try:
             known = json.loads(remembered.read_text())
@@ -172,7 +175,8 @@ class Pictures:
             design=card.design,
         )
         if self._photo(article) == asked["photo"]:  # else it was drawn without its photo, and says so every time
-            record = json.dumps({"media": dataclasses.asdict(media), "notes": card.notes})
+            said = {"media": dataclasses.asdict(media), "notes": card.notes, "article": article.id}
+            record = json.dumps(said)
             write_once(remembered, record.encode())
         return media
 

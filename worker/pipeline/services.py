@@ -10,7 +10,7 @@ from publishers.core.errors import PublishError
 from publishers.core.http import Http
 from worker.content import writer
 from worker.errors import HandbillError
-from worker.kept import Kept
+from worker.kept import ANSWERS, Kept
 from worker.model import Article, Content
 from worker.settings import Settings
 from worker.shortener import SHORTENERS, shorten
@@ -24,7 +24,6 @@ class Services:
     def __init__(self, settings: Settings, *, http: Callable[..., Http] = Http) -> None:
         self._settings = settings
         self._http = http
-        self._answers = Kept(settings.data_dir / "answers")
 
     def written(self, article: Article, content: Content) -> Content:
         """``content`` in the model's words where there is a model and its words can be taken.
@@ -38,14 +37,15 @@ class Services:
             raise HandbillError("HANDBILL_MODEL_URL is set alone", do="Set HANDBILL_MODEL_NAME too")
         body = writer.question(article, config.model_name)
         question = ("model", config.model_url, json.dumps(body, sort_keys=True))
-        if (kept := self._answers.get(*question)) is not None:
+        answers = self._answers(article.workspace)
+        if (kept := answers.get(*question)) is not None:
             return writer.rewrite(article, content, lambda: kept)
         key = config.model_key.get_secret_value()
 
         def ask() -> str:
             with self._client(config.model_url, key, seconds=config.model_seconds) as http:
                 answer = writer.ask(http, config.model_url, key, body)
-            return self._answers.put(answer, *question)
+            return answers.put(answer, *question)
 
         return writer.rewrite(article, content, ask)
 
@@ -58,7 +58,8 @@ class Services:
         if not server:
             raise HandbillError("HANDBILL_SHORTENER is set alone", do="Set HANDBILL_SHORTENER_URL too")
         question = ("short", config.shortener, server, config.shortener_domain, account, link)
-        if (kept := self._answers.get(*question)) is not None:
+        answers = self._answers(account.partition(".")[0])
+        if (kept := answers.get(*question)) is not None:
             return kept, ""
         key = config.shortener_key.get_secret_value()
         try:
@@ -68,7 +69,11 @@ class Services:
                 )
         except PublishError as error:
             return link, f"The link was not shortened: {str(error).rstrip('.')}."
-        return self._answers.put(found, *question), ""
+        return answers.put(found, *question), ""
+
+    def _answers(self, workspace: str) -> Kept:
+        """What was answered once for a workspace, with which it goes."""
+        return Kept(self._settings.data_dir / ANSWERS / workspace)
 
     def _client(self, url: str, key: str, *, seconds: float) -> Http:
         """A client for the service at ``url``, which whoever set it may have put on this machine."""
