@@ -467,5 +467,6 @@ def test_top_without_a_terminal_looks_once_and_ends(handbill):
 
     assert code == 0
     assert "0 late" in out
+    assert "– published/min" in out  # one look tells no rate
     assert "No worker consumes" in out
     assert "\x1b" not in out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -136,3 +137,23 @@ def test_a_password_that_was_not_escaped_is_not_told(tmp_path, sign):
     assert done.stderr.count("\n") == 1
     assert "canary" not in done.stdout + done.stderr
     assert "7f3a" not in done.stdout + done.stderr
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_a_broker_that_is_away_is_named_and_one_that_answers_too(scheme, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with embedded.Embedded.start(tmp_path / "data", fsync="everysec") as server:
+        given = {"redis_url": server.url, "broker_url": f"{scheme}://handbill:the-password@127.0.0.1:{port}//"}
+        found = {f.check: f for f in examine(config(tmp_path / "data", **given))}["broker"]
+        assert not found.ok
+        assert found.found.startswith("the one at 127.0.0.1 does not answer: ")
+        assert "the-password" not in found.found + found.do
+        assert found.do == "Start it, or correct HANDBILL_BROKER_URL; what is due waits in Redis"
+        given["broker_url"] = "amqp://guest:guest@rabbit.example//"
+        [found] = [f for f in examine(config(tmp_path / "data", **given)) if f.check == "broker"]
+        assert "is open to anyone" in found.found
+        given["broker_url"] = server.broker_url
+        assert {f.check: f.ok for f in examine(config(tmp_path / "data", **given))}["broker"]

@@ -51,6 +51,9 @@ NOT_FOUND = "404"
 TENDED_WITHIN = 600
 """Seconds after which a message to look after older articles is out of date: the next one is on its way."""
 
+REACHED_WITHIN = 5.0
+"""Seconds in which a broker must answer whoever only wants to know whether it does."""
+
 REDELIVERED_AFTER = 300
 """Seconds until an article whose worker was lost is given to another one; reading one takes far less."""
 
@@ -91,6 +94,20 @@ def make(config: Settings) -> Celery:
 
 
 app = make(settings())
+
+
+def reached(config: Settings) -> str:
+    """Why the broker does not answer, in a line; empty if it does."""
+    made = make(config)
+    try:
+        with made.connection_for_write(connect_timeout=REACHED_WITHIN) as line:
+            line.connect()
+            line.default_channel.close()
+    except Exception as error:  # noqa: BLE001 - whatever a transport raises, it is why
+        return logs.redact(str(error).partition("\n")[0][:200].rstrip(".") or type(error).__name__)
+    finally:
+        made.close()
+    return ""
 
 
 def hands(config: Settings) -> int:

@@ -7,6 +7,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import publishers
 from worker import embedded, pull
@@ -100,6 +101,8 @@ def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
     if not faults:
         yield Finding("redis", ok=True, found=f"{parts.store.where} may hold the truth")
     yield _clock(parts)
+    if config.broker_url:
+        yield _broker(config)
     yield from _of_server(config, parts)
     workers = parts.records.alive()
     lacking = [
@@ -151,6 +154,22 @@ def _of_server(config: Settings, parts: Runtime) -> Iterator[Finding]:
     key = config.data_dir / "secret.key"
     if not config.secret_key.get_secret_value() and key.exists() and key.stat().st_mode & 0o077:
         yield Finding("key", ok=False, found=f"{key} can be read by others", do=f"chmod 600 {key}")
+
+
+def _broker(config: Settings) -> Finding:
+    """Whether wake-ups can be sent; what is due waits in Redis meanwhile."""
+    from worker.app import reached  # noqa: PLC0415 - Celery is loaded by whoever speaks to a broker
+
+    where = urlsplit(config.broker_url).hostname or "this machine"
+    try:
+        refuse_open(config.broker_url, "HANDBILL_BROKER_URL", trial=config.trial)
+        why = reached(config)
+    except HandbillError as error:
+        return Finding("broker", ok=False, found=error.what + (f": {error.why}" if error.why else ""), do=error.do)
+    if not why:
+        return Finding("broker", ok=True, found=f"the one at {where} answers")
+    do = "Start it, or correct HANDBILL_BROKER_URL; what is due waits in Redis"
+    return Finding("broker", ok=False, found=f"the one at {where} does not answer: {why}", do=do)
 
 
 def _clock(parts: Runtime) -> Finding:

@@ -51,7 +51,7 @@ class Top:
         ended, rate = self._rates(now.timestamp())
         server = self._vitals.server()
         table.add_row(
-            f"{rate:.0f} published/min", f"{ended:.0f} turns/min", f"{server.memory / 1e6:.0f} MB in Redis",
+            f"{rate} published/min", f"{ended} turns/min", f"{server.memory / 1e6:.0f} MB in Redis",
             Text("on disk", style="green") if server.persists else Text(server.why, style="red"),
         )  # fmt: skip
         statuses = Text()
@@ -61,15 +61,16 @@ class Top:
                 statuses.append(f"{number}   ", style="bold")
         return Group(table, statuses if statuses.plain else Text("No deliveries"))
 
-    def _rates(self, now: float) -> tuple[float, float]:
+    def _rates(self, now: float) -> tuple[str, str]:
+        """Turns and posts a minute since the frame before; the first frame cannot tell."""
         counts = Counter({k: n for k, n in self._vitals.counts().items() if k[0] == "attempts"})
         before, self._before = self._before, (now, counts)
         if before is None or now <= before[0]:
-            return 0.0, 0.0
+            return "–", "–"
         minutes = (now - before[0]) / 60
         ended = {k: n - before[1][k] for k, n in counts.items()}
         published = sum(n for k, n in ended.items() if k[2:] == (str(Status.PUBLISHED),))
-        return sum(ended.values()) / minutes, published / minutes
+        return f"{sum(ended.values()) / minutes:.0f}", f"{published / minutes:.0f}"
 
     def _workers(self) -> RenderableType:
         table = Table(box=None, pad_edge=False, header_style="bold")
