@@ -65,7 +65,9 @@ def fill(parts, *, posts=6, workspace="main"):
     parts.hooks.subscribe(
         Subscription(source=source.id, token="t", secret=f"{CANARY}-hub", topic="https://example.org/feed", hub="https://hub.example")
     )  # fmt: skip
-    listener = Listener(id=f"{workspace}-ear", workspace=workspace, url="https://ear.example", created_at=now)
+    listener = Listener(
+        id=f"{workspace}-ear", workspace=workspace, url=f"https://ear.example/?key={CANARY}-ear", created_at=now
+    )
     parts.listeners.save(listener, f"whsec_{CANARY}")
     parts.records.connections.save_app(workspace, "x", {"client_secret": f"{CANARY}-app"})
     parts.records.connections.hold(f"{workspace}-under-way", {"verifier": f"{CANARY}-held"}, seconds=3600)

@@ -1,9 +1,10 @@
-"""A feed's address that holds a secret is read with it, and stored, shown, logged and exported without it."""
+"""An address that holds a secret, of a feed or a listener, is asked with it, and stored, shown and logged without it."""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -22,7 +23,7 @@ from worker.show import source_json
 from worker.store import copying
 from worker.store.secrets import is_sealed
 
-TOKEN = "8fK2pQ-canary-91xZ"
+TOKEN = "8fK2pQcanary91xZ"
 
 
 @pytest.mark.parametrize(
@@ -184,3 +185,25 @@ def test_the_address_may_be_read_from_a_file_and_is_in_no_list_of_processes(
     assert (ended.value.code, said.err) == (0, "")
     assert said.out == f"inside is followed: {paper.base}/feed?token={HIDDEN}\n"
     assert f"/feed?token={TOKEN}" in paper.paths()
+
+
+def test_a_listener_is_told_at_its_secret_address_and_nobody_is_shown_it(house, paper):
+    client, address = house.parts.store.client, f"{paper.base}/hooks/{TOKEN}/x?token={TOKEN}"
+    listener, secret = house.parts.announcer.add("main", address)
+    assert house.parts.listeners.find("main", listener.id).url == address
+    assert [one.url for one in house.parts.listeners.listed("main")] == [address]
+    assert house.parts.listeners.secret(listener) == secret
+    assert TOKEN not in plain(house)
+
+    client.hset("handbill:{main}:listeners", listener.id, to_json(listener))  # as a version before has stored it
+    assert house.parts.listeners.find("main", listener.id).url == address
+    assert (house.parts.listeners.seal("main"), house.parts.listeners.seal("main")) == (1, 0)
+    assert TOKEN not in plain(house)
+    assert house.parts.listeners.find("main", listener.id) == listener
+    assert house.parts.listeners.secret(listener) == secret
+
+    house.parts.listeners.save(replace(listener, active=False))
+    assert house.parts.listeners.find("main", listener.id).url == address
+    client.delete("handbill:{main}:listener-secrets")
+    gone = house.parts.listeners.find("main", listener.id)
+    assert gone.shown == gone.url == f"{paper.base}/hooks/{HIDDEN}/x?token={HIDDEN}"

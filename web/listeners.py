@@ -121,7 +121,7 @@ def replay(parts: Parts, caller: Writer, webhook: str, notice: str) -> NoticeOut
 def _webhook(listener: Listener) -> WebhookOut:
     return WebhookOut(
         id=listener.id,
-        url=listener.url,
+        url=listener.shown,
         name=listener.name,
         events=list(listener.events),
         active=listener.active,

@@ -16,7 +16,7 @@ SECRET = re.compile(
 
 NAMES_A_THING = re.compile(r"id$", re.IGNORECASE)
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-LEAST = 20
+LEAST, LEAST_MIXED = 20, 14
 """Characters of what was drawn at random and nobody guesses; words, dates and numbers are shorter, or plainer."""
 
 
@@ -57,9 +57,8 @@ def _drawn(text: str) -> bool:
     """Whether it looks like something drawn at random."""
     if UUID.fullmatch(text):
         return True
-    if len(text) < LEAST:
-        return False
     digits, lower, upper = (re.search(kind, text) for kind in (r"\d.*\d", r"[a-z]", r"[A-Z]"))
+    mixed = bool(digits and lower and upper)
     if re.fullmatch(r"\w+", text, re.ASCII):
-        return bool(digits and (lower or upper))
-    return bool(re.fullmatch(r"[\w%+=.~-]+", text, re.ASCII) and digits and lower and upper)
+        return (len(text) >= LEAST_MIXED and mixed) or (len(text) >= LEAST and bool(digits and (lower or upper)))
+    return len(text) >= LEAST and mixed and bool(re.fullmatch(r"[\w%+=.~-]+", text, re.ASCII))

@@ -60,6 +60,7 @@ def tidy_once_an_hour(parts: Runtime) -> None:
             upgrade.catch_up(parts.store)
             for workspace in parts.records.workspaces():
                 parts.sources.seal(workspace)
+                parts.listeners.seal(workspace)
             if gone:
                 log.info("tidied", **{what.replace(" ", "_"): n for what, n in gone.items()})
 

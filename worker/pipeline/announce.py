@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from publishers.core.errors import PublishError
+from publishers.core.errors import PublishError, Rejected
 from publishers.core.http import Http
 from worker import show
 from worker.errors import HandbillError
+from worker.intake import private
 from worker.model import Delivery, Status, digest
 from worker.settings import Settings
 from worker.store.deliveries import Deliveries
@@ -117,7 +118,9 @@ class Announcer:
         seconds = min(SECONDS, self._settings.request_seconds)
         secret = self._listeners.secret(listener)
         try:
-            with self._http(seconds=seconds, allow=self._settings.allowed, secrets=[secret]) as http:
+            if private.HIDDEN in listener.url:
+                raise Rejected("its address is a secret that is not here: remove it, and add it anew")
+            with self._http(seconds=seconds, allow=self._settings.allowed, secrets=[secret, listener.url]) as http:
                 answer = http.send(
                     "POST",
                     listener.url,

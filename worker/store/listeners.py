@@ -6,11 +6,13 @@ import base64
 import json
 import secrets as random_secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from worker.errors import NotFound
+from worker.errors import HandbillError, NotFound
+from worker.intake import private
 from worker.model import Status, from_json, to_json
 from worker.store import keys
 from worker.store.redis import Store
@@ -53,6 +55,11 @@ class Listener:
     active: bool = True
     created_at: datetime | None = None
 
+    @property
+    def shown(self) -> str:
+        """Its address as anybody may see it."""
+        return private.shown(self.url)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
@@ -72,7 +79,10 @@ class Notice:
 
 
 class Listeners:
-    """Who listens, encrypted secrets, a queue and a log for each workspace."""
+    """Who listens, encrypted secrets, a queue and a log for each workspace.
+
+    An address that holds a secret is stored as it is shown, and whole among the secrets.
+    """
 
     def __init__(self, store: Store, vault: Vault) -> None:
         self._redis = store.client
@@ -81,17 +91,19 @@ class Listeners:
     def save(self, listener: Listener, secret: str | None = None) -> None:
         """Store a listener; ``secret`` None leaves the one it has."""
         home = keys.home(listener.workspace)
+        told = {"secret": self.secret(listener) if secret is None else secret}
+        if private.is_private(listener.url):
+            told["url"] = listener.url
         with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(f"{home}listeners", listener.id, to_json(listener))
-            if secret is not None:
-                pipe.hset(f"{home}listener-secrets", listener.id, self._vault.lock(listener.id, {"secret": secret}))
+            pipe.hset(f"{home}listeners", listener.id, to_json(replace(listener, url=listener.shown)))
+            pipe.hset(f"{home}listener-secrets", listener.id, self._vault.lock(listener.id, told))
             pipe.execute()
         self._redis.sadd(keys.listening(), listener.workspace)
 
     def listed(self, workspace: str) -> list[Listener]:
         """Every listener of a workspace, the oldest first."""
         found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}listeners"))
-        rows = [from_json(Listener, v) for v in found.values()]
+        rows = [self._whole(from_json(Listener, v)) for v in found.values()]
         return sorted(rows, key=lambda one: (one.created_at or datetime.min.replace(tzinfo=UTC), one.id))
 
     def find(self, workspace: str, listener: str) -> Listener:
@@ -99,12 +111,33 @@ class Listeners:
         found = cast("bytes | None", self._redis.hget(f"{keys.home(workspace)}listeners", listener))
         if found is None:
             raise NotFound(f"There is no webhook {listener}")
-        return from_json(Listener, found)
+        return self._whole(from_json(Listener, found))
 
     def secret(self, listener: Listener) -> str:
         """What its notices are signed with."""
+        return self._secrets(listener).get("secret", "")
+
+    def seal(self, workspace: str) -> int:
+        """Encrypt the addresses that a version before has stored as they are; how many those were."""
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}listeners"))
+        plain = [one for one in (from_json(Listener, v) for v in found.values()) if private.is_private(one.url)]
+        for listener in plain:
+            self.save(listener)
+        return len(plain)
+
+    def _secrets(self, listener: Listener) -> dict[str, str]:
         locked = cast("bytes | None", self._redis.hget(f"{keys.home(listener.workspace)}listener-secrets", listener.id))
-        return self._vault.unlock(listener.id, locked)["secret"] if locked else ""
+        return self._vault.unlock(listener.id, locked) if locked else {}
+
+    def _whole(self, listener: Listener) -> Listener:
+        """A listener with its address, if that is a secret, as long as a key opens it."""
+        if private.HIDDEN not in listener.url:
+            return listener
+        with suppress(HandbillError):
+            address = self._secrets(listener).get("url", "")
+            if private.shown(address) == listener.url:
+                return replace(listener, url=address)
+        return listener
 
     def remove(self, listener: Listener) -> None:
         """Forget a listener, its secret, its log and what it has not been told yet."""
