@@ -390,6 +390,25 @@ def test_no_page_is_loaded_anew_over_what_somebody_types(house, browser):
         expect(page.get_by_label("Posts by slot at").first).to_have_value("mon-fri 09:0")
 
 
+def test_a_field_keeps_what_was_typed_when_somebody_else_saves_another_value(office):
+    page = office.go("/accounts")
+    times = page.locator("details.times", has_text="careful")
+    times.locator("summary").click()
+    expect(page.locator("#live")).to_have_text("Live")
+    times.get_by_label("Posts by slot at").fill("mon-fri 09:0")
+    times.get_by_label("Time zone").focus()
+    office.parts.records.change_account(
+        "main.outbox-careful", lambda a, _: (dataclasses.replace(a, calendar=Calendar(gap=45), zone="Asia/Tokyo"), None)
+    )
+    office.parts.deliveries.pause("account:main.outbox", until=None, why="a colleague stopped it")
+
+    expect(page.locator("main")).to_contain_text("a colleague stopped it", ignore_case=True)
+    expect(page.locator("main")).to_contain_text("in Asia/Tokyo")
+    expect(times.get_by_label("Posts by slot at")).to_have_value("mon-fri 09:0")
+    expect(times).to_have_attribute("open", "")
+    office.parts.deliveries.resume("account:main.outbox")
+
+
 def test_a_press_on_a_list_that_is_renewed_meanwhile_is_still_a_click(office):
     page = office.go("/calendar?view=list&date=2027-03-13")
     expect(page.locator("#live")).to_have_text("Live")

@@ -18,6 +18,11 @@
     if (status) show(status < 500);
   });
 
+  /* What somebody wrote into a field stays there, whatever the server has in it by now. */
+  document.addEventListener("DOMContentLoaded", () => htmx.registerExtension("typed", {
+    htmx_before_morph_attr: (field, { attrName }) => attrName !== "value" || field.type === "hidden" || field.value === field.defaultValue,
+  }));
+
   /* A press begins on one element and must end on the same one, or it is no click: what comes meanwhile is asked for
      again when the finger is lifted. */
   let pressed = false;
