@@ -201,7 +201,9 @@ def test_a_corrected_number_is_edited_where_it_can_be_and_posted_anew_where_not(
     assert "210,000" in message.text
 
     street.parts.receipts.round("main")
-    acts = [e.act for e in street.parts.aftercare.every_entry("main")]
+    entries = list(street.parts.aftercare.every_entry("main"))
+    assert {e.approver for e in entries if e.step} == {"Ada"}, "who approved the change wanted these"
+    acts = [e.act for e in entries]
     assert sorted(acts) == ["delete", "edit", "edit", "post", "post", "post", "post"]
     for delivery in (posts["mastodon"], posts["bluesky"]):
         assert street.parts.receipts.read_one(delivery.id, final=True).sight is Sight.LIVE

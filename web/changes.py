@@ -14,12 +14,13 @@ from web.api import NOT_THERE, REFUSALS
 from web.replay import Remembered
 from worker.changes import Action, Change, Kind, Proposal, State
 from worker.errors import HandbillError, NotFound
-from worker.model import Delivery
+from worker.model import Delivery, StepKind
 from worker.runtime import Runtime
 
 SHOWN = 50
 LONG = 400  # characters from which only what would change is shown
 LEFT_OUT = "…"
+MESSAGES = frozenset({StepKind.POST, StepKind.REPLY, StepKind.COMMENT})
 TONES = {Kind.CORRECTED: "warn", Kind.MOVED: "wait", Kind.HIDDEN: "warn", Kind.GONE: "bad"}
 
 router = APIRouter(prefix="/changes", include_in_schema=False)
@@ -181,10 +182,11 @@ def _own(record: str, workspace: str) -> None:
 
 def _parts(proposal: Proposal, delivery: Delivery) -> list[Part]:
     """What the messages of a delivery say and would say then, as far as that is another thing."""
-    said = [m.post.text for m in delivery.messages] or [s.post.text for s in delivery.steps]
+    posts = [m.post for m in delivery.messages] or [s.post for s in delivery.steps if s.kind in MESSAGES]
+    said = [p.text for p in posts]
     then = proposal.said if len(proposal.said) == len(said) else (*proposal.said[:1], *said[1:])
-    above = [p.title for p in [m.post for m in delivery.messages] or [s.post for s in delivery.steps]]
-    titles = [Part("Title:", above[0], proposal.title)] if proposal.title and proposal.title != above[0] else []
+    above = posts[0].title
+    titles = [Part("Title:", above, proposal.title)] if proposal.title not in {"", above} else []
     if not proposal.said or tuple(said) == tuple(then):
         return titles or [Part(name="", now=said[0], then="")]
     many = len(said) > 1

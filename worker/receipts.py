@@ -87,9 +87,17 @@ class Entry:
 
 
 def entry(
-    delivery: Delivery, step: Step, place: int, *, number: int, at: datetime, attempts: int, before: str
+    delivery: Delivery,
+    step: Step,
+    place: int,
+    *,
+    number: int,
+    at: datetime,
+    attempts: int,
+    before: str,
+    approver: str = "",
 ) -> Entry:
-    """The entry of a step that has a receipt, as it follows ``before``."""
+    """The entry of a step that has a receipt, as it follows ``before``; ``approver`` is whoever wanted a later step."""
     assert step.receipt is not None, "only what a platform has confirmed is entered"
     made = Entry(
         number=number,
@@ -107,7 +115,7 @@ def entry(
         text_sha256=hashlib.sha256(step.post.text.encode()).hexdigest(),
         pictures_sha256=tuple(m.sha256 for m in step.post.media),
         link=step.post.link or "",
-        approver=delivery.approver,
+        approver=approver or delivery.approver,
         attempts=attempts,
         key=step.key,
         before=before,

@@ -90,12 +90,20 @@ class Receipts:
                     "at": self._parts.now(),
                     "attempts": tries[place] if place < len(tries) else 1,
                     "before": before,
+                    "approver": self._wanted_by(step),
                 }
                 return receipts.entry(delivery, step, place, **told)
 
             act = f"{delivery.id} {step.key} {step.kind}"
             new = self._parts.aftercare.enter(delivery.workspace, act, made) or new
         return new
+
+    def _wanted_by(self, step: Step) -> str:
+        """Who approved the change of its article that a step was added for."""
+        if step.change:
+            with suppress(NotFound):
+                return self._parts.aftercare.change(step.change).by
+        return ""
 
     def read(self, workspace: str) -> int:
         """Read back what is due now."""
