@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from tests.paper import Entry, House, Paper, rss
+from web.app import create_app
 from worker import cli
+from worker import log as logs
 from worker.embedded import Embedded
 from worker.errors import Refused
 from worker.intake.model import Kind, Source
@@ -207,3 +211,23 @@ def test_a_listener_is_told_at_its_secret_address_and_nobody_is_shown_it(house, 
     client.delete("handbill:{main}:listener-secrets")
     gone = house.parts.listeners.find("main", listener.id)
     assert gone.shown == gone.url == f"{paper.base}/hooks/{HIDDEN}/x?token={HIDDEN}"
+
+
+def test_a_mistake_of_ours_tells_the_log_which_route_it_was_and_not_whose_address(house, monkeypatch, capsys):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(house.parts.hooks, "find", broken)
+    logs.configure("error")
+    transport = httpx.ASGITransport(create_app(house.parts), client=("127.0.0.1", 1), raise_app_exceptions=False)
+
+    async def ask(path):
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8484") as client:
+            return await client.post(path)
+
+    answer = asyncio.run(ask(f"/hooks/{TOKEN}"))
+    said = capsys.readouterr().err
+    assert answer.status_code == 500
+    assert '"path": "/hooks/{token}"' in said
+    assert "ZeroDivisionError" in said
+    assert TOKEN not in said

@@ -83,7 +83,9 @@ def _bounded(scope: Scope, receive: Receive) -> Receive:
 def _sorry(request: Request, error: Exception) -> Response:
     if line := lost(error):
         return problems.answer(request, 503, line, headers={"Retry-After": "5"})
-    log.error("the web failed", path=request.url.path, exc_info=error)
+    # The path itself may be somebody's secret: an address for webhooks, a link to choose a password.
+    path = getattr(request.scope.get("route"), "path", f"/{request.url.path.split('/')[1]}")
+    log.error("the web failed", path=path, exc_info=error)
     return problems.answer(request, 500, "That is a mistake of ours; the log has the details.")
 
 
