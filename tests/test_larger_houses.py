@@ -106,6 +106,13 @@ def test_an_overlay_follows_the_compose_specification_and_sets_only_what_handbil
     assert [s for s in secrets if not s.startswith("${HANDBILL_")] == []
 
 
+@pytest.mark.parametrize("path", [ROOT / "docker-compose.yml", *OVERLAYS], ids=lambda p: p.stem)
+def test_no_argument_of_a_container_holds_a_secret(path):
+    for name, service in overlay(path)["services"].items():
+        said = json.dumps([service.get(what, "") for what in ("command", "entrypoint", "healthcheck")])
+        assert not VARIABLE.search(said), name
+
+
 def given(path, name, **replacements):
     text = VARIABLE.sub(PASSWORD, overlay(path)["configs"][name]["content"])
     for old, new in replacements.items():
@@ -237,6 +244,43 @@ def test_no_pod_may_do_more_than_it_must():
             for variable in container.get("env", []):
                 secret = variable["name"].endswith(("PASSWORD", "SECRET_KEY", "AUTH"))
                 assert not (secret and "value" in variable), (name, variable)
+
+
+@pytest.mark.redis
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows processes under /proc")
+@pytest.mark.parametrize("name", ["state", "broker"])
+def test_no_argument_of_a_pod_holds_a_secret_and_its_server_asks_for_the_password_all_the_same(name, tmp_path):
+    for _, spec in pods():
+        for container in spec["containers"]:
+            assert "$(" not in json.dumps([container.get("command", []), container.get("args", [])])
+    [container] = dict(pods())[name]["containers"]
+    assert "/run/handbill" in {m["mountPath"] for m in container["volumeMounts"]}
+    (tmp_path / "valkey-server").symlink_to(embedded.binary())
+    words = [w.replace("/run/handbill", str(tmp_path)).replace("/data", str(tmp_path)) for w in container["command"]]
+    words += [w.replace("/data", str(tmp_path)) for w in container["args"]]
+    words += ["--port", "0", "--unixsocket", f"{tmp_path}/s", "--set-proc-title", "no"]
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "PASSWORD": PASSWORD}
+    process = subprocess.Popen(words, env=env, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 10
+        while not (tmp_path / "s").exists():
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        line = Path(f"/proc/{process.pid}/cmdline").read_text()
+        assert line.startswith("valkey-server\0")  # the shell became it, so that it hears what it is told
+        assert PASSWORD not in line
+        assert (tmp_path / "valkey.conf").stat().st_mode & 0o077 == 0
+        with redis.Redis(unix_socket_path=f"{tmp_path}/s") as nobody, pytest.raises(redis.AuthenticationError):
+            nobody.ping()
+        with redis.Redis(unix_socket_path=f"{tmp_path}/s", password=PASSWORD, decode_responses=True) as client:
+            assert client.config_get("appendfsync" if name == "state" else "maxmemory") in (
+                {"appendfsync": "always"},
+                {"maxmemory": str(256 << 20)},
+            )
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def test_every_setting_and_command_of_the_manifests_is_one_that_handbill_has():
