@@ -121,12 +121,14 @@ def test_small_edits_are_no_slips(new):
         (article("The bridge cost 5 million pounds. Mayor Ada Byron opened it on Monday."), "3"),
         (article("The bridge cost 3 million pounds. Mayor Ada Lovelace opened it on Monday."), "Byron"),
         (article("The bridge cost 3 million pounds."), "Ada"),
+        (article("The bridge cost 3 million pounds. Mayor Ada Byron opened it on Monday. Lovelace was glad."), "Byron"),
         (article("The bridge cost 3 million pounds. Mayor Ada Byron opened it on Monday.", "The bridge stays shut"), "shut"),
     ],
 )  # fmt: skip
 def test_a_number_a_name_or_a_title_that_changed_is_a_slip(new, word):
-    old = article("The bridge cost 3 million pounds. Mayor Ada Byron opened it on Monday.")
-    (found,) = changes.slips(old, new)
+    old = article("The bridge cost 3 million pounds. Mayor Ada Byron opened it on Monday. Byron was glad.")
+    new = dataclasses.replace(new, text=new.text if "glad" in new.text else f"{new.text} Byron was glad.")
+    (found,) = [s for s in changes.slips(old, new) if "glad" not in s.old or "Lovelace was" in s.new]
     assert word in found.what
 
 

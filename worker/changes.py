@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -28,6 +28,7 @@ FRESH = timedelta(hours=24)
 SHORT = 20
 """A line that ends in … says the beginning of what it cuts, if it has more characters."""
 
+CAPITAL = regex.compile(r"(?<![\p{L}\p{M}\p{N}])\p{Lu}[\p{L}\p{M}’'-]+")
 NAME = regex.compile(r"(?<=[\p{L}\p{N},;:)”’'–-]\s)\p{Lu}[\p{L}\p{M}’'-]+")
 
 
@@ -116,13 +117,19 @@ class Slip:
     lost: frozenset[Fact] = frozenset()
 
 
-def names(text: str, tag: str) -> dict[str, str]:
+def names(text: str, tag: str, known: Collection[str] = ()) -> dict[str, str]:
     """The names of a text, as they are written, and what each is known by: words that begin with a capital where no
-    sentence does, and are no numbers.
+    sentence does, and are no numbers; where one does, those that are ``known``.
     """
     numbers = quantities(text, tag)
-    found = (m for m in NAME.finditer(text) if not any(q.start < m.end() and m.start() < q.end for q in numbers))
-    return {m[0]: _named(m[0], tag) for m in found}
+    found = (
+        m[0]
+        for pattern in ((NAME, CAPITAL) if known else (NAME,))
+        for m in pattern.finditer(text)
+        if (pattern is NAME or _named(m[0], tag) in known)
+        and not any(q.start < m.end() and m.start() < q.end for q in numbers)
+    )
+    return {word: _named(word, tag) for word in found}
 
 
 def _named(word: str, tag: str) -> str:
@@ -152,6 +159,7 @@ def slips(old: Article, new: Article) -> list[Slip]:
     before, after = _sentences(old), _sentences(new)
     there = {_words(s) for s in after}
     everything = facts(new.text, tag) | facts(f". {new.title}", tag) | _every_word(f"{new.text} {new.title}", tag)
+    known = frozenset([*names(old.text, tag).values(), *names(new.text, tag).values()])
     shapes = [(_shape(s, tag), s) for s in after]
     for sentence in before:
         if _words(sentence) in there:
@@ -160,7 +168,7 @@ def slips(old: Article, new: Article) -> list[Slip]:
         ratio, close = max(((_ratio(shape, other), s) for other, s in shapes), key=lambda r: r[0], default=(0.0, ""))
         if ratio < CLOSE:
             close = ""
-        missed = _missed(sentence, close, tag) if close else _nowhere(sentence, everything, tag)
+        missed = _missed(sentence, close, tag, known) if close else _nowhere(sentence, everything, tag, known)
         if missed:
             says = f"it reads {words.quoted(close)} now" if close else "it does not stand there any more"
             what = f"{words.quoted(sentence)}: {', '.join(sorted(missed))} is not said any more; {says}"
@@ -168,19 +176,19 @@ def slips(old: Article, new: Article) -> list[Slip]:
     return found
 
 
-def _nowhere(sentence: str, everything: frozenset[Fact], tag: str) -> dict[str, Fact]:
+def _nowhere(sentence: str, everything: frozenset[Fact], tag: str, known: frozenset[str]) -> dict[str, Fact]:
     """The numbers and names of a sentence that stand nowhere in an article, as they are written."""
     numbers = {sentence[q.start : q.end]: q.worth for q in quantities(sentence, tag) if not q.doubtful}
-    return {w: f for w, f in {**numbers, **names(sentence, tag)}.items() if f not in everything}
+    return {w: f for w, f in {**numbers, **names(sentence, tag, known)}.items() if f not in everything}
 
 
-def _missed(old: str, new: str, tag: str) -> dict[str, Fact]:
+def _missed(old: str, new: str, tag: str, known: frozenset[str]) -> dict[str, Fact]:
     """The numbers and names of a sentence that it does not say any more in its new words, as they are written.
 
     A word that may be no number ("one", "second") counts where another number stands in its place, and any number where
     the same words now stand around others.
     """
-    found = _nowhere(old, facts(new, tag) | _every_word(new, tag), tag)
+    found = _nowhere(old, facts(new, tag) | _every_word(new, tag), tag, known)
     (a, ours), (b, theirs) = _items(old, tag), _items(new, tag)
     for how, i, j, k, m in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         before, after = ([q for q in qs if q] for qs in (ours[i:j], theirs[k:m]))
