@@ -335,3 +335,19 @@ def test_a_look_at_a_page_that_does_not_answer_does_not_say_that_all_is_well(ser
     code, said = told(street, monkeypatch, commands.cli, "look", URL)
     assert code == 0
     assert "its page is not there: that counts if it is so after 08:15 UTC, too" in said
+
+
+def test_a_correction_after_a_small_edit_replaces_the_posted_sentence_and_is_told_once(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    (before,) = street.got("mastodon")
+    number = next(n for n in ("14-month", "2.34 million") if n in before.text)
+    site.page = PAGE.replace(f"a {number}", f"the {number}").replace(f"cost £{number}", f"cost us £{number}")
+    assert look(street, post.article) == []
+    site.page = site.page.replace(number, number.replace("4", "5"))
+    (change,) = look(street, post.article)
+    assert len(change.what) == 1
+    (proposal,) = change.proposals
+    assert proposal.text.count(number.replace("4", "5")) == before.text.count(number)
+    same = [a for a, b in zip(before.text.split("\n"), proposal.text.split("\n"), strict=True) if a == b]
+    assert len(same) == before.text.count("\n"), "one line is another, and the rest stands as it was"

@@ -223,17 +223,17 @@ def told(slips_: Iterable[Slip], *texts: str, now: Article | None = None) -> lis
     """
     flat = [_words(t) for t in texts]
     cut = [_words(line) for t in texts for line in t.splitlines() if line.rstrip().endswith("…") and len(line) > SHORT]
+    every = [(s, _words(s.old)) for s in slips_]
+    plain = [s for s, old in every if old and (any(old in f for f in flat) or any(old.startswith(c) for c in cut))]
+    known = frozenset(f for s in plain for f in s.lost)
     others = _in_other_words(texts, now) if now else []
-    return [
+    meant = [
         s
-        for s in slips_
-        if (old := _words(s.old))
-        and (
-            any(old in f for f in flat)
-            or any(old.startswith(c) for c in cut)
-            or any(s.lost & said and about & set(words.terms(s.old, language)) for said, about, language in others)
-        )
+        for s, _ in every
+        if s not in plain
+        and any((s.lost - known) & said and about & set(words.terms(s.old, lang)) for said, about, lang in others)
     ]
+    return [*plain, *meant]
 
 
 def _in_other_words(texts: Iterable[str], now: Article) -> list[tuple[frozenset[Fact], set[str], words.Language]]:

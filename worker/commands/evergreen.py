@@ -58,7 +58,7 @@ def add(
         )
         found.aftercare.save_rule(rule)
         found.audit.record(actor(), "evergreen rule kept", name, workspace=home)
-    out.print(f"{name} is kept. What it would plan now: handbill evergreen plan", markup=False)
+    out.print(f"{name} is kept. Workers apply it every hour; now: handbill evergreen plan", markup=False)
 
 
 @cli.command("list")
