@@ -165,7 +165,7 @@ def _preview(follow: Any, address: str, rules: Any, *, as_json: bool) -> None:
         return
     for number, one in enumerate(found):
         mark = "→" if number == 0 else " "
-        out.print(f"{mark} {one.address}  {one.feed.title}  ({one.feed.dialect})", markup=False)
+        out.print(f"{mark} {one.shown}  {one.feed.title}  ({one.feed.dialect})", markup=False)
     out.print("Were these published now:")
     for would in rows:
         out.print(f"  {'yes' if not would.why else 'no '}  {would.entry.title or would.entry.address}", markup=False)

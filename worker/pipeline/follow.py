@@ -44,6 +44,11 @@ class Found:
     feed: Feed
 
     @property
+    def shown(self) -> str:
+        """Its address as anybody may see it."""
+        return private.shown(self.address)
+
+    @property
     def kind(self) -> Kind:
         """Whether it is a feed or a sitemap."""
         return Kind.SITEMAP if self.feed.dialect == "sitemap" else Kind.FEED
