@@ -303,7 +303,8 @@ def test_each_decision_does_what_it_says_or_is_refused_with_409(desk):
 
     refused = decide(failed, "retry")
     assert refused.status_code == 409
-    assert refused.json()["detail"] == f"{failed} cannot become scheduled: it is cancelled. See: handbill delivery show"
+    why = f"{failed} cannot become scheduled: it is cancelled. See: handbill delivery show {failed}"
+    assert refused.json()["detail"] == why
     for body in ({}, {"there": " "}, {"there": "x", "send_again": True}, {"their": "x"}):
         assert decide(parked, "resolve", json=body).status_code == 422
 
