@@ -25,7 +25,7 @@ from worker.keeping.backup import backup, bring_back, export, name_at, thin, ver
 from worker.model import Status
 from worker.runtime import Runtime, open_runtime, vault_of
 from worker.settings import Settings
-from worker.store import copying, keys, open_store, sealed
+from worker.store import Store, copying, keys, open_store, sealed
 from worker.store.copying import Entry, Tally
 from worker.store.secrets import Vault, key_of
 
@@ -137,6 +137,38 @@ def test_what_is_imported_waits_until_somebody_lets_it_go_on_and_what_became_lat
         assert there.deliveries.begin(due, lease=9, stale=1e9) in {"paused", "early"}
     finally:
         there.close()
+
+
+def test_an_import_that_dies_after_its_last_word_leaves_nothing_that_is_sent(house, elsewhere, tmp_path, monkeypatch):
+    path = tmp_path / "all.zip"
+    export(house, path)
+    settings, url = elsewhere
+
+    def dies(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "check", once(Store.check, dies))  # opened, read in, and never looked at again
+    with pytest.raises(KeyboardInterrupt):
+        bring_back(settings, url, path, vault_of(settings))
+    monkeypatch.undo()
+
+    there = open_runtime(settings, url)
+    try:
+        assert "what went out since is not known" in there.deliveries.paused()["all"][1]
+        due = next(d.id for d in there.deliveries.several(there.deliveries.ids([Status.SCHEDULED])))
+        assert there.deliveries.begin(due, lease=9, stale=1e9) in {"paused", "early"}
+    finally:
+        there.close()
+
+
+def once(first, then):
+    """``first`` the first time, ``then`` whenever it is called again."""
+    calls = iter([first])
+
+    def call(*args, **named):
+        return next(calls, then)(*args, **named)
+
+    return call
 
 
 def test_without_a_passphrase_nothing_secret_travels_and_it_is_said(house, elsewhere, tmp_path):

@@ -82,14 +82,13 @@ def bring_back(config: Settings, url: str, path: Path, vault: Vault, *, passphra
             if not copying.empty(store):
                 do = "Import into an empty Redis and data folder"
                 raise Refused("Nothing was imported", why=f"{store.where} already holds something", do=do)
-            _restore(archive, store, vault, passphrase, config.data_dir)
+            stopped = _restore(archive, store, vault, passphrase, config.data_dir, stop=True)
             store.check(trial=config.trial)
             deliveries = Deliveries(store)
             counts = deliveries.count()
             waiting = sum(n for status, n in counts.items() if status not in lifecycle.FINAL)
-            if waiting:
-                why = f"read from an archive of {archive.manifest.made_at}: what went out since is not known"
-                deliveries.pause("all", until=None, why=why)
+            if stopped and not waiting:
+                deliveries.resume("all")
             files = archive.files(config.data_dir)
         finally:
             store.close()
@@ -142,7 +141,13 @@ def _write(parts: Runtime, path: Path, sealer: _Sealer | None, secrets: str, sal
     return manifest
 
 
-def _restore(archive: Reader, store: Store, vault: Vault, passphrase: str, data_dir: Path | None) -> None:
+def _restore(
+    archive: Reader, store: Store, vault: Vault, passphrase: str, data_dir: Path | None, *, stop: bool = False
+) -> bool:
+    """Read an archive into a store, and compare; whether sending was stopped because of it.
+
+    With ``stop`` it is stopped before anybody accepts the store: whoever dies here leaves no worker that sends.
+    """
     manifest = archive.manifest
     if int(manifest.schema) > int(SCHEMA):
         do = "Use the version of Handbill that wrote it, or a newer one"
@@ -169,7 +174,13 @@ def _restore(archive: Reader, store: Store, vault: Vault, passphrase: str, data_
     if (found.keys, found.digest) != (written.keys, written.digest):
         why = f"{found.keys} of {written.keys} keys"
         raise HandbillError(f"{store.where} does not hold what was written to it", why=why)
+    deliveries = Deliveries(store)
+    stopped = stop and "all" not in deliveries.paused()
+    if stopped:
+        why = f"read from an archive of {manifest.made_at}: what went out since is not known"
+        deliveries.pause("all", until=None, why=why)
     store.client.set(keys.schema(), manifest.schema)
+    return stopped
 
 
 def _lock_for(archive: Reader, vault: Vault, passphrase: str) -> Fernet | None:
