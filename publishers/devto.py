@@ -44,6 +44,7 @@ class DevTo(Publisher):
     pasted: ClassVar = "API key"
     # A draft's number is a key; https://github.com/forem/forem/blob/main/app/controllers/concerns/api
     # /articles_controller.rb
+    erases: ClassVar = False  # a deleted article is a draft, which keeps its canonical address
     proof: ClassVar = Proof(kind=ProofClass.A2)
     reshares: ClassVar = None  # a site has an article once
     # RateLimitChecker in app/services: 9 in 30 seconds, and fewer for new members

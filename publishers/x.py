@@ -61,6 +61,7 @@ class X(Publisher):
     # Its rules forbid "duplicative or substantially similar" posts on one account and name no span:
     # https://help.circleboom.com/publish/faq/scheduling-tweet-rules (read 2026-11-26)
     reshares: ClassVar = timedelta(days=365)
+    edits_anew: ClassVar = True
     edits_for: ClassVar = timedelta(hours=1)
     reading_costs: ClassVar = 0.001  # a post of one's own: https://docs.x.com/x-api/getting-started/pricing, 2026
     # https://docs.x.com/x-api/fundamentals/rate-limits

@@ -81,6 +81,10 @@ def test_what_was_approved_is_done_once_if_the_answer_of_a_step_is_lost(server, 
         assert load(platform).proof.kind == "C"
         assert number == len(KINDS[action]) - 1
         return
+    if platform == "x" and action is Action.EDIT and "before" in fault:  # its hour was over when that was sure
+        assert found.reason.startswith("the edit was given up")
+        assert [p.id for p in mine] == [before.id]
+        return
     assert found.status is ENDS[action], found.reason
     added = found.steps[1:]
     assert [s.kind for s in added] == KINDS[action]
@@ -88,10 +92,11 @@ def test_what_was_approved_is_done_once_if_the_answer_of_a_step_is_lost(server, 
     ever = len(street.got(platform, deleted=True))
     match action:
         case Action.EDIT:
-            assert [p.id for p in mine] == [before.id]
+            anew = load(platform).edits_anew
+            assert [p.id == before.id for p in mine] == [not anew]
             assert "210,000" in mine[0].text
             assert "310,000" not in mine[0].text
-            assert ever == 1
+            assert ever == 1 + anew
         case Action.REPLY:
             assert len(mine) == ever == 2
             assert sum(p.text.startswith("Correction: ") for p in mine) == 1

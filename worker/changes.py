@@ -261,11 +261,19 @@ def amended(text: str, wrong: Sequence[Slip]) -> str:
 
 
 def propose(
-    kind: Kind, *, edits: bool, replaces: bool, deletes: bool, replies: bool, fresh: bool, sure: bool = True
+    kind: Kind,
+    *,
+    edits: bool,
+    replaces: bool,
+    deletes: bool,
+    replies: bool,
+    fresh: bool,
+    sure: bool = True,
+    anew: bool = True,
 ) -> list[Action]:
     """What can be done, the best first: ``edits`` whether the platform edits it still, ``replaces`` whether there is a
     text to put in its place, ``fresh`` whether it is so new that hardly anybody has answered; unless ``sure`` a person
-    is asked.
+    is asked; ``anew`` whether there is room for another once it is deleted.
     """
     can_edit = [Action.EDIT] if edits and replaces else []
     if kind is Kind.GONE:
@@ -274,7 +282,7 @@ def propose(
         return [Action.ASK, *([Action.DELETE] if deletes else []), Action.LEAVE]
     if kind is Kind.MOVED:
         return [*([] if sure else [Action.ASK]), *can_edit, Action.LEAVE]
-    again = [Action.REPOST] if deletes and replaces else []
+    again = [Action.REPOST] if deletes and replaces and anew else []
     reply = [Action.REPLY] if replies else []
     order = [*can_edit, *(again + reply if fresh else reply)] or [Action.ASK]
     rest = [*again, *reply, *([Action.DELETE] if deletes else []), Action.LEAVE]

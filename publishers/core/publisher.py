@@ -106,6 +106,10 @@ class Publisher(ABC):
     """How long after it went out a message may be edited; None: for ever."""
     retitles: ClassVar[bool] = True
     """Whether an edit changes what stands apart from the text, too."""
+    edits_anew: ClassVar[bool] = False
+    """Whether an edited message has a new id: an edit whose answer is lost is then looked up as a new message is."""
+    erases: ClassVar[bool] = True
+    """Whether a deleted message makes room for the same article anew."""
     team: ClassVar[bool] = False
     """Whether a team or one person reads what is posted, not the public: then alerts may go there."""
     guarded: ClassVar[bool] = True

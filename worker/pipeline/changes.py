@@ -503,6 +503,7 @@ class Changes:
             edits=edits and adapter.can("edit") and (adapter.edits_for is None or age < adapter.edits_for),
             replaces=replaces,
             deletes=adapter.can("delete"),
+            anew=adapter.erases,
             replies=limits.thread or limits.comment,
             fresh=age < changes.FRESH,
             sure=sure,

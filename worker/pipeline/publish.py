@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+import publishers
 from publishers.core.errors import PublishError, RateLimited, Unavailable, Unconfirmed, Unsupported
 from publishers.core.post import Commit, Post, Receipt
 from publishers.core.publisher import Proof, ProofClass, Publisher
@@ -300,7 +301,7 @@ class Engine:
     def _confirm(self, turn: Turn, step: Step, account: Account, publisher: Publisher) -> End | None:  # noqa: PLR0911 - one per class and outcome
         """Settle a lost answer by what this account's platform can prove."""
         proof = proof_of(account)
-        kind = self._class_now(step, proof)
+        kind = self._class_now(step, proof, account.platform)
         if kind is ProofClass.C:
             return self._witness(turn, step, publisher, proof)
         if kind is ProofClass.A:
@@ -408,7 +409,10 @@ class Engine:
         if outcome.status is Status.UNCONFIRMED:
             fields["uncertain"] = 1
         wait = None if outcome.status in {Status.FAILED, Status.PARKED} else outcome.wait
-        if outcome.status is Status.UNCONFIRMED and self._class_now(turn.delivery.current, proof) is ProofClass.C:
+        if (
+            outcome.status is Status.UNCONFIRMED
+            and self._class_now(turn.delivery.current, proof, turn.delivery.platform) is ProofClass.C
+        ):
             wait = 0.0
         note = f"{type(error).__name__}: {error}"
         steps = None
@@ -417,8 +421,8 @@ class Engine:
         log.warning("not published", status=str(outcome.status), error=type(error).__name__, reason=str(error))
         return End(outcome.status, note, wait=wait, steps=steps, costs=outcome.costs, fields=fields)
 
-    def _class_now(self, step: Step, proof: Proof) -> ProofClass:
-        if step.kind in {StepKind.EDIT, StepKind.DELETE}:
+    def _class_now(self, step: Step, proof: Proof, platform: str) -> ProofClass:
+        if step.kind is StepKind.DELETE or (step.kind is StepKind.EDIT and not publishers.load(platform).edits_anew):
             return ProofClass.A
         if proof.window is not None and step.at is not None and self._deliveries.now() - step.at > proof.window:
             return proof.then
@@ -499,10 +503,11 @@ def _commit(delivery: Delivery, step: Step) -> Commit:
 
 
 def _answered(delivery: Delivery, *, first: bool = False) -> Receipt | None:
-    """The receipt of the message that the current step answers, or of the first of its thread; a post answers none."""
-    if delivery.current.kind is StepKind.POST:
+    """The receipt of what the message of the current step answers, or of the first of its thread; None for a post."""
+    step = delivery.current
+    if step.kind is StepKind.POST:
         return None
-    there = [m.receipt for m in delivery.messages]
+    there = [m.receipt for m in delivery.messages if step.kind is not StepKind.EDIT or m.step < step.of]
     return there[0 if first else -1] if there else None
 
 
