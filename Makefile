@@ -6,7 +6,7 @@ PIP = $(PY) -m pip --disable-pip-version-check --no-input -qq install
 UV_LOCK = $(VENV)/bin/uv pip compile --quiet pyproject.toml --group build --universal --python-version 3.11 \
 	--generate-hashes --no-annotate --custom-compile-command 'make lock'
 PYTEST = $(PY) -m pytest -n 2 --dist loadfile
-BENCHES = text extract cards dispatch burst feeds chaos pages
+BENCHES = text likeness extract cards dispatch burst feeds chaos pages
 
 .PHONY: help demo test lint test-nightly test-release test-live bench lock clean
 

@@ -140,17 +140,18 @@ def window_of(rule: Rule, account: Account) -> timedelta | None:
     return None if own is None else max(timedelta(days=rule.window), own)
 
 
-def fresh(text: str, others: Iterable[str]) -> bool:
-    """Whether a text is nearly none of ``others``."""
-    return not any(nearly(text, other) for other in others)
+def fresh(text: str, others: Iterable[str], tag: str) -> bool:
+    """Whether a text, in the language of ``tag``, is nearly none of ``others``."""
+    return not any(nearly(text, other, tag) for other in others)
 
 
-def choose(options: Sequence[str], lately: Collection[str], before: Collection[str]) -> int | None:
-    """Which of several texts to send: nearly none of those the account had ``lately``, and the least like what was said
-    ``before`` of the article; None if there is none.
+def choose(options: Sequence[str], lately: Collection[str], before: Collection[str], tag: str) -> int | None:
+    """Which of several texts, in the language of ``tag``, to send: nearly none of those the account had ``lately``, and
+    the least like what was said ``before`` of the article; None if there is none.
     """
-    usable = [n for n, text in enumerate(options) if fresh(text, lately)]
-    return min(usable, key=lambda n: (max((likeness(options[n], b) for b in before), default=0.0), n), default=None)
+    usable = [n for n, text in enumerate(options) if fresh(text, lately, tag)]
+    said = {n: max((likeness(options[n], b, tag) for b in before), default=0.0) for n in usable}
+    return min(usable, key=lambda n: (said[n], n), default=None)
 
 
 def room(rule: Rule, others: Iterable[Share], at: datetime) -> bool:

@@ -53,6 +53,11 @@ def _stemmer(code: str) -> snowballstemmer.stemmer | None:
     return snowballstemmer.stemmer(STEMMERS[code]) if code in STEMMERS else None
 
 
+def stems(code: str) -> bool:
+    """Whether the endings of a language are known."""
+    return code in STEMMERS or code in ENDINGS
+
+
 @functools.lru_cache(maxsize=20_000)
 def stem(word: str, code: str) -> str:
     """The stem of a word, so that its forms are recognised as one."""

@@ -248,10 +248,10 @@ def words(text: str) -> Iterator[str]:
         yield word if word.isalnum() else ELISION.sub("", CLITIC.sub("", word)) or word
 
 
-def terms(text: str, lang: Language) -> list[str]:
-    """What ``text`` is about, for comparing sentences: casefolded content words cut to a common beginning.
+def terms(text: str, lang: Language, letters: int | None = 7) -> list[str]:
+    """What ``text`` is about, for comparing sentences: casefolded content words cut to their first ``letters``.
 
-    Unspaced scripts give pairs of characters. Cutting to seven letters is a stemmer every language has.
+    Unspaced scripts give pairs of characters. Cutting is the stemmer every language has; None leaves words whole.
     """
     found: list[str] = []
     for word in words(text):
@@ -261,7 +261,7 @@ def terms(text: str, lang: Language) -> list[str]:
             continue
         low = plain(word)
         if low not in lang.stop and (len(low) > 1 or not low.isascii()):
-            found.append(low[:7])
+            found.append(low[:letters])
     return found
 
 

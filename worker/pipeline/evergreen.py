@@ -104,7 +104,8 @@ class Evergreens:
             return "the platform takes an article once"
         near = self._near([account.id], window, about=delivery.due)[account.id]
         others = [s.text for name, s in near.items() if name != delivery.id and abs(s.at - delivery.due) < window]
-        return "" if evergreen.fresh(share_of(delivery).text, others) else "another post says nearly the same"
+        tag = delivery.steps[0].post.language or ""
+        return "" if evergreen.fresh(share_of(delivery).text, others, tag) else "another post says nearly the same"
 
     def _cancel(self, delivery: Delivery, why: str) -> bool:
         with suppress(Refused, NotFound):  # somebody decided about it meanwhile, or it is being sent
@@ -204,7 +205,8 @@ class Evergreens:
             if any(made.post.text == o.post.text for o in options):
                 break
             options.append(made)
-        chosen = evergreen.choose([o.post.text for o in options], lately, [s.text for s in shares])
+        before = [s.text for s in shares]
+        chosen = evergreen.choose([o.post.text for o in options], lately, before, article.language)
         if chosen is None:
             return None
         composed = options[chosen]
