@@ -386,7 +386,8 @@ class Changes:
         waiting = sum(c.article == article and c.state is State.OPEN for c in found)
         unknown = sum(d.status in UNDER_WAY for d in posts)
         told = [f"changes that wait for a decision: {waiting}"] if waiting else []
-        if since := self._parts.aftercare.missing(article):
+        care = self._parts.aftercare
+        if (since := care.missing(article)) and article not in care.gone(article.partition(".")[0]):
             again = since + SURE_AFTER
             told.append(f"its page is not there: that counts if it is so after {again:%H:%M} UTC, too")
         told += [f"posts of which nobody knows yet whether they are out: {unknown}"] if unknown else []
