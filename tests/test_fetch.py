@@ -200,7 +200,8 @@ def test_a_file_that_was_stored_compressed_is_read_although_nobody_asked_for_it_
         (PAGE.encode(), "damaged"),
         (b"", "cut off"),
     ],
-    ids=["too large", "cut off", "more follows", "not packed", "plain", "empty"],  # what gzip makes differs by the second
+    # Each name is given: what gzip makes, and so a name made of it, differs from second to second.
+    ids=["too large", "cut off", "more follows", "not packed", "plain", "empty"],
 )
 def test_a_compressed_answer_that_is_too_large_or_broken_is_refused(server, body, words):
     server.page("/a", body, Content_Encoding="gzip")
