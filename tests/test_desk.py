@@ -19,6 +19,7 @@ from tests.newsroom import sign_in
 from tests.test_pages import DESK, PHONE, running
 from worker import decisions
 from worker.model import Account, Calendar, Delivery, Status, Step, StepKind
+from worker.pipeline import edit
 from worker.settings import TEMPLATES
 from worker.store.deliveries import End
 
@@ -507,3 +508,44 @@ def test_what_moves_while_a_row_is_being_opened_does_not_close_it(office):
     expect(opened).to_be_visible()
     page.wait_for_timeout(300)
     expect(opened).to_be_visible()
+
+
+def written(folder, name):
+    """An article of its own, of which a summary can be written."""
+    said = " ".join(f"The harbour of {name} opens {n} quays for its fishing boats in the spring." for n in range(2, 9))
+    page = folder / f"{name}.html"
+    page.write_text(
+        f'<html lang="en"><head><title>{name} opens its quays</title>'
+        f'<link rel="canonical" href="https://example.org/{name}"><meta property="og:type" content="article"></head>'
+        f"<body><article><h1>{name} opens its quays</h1><p>{said}</p></article></body></html>"
+    )
+    return str(page)
+
+
+def test_what_takes_the_place_of_another_thing_brings_its_own_buttons(office, tmp_path):
+    parts = office.parts
+    first = parts.planner.ingest(written(tmp_path, "Larkhaven"), workspace="main")
+    page = office.go("/inbox")
+    expect(page.locator("#live")).to_have_text("Live")
+    page.get_by_label("Tick: Larkhaven opens its quays").check()
+    page.context.set_offline(True)  # so that both come with one renewal
+    second = parts.planner.ingest(written(tmp_path, "Tall Tower"), workspace="main")
+    edit.skip(parts, first.id)
+    page.context.set_offline(False)
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('moved'))")
+    letter = page.locator(".letter", has_text="Tall Tower")
+    expect(letter.locator("h2")).to_have_text(["Tall Tower opens its quays"])
+    assert {b.get_attribute("value") for b in letter.locator("button").all()} == {second.id}
+    expect(letter.get_by_role("checkbox")).not_to_be_checked()
+    expect(letter.get_by_role("checkbox")).to_have_value(second.id)
+
+    decisions.stop(parts.deliveries, "account:main.outbox", by="Ann")
+    office.go("/queue")
+    expect(page.locator("#live")).to_have_text("Live")
+    page.context.set_offline(True)
+    decisions.go_on(parts.deliveries, "account:main.outbox")
+    decisions.stop(parts.deliveries, "account:main.outbox-careful", by="Bo")
+    page.context.set_offline(False)
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('moved'))")
+    expect(page.locator(".stopped")).to_contain_text("Bo")
+    expect(page.locator(".stopped button")).to_have_attribute("value", "main.outbox-careful")

@@ -18,9 +18,10 @@
     if (status) show(status < 500);
   });
 
-  /* What somebody wrote into a field stays there, whatever the server has in it by now. */
+  /* What somebody wrote into a field stays there, whatever the server has in it by now; the value of a button or an
+     option is nobody's words, and has no default to be compared with. */
   document.addEventListener("DOMContentLoaded", () => htmx.registerExtension("typed", {
-    htmx_before_morph_attr: (field, { attrName }) => attrName !== "value" || field.type === "hidden" || field.value === field.defaultValue,
+    htmx_before_morph_attr: (field, { attrName }) => attrName !== "value" || field.type === "hidden" || !("defaultValue" in field) || field.value === field.defaultValue,
   }));
 
   /* A press begins on one element and must end on the same one, or it is no click: what comes meanwhile is asked for
