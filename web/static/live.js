@@ -35,7 +35,8 @@
     missed = false;
   }, 50); // the click comes after the finger is lifted
   addEventListener("pointerdown", () => { pressed = true; }, true);
-  for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, () => pressed && release(), true);
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => pressed && release(), true);
+  addEventListener("blur", (event) => event.target === window && pressed && release()); // a field's own says nothing
   document.addEventListener("htmx:before:swap", (event) => {
     if (event.target.id !== "live") return;
     const stale = event.detail.ctx.request.action !== location.pathname + location.search;
