@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Request
@@ -182,7 +183,9 @@ def _own(record: str, workspace: str) -> None:
 
 def _parts(proposal: Proposal, delivery: Delivery) -> list[Part]:
     """What the messages of a delivery say and would say then, as far as that is another thing."""
-    posts = [m.post for m in delivery.messages] or [s.post for s in delivery.steps if s.kind in MESSAGES]
+    kept = tuple(dataclasses.replace(s, receipt=None) if s.kind is StepKind.DELETE else s for s in delivery.steps)
+    last = dataclasses.replace(delivery, steps=kept).messages  # what was deleted is shown as it was last
+    posts = [m.post for m in delivery.messages or last] or [s.post for s in delivery.steps if s.kind in MESSAGES]
     said = [p.text for p in posts]
     then = proposal.said if len(proposal.said) == len(said) else (*proposal.said[:1], *said[1:])
     above = posts[0].title
