@@ -129,16 +129,18 @@ def names(text: str, tag: str, known: Collection[str] = ()) -> dict[str, str]:
         if (pattern is NAME or _named(m[0], tag) in known)
         and not any(q.start < m.end() and m.start() < q.end for q in numbers)
     )
-    return {word: _named(word, tag) for word in found}
+    stop = words.language(tag).stop
+    return {word: _named(word, tag) for word in found if words.plain(word) not in stop}
 
 
 def _named(word: str, tag: str) -> str:
     """What a name is known by; in German, where every noun has a capital, without its ending."""
+    word = word.rstrip("’'-")
     return stem(word, "de") if words.base(tag) == "de" else word.removesuffix("'s").removesuffix("’s")
 
 
 def _every_word(text: str, tag: str) -> frozenset[str]:
-    return frozenset(_named(w, tag) for w in regex.findall(r"[\p{L}\p{M}’'-]+", text))
+    return frozenset(_named(w.rstrip("’'-"), tag) for w in regex.findall(r"\p{L}[\p{L}\p{M}’'-]*", text))
 
 
 def facts(text: str, tag: str) -> frozenset[Fact]:
