@@ -29,8 +29,20 @@ ENDS = {
     Action.DELETE: Status.DELETED,
     Action.REPOST: Status.PUBLISHED,
 }
-EVERY_DAY = ("mastodon", "slack")
-AT_NIGHT = ("bluesky", "discord", "x", "facebook", "telegram", "threads", "linkedin", "ghost", "wordpress", "devto")
+EVERY_DAY = ("mastodon",)
+AT_NIGHT = (
+    "slack",
+    "bluesky",
+    "discord",
+    "x",
+    "facebook",
+    "telegram",
+    "threads",
+    "linkedin",
+    "ghost",
+    "wordpress",
+    "devto",
+)
 LOST = ("accept-then-drop", "500-after", "garbled", "drop-before", "500-before", "accept-then-hang")
 
 
