@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from tests import test_changes
 from tests.test_changes import PAGE, URL, Desk, now, opened, public
 from web.app import create_app
+from worker import decisions
 from worker.changes import Action, Kind, State
 from worker.commands import changes as commands
 from worker.commands import evergreen
@@ -351,3 +352,24 @@ def test_a_correction_after_a_small_edit_replaces_the_posted_sentence_and_is_tol
     assert proposal.text.count(number.replace("4", "5")) == before.text.count(number)
     same = [a for a, b in zip(before.text.split("\n"), proposal.text.split("\n"), strict=True) if a == b]
     assert len(same) == before.text.count("\n"), "one line is another, and the rest stands as it was"
+
+
+def test_a_post_that_waits_for_approval_cannot_be_approved_with_a_number_that_is_wrong_by_now(
+    server, here, tmp_path, site
+):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    street.accounts["slack"] = dataclasses.replace(street.accounts["slack"], approval=True)
+    street.parts.records.save_account(street.accounts["slack"])
+    planned = tomorrow(street, post.article)
+    assert now(street, planned).status is Status.AWAITING_APPROVAL
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article, minutes=1)
+    assert now(street, planned).status is Status.HELD
+    with pytest.raises(Refused):
+        decisions.approve(street.parts.deliveries, planned.id, by="Bob")
+    street.parts.changes.approve(change.id, by="Ada")
+    street.later(minutes=1)
+    found = now(street, planned)
+    assert found.status is Status.AWAITING_APPROVAL, "it is decided what it says, not that it goes out"
+    assert "210,000" in found.steps[0].post.text

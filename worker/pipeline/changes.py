@@ -397,10 +397,10 @@ class Changes:
         """Let nothing of these go out before somebody has decided."""
         held: dict[str, Any] = {"note": why, "fields": {"reason": why}}
         for delivery in self._parts.deliveries.several(ids):
-            if delivery.status is S.SCHEDULED and not delivery.step:
+            if delivery.status in {S.SCHEDULED, S.AWAITING_APPROVAL} and not delivery.step:
                 with suppress(Refused, NotFound):
                     self._parts.deliveries.change(
-                        delivery.id, S.HELD, origins=[S.SCHEDULED], seen=delivery.fence, **held
+                        delivery.id, S.HELD, origins=[delivery.status], seen=delivery.fence, **held
                     )
 
     def _resume(self, name: str, *, by: str, why: str = WAITS) -> None:
@@ -416,7 +416,10 @@ class Changes:
                 slot = edit.next_slot(self._parts, account, delivery=name, take=True, after=soon)
                 due = slot.instant
                 fields |= {"wall": slot.wall, "zone": slot.zone}
-            to = S.AWAITING_APPROVAL if self._parts.records.needs_approval(account) else S.SCHEDULED
+            article, _ = self._parts.records.article(delivery.article)
+            _, wanted = self._parts.reader.speaking(article, ())
+            needs = wanted or self._parts.records.needs_approval(account)
+            to = S.AWAITING_APPROVAL if needs else S.SCHEDULED
             note = by if by in WITHDRAWN else f"{by or 'somebody'} decided about its article's change"
             self._parts.deliveries.change(
                 name, to, origins=[S.HELD], note=note, due=due, seen=delivery.fence, fields=fields
