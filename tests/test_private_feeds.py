@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
 from tests.paper import Entry, House, Paper, rss
 from web.app import create_app
@@ -25,7 +26,8 @@ from worker.pipeline.polling import Poller
 from worker.settings import settings
 from worker.show import source_json
 from worker.store import copying
-from worker.store.secrets import is_sealed
+from worker.store.secrets import Vault, is_sealed
+from worker.store.sources import Sources
 
 TOKEN = "8fK2pQcanary91xZ"
 
@@ -168,6 +170,36 @@ def test_a_source_whose_secret_did_not_come_along_says_so_and_asks_nobody(house,
         sources.state("main.inside").error == "its address is a secret that is not here: remove it, and follow it anew"
     )
     assert paper.asked == []
+
+
+def test_a_secret_address_outlives_whoever_has_no_key_for_it(house, paper):
+    sources, address = house.parts.sources, f"{paper.base}/feed?token={TOKEN}"
+    sources.save(Source(id="main.inside", kind=Kind.FEED, address=address))
+    other = Sources(house.parts.store, Vault(Fernet.generate_key().decode()))
+    assert other.get("main.inside").address == f"{paper.base}/feed?token={HIDDEN}"
+    other.change("main.inside", lambda s: replace(s, name="renamed"))
+    assert (sources.get("main.inside").address, sources.get("main.inside").name) == (address, "renamed")
+    other.save(replace(other.get("main.inside"), name="once more"))
+    assert (sources.get("main.inside").address, sources.get("main.inside").name) == (address, "once more")
+    other.change("main.inside", lambda s: replace(s, address=f"{paper.base}/open"))
+    assert sources.get("main.inside").address == f"{paper.base}/open"
+    assert house.parts.store.client.hlen("handbill:{main}:sources:addresses") == 0
+
+
+def test_of_two_who_change_a_source_neither_puts_the_address_of_before_back(house, paper):
+    sources, address = house.parts.sources, f"{paper.base}/feed?token={TOKEN}"
+    sources.save(Source(id="main.inside", kind=Kind.FEED, address=address))
+    seen = []
+
+    def slowly(source):
+        if not seen:
+            sources.change("main.inside", lambda s: replace(s, address=f"{address}-new"))
+        seen.append(source.address)
+        return replace(source, name="renamed")
+
+    sources.change("main.inside", slowly)
+    assert (sources.get("main.inside").address, sources.get("main.inside").name) == (f"{address}-new", "renamed")
+    assert seen == [address, f"{address}-new"]
 
 
 def test_the_address_may_be_read_from_a_file_and_is_in_no_list_of_processes(

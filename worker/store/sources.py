@@ -28,11 +28,12 @@ OPEN = (Fate.NEW, Fate.HELD)
 
 CHANGE = """
 if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+if (redis.call('HGET', KEYS[2], ARGV[1]) or '') ~= ARGV[5] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 if ARGV[4] == '' then redis.call('HDEL', KEYS[2], ARGV[1]) else redis.call('HSET', KEYS[2], ARGV[1], ARGV[4]) end
 return 1
 """
-"""Of two who change a source at once, one does; its address goes with it where that is a secret."""
+"""Of two who change a source at once, one does; its address is part of it where that is a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Sources:
             pipe.hset(f"{home}sources", source.id, text)
             if address:
                 pipe.hset(f"{home}sources:addresses", source.id, address)
-            else:
+            elif private.HIDDEN not in source.address:
                 pipe.hdel(f"{home}sources:addresses", source.id)
             if secrets is not None:
                 pipe.hset(f"{home}sources:secrets", source.id, self._vault.lock(source.id, secrets))
@@ -83,8 +84,8 @@ class Sources:
             if found is None:
                 raise _unknown(source)
             made = change(self._read(found, address))
-            text, locked = self._kept(made)
-            if self._redis.eval(CHANGE, 2, *places, source, found, text, locked):
+            text, locked = self._kept(made, address or b"")
+            if self._redis.eval(CHANGE, 2, *places, source, found, text, locked, address or b""):
                 return made
 
     def add(self, source: Source, secrets: Mapping[str, str] | None = None) -> bool:
@@ -132,8 +133,13 @@ class Sources:
                 self.change(source, lambda known: known)
         return len(plain)
 
-    def _kept(self, source: Source) -> tuple[str, bytes]:
-        """A source as it is stored, and its address, encrypted, if that is a secret."""
+    def _kept(self, source: Source, before: bytes = b"") -> tuple[str, bytes]:
+        """A source as it is stored, and its address, encrypted, if that is a secret.
+
+        Whoever has no key for the address keeps what was there ``before``.
+        """
+        if private.HIDDEN in source.address:
+            return to_json(source), before
         if not private.is_private(source.address):
             return to_json(source), b""
         locked = self._vault.lock(_address(source.id), {"address": source.address})
