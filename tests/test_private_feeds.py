@@ -26,6 +26,7 @@ from worker.pipeline.polling import Poller
 from worker.settings import settings
 from worker.show import source_json
 from worker.store import copying
+from worker.store.listeners import Listener, Listeners, new_secret
 from worker.store.secrets import Vault, is_sealed
 from worker.store.sources import Sources
 
@@ -238,11 +239,55 @@ def test_a_listener_is_told_at_its_secret_address_and_nobody_is_shown_it(house, 
     assert house.parts.listeners.find("main", listener.id) == listener
     assert house.parts.listeners.secret(listener) == secret
 
-    house.parts.listeners.save(replace(listener, active=False))
+    house.parts.listeners.change("main", listener.id, lambda known: replace(known, active=False))
     assert house.parts.listeners.find("main", listener.id).url == address
     client.delete("handbill:{main}:listener-secrets")
     gone = house.parts.listeners.find("main", listener.id)
     assert gone.shown == gone.url == f"{paper.base}/hooks/{HIDDEN}/x?token={HIDDEN}"
+
+
+def test_a_listener_that_repeats_its_address_is_kept_without_the_secret(house, paper):
+    path = f"/hooks/{TOKEN}/x.json?token=a%2Bb-{TOKEN}&lang=de"
+    said = f"Cannot POST {path} of {paper.base}{path}: no {TOKEN}, no a+b-{TOKEN}; "
+    paper.pages[path.partition("?")[0]] = (404, {"Content-Type": "text/plain"}, said.encode() * 9)
+    listener, _ = house.parts.announcer.add("main", f"{paper.base}{path}")
+    notice = house.parts.announcer.test(listener)
+    [(_, answer)] = notice.answers
+    assert answer.startswith("404 Cannot POST •••")
+    assert len(answer) > 100
+    assert TOKEN[:8] not in answer + plain(house)
+
+
+def test_of_two_who_change_a_listener_neither_undoes_the_other(house, paper):
+    listeners, address = house.parts.listeners, f"{paper.base}/hooks/{TOKEN}"
+    listener, secret = house.parts.announcer.add("main", address)
+    seen = []
+
+    def slowly(known):
+        if not seen:
+            listeners.change("main", listener.id, lambda one: replace(one, active=False))
+        seen.append(known.active)
+        return replace(known, name="renamed")
+
+    listeners.change("main", listener.id, slowly)
+    assert listeners.find("main", listener.id) == replace(listener, active=False, name="renamed")
+    assert (seen, listeners.secret(listener)) == ([True, False], secret)
+
+
+def test_a_listener_whose_secret_no_key_opens_stops_neither_the_hourly_tidy_nor_the_others(house, paper):
+    client, listeners = house.parts.store.client, house.parts.listeners
+    other = Listeners(house.parts.store, Vault(Fernet.generate_key().decode()))
+    lost, well = (Listener(id=i, workspace="main", url=f"{paper.base}/{i}/{TOKEN}") for i in ("lost", "well"))
+    other.save(lost, new_secret())
+    listeners.save(well, new_secret())
+    there = client.hget("handbill:{main}:listener-secrets", "lost")
+    for one in (lost, well):
+        client.hset("handbill:{main}:listeners", one.id, to_json(one))
+    client.sadd("handbill:{*}:workspaces", "main")
+    tidy_once_an_hour(house.parts)
+    assert client.hget("handbill:{main}:listener-secrets", "lost") == there
+    assert {one.id: one.url for one in listeners.listed("main")} == {"lost": lost.url, "well": well.url}
+    assert house.parts.announcer.test(lost).answers[0][1].startswith("The secrets of lost cannot be read")
 
 
 def test_a_mistake_of_ours_tells_the_log_which_route_it_was_and_not_whose_address(house, monkeypatch, capsys):

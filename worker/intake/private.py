@@ -1,9 +1,9 @@
-"""What of a feed's address only its reader may know, and how the address is shown without it (pure)."""
+"""What of an address, a feed's or a listener's, only who asks there may know, and how it is shown without (pure)."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 HIDDEN = "•••"
 """No address that is asked holds this: there it would be escaped."""
@@ -37,6 +37,30 @@ def shown(address: str) -> str:
 def is_private(address: str) -> bool:
     """Whether an address holds a secret."""
     return shown(address) != address
+
+
+def is_shown(text: str, address: str) -> bool:
+    """Whether ``text`` is how ``address`` is shown, or was by a version that knew other secrets."""
+    pattern = ".+".join(re.escape(part) for part in text.split(HIDDEN))
+    return text == shown(address) or re.fullmatch(pattern, address) is not None
+
+
+def secrets(address: str) -> list[str]:
+    """What must not be repeated of an address that holds a secret: all after its host, and each part not shown."""
+    if not is_private(address):
+        return []
+    seen = shown(address)
+    if seen == HIDDEN:
+        return [address]
+    parts, open_parts = urlsplit(address), urlsplit(seen)
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    pairs = [(parts.path.split("/"), open_parts.path.split("/")), (parts.query.split("&"), open_parts.query.split("&"))]
+    hidden = [a for one, other in pairs for a, b in zip(one, other, strict=True) if a != b]
+    values = [h.partition("=")[2] or h for h in hidden]
+    stems = [h.partition(".")[0] for h in hidden]
+    found = [address, target, user, password, *hidden, *values, *stems]
+    return list(dict.fromkeys(f for text in found for f in (text, unquote(text)) if f))
 
 
 def _parameter(text: str) -> str:

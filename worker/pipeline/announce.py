@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import hmac
@@ -15,7 +16,7 @@ import structlog
 from publishers.core.errors import PublishError, Rejected
 from publishers.core.http import Http
 from worker import show
-from worker.errors import HandbillError
+from worker.errors import HandbillError, NotFound
 from worker.intake import private
 from worker.model import Delivery, Status, digest
 from worker.settings import Settings
@@ -116,11 +117,12 @@ class Announcer:
     def _tell(self, listener: Listener, notice: Notice, now: datetime) -> Notice:
         """Send a notice once; returns it with what was answered."""
         seconds = min(SECONDS, self._settings.request_seconds)
-        secret = self._listeners.secret(listener)
         try:
+            secret = self._listeners.secret(listener)
             if private.HIDDEN in listener.url:
                 raise Rejected("its address is a secret that is not here: remove it, and add it anew")
-            with self._http(seconds=seconds, allow=self._settings.allowed, secrets=[secret, listener.url]) as http:
+            hidden = [secret, *private.secrets(listener.url)]
+            with self._http(seconds=seconds, allow=self._settings.allowed, secrets=hidden) as http:
                 answer = http.send(
                     "POST",
                     listener.url,
@@ -128,15 +130,22 @@ class Announcer:
                     headers=signed(notice, secret, now),
                     content=notice.body.encode(),
                 )
-            said = f"{answer.status} {answer.words()[:WORDS]}".strip()
+                # What it repeats of the address that it was told at is as secret here.
+                words = dataclasses.replace(
+                    answer, body=http.redact(answer.body.decode(errors="replace")).encode()
+                ).words()
+            said = f"{answer.status} {words[:WORDS]}".strip()
             done, gone = 200 <= answer.status < 300, answer.status == GONE
-        except PublishError as error:
+        except (PublishError, HandbillError) as error:
             said, done, gone = str(error), False, False
         tries = notice.tries + 1
         answers = (*notice.answers, (now, said))[-len(PAUSES) - 1 :]
         over = gone or (not done and tries > len(PAUSES))
         if gone:
-            self._listeners.save(dataclasses.replace(listener, active=False))
+            with contextlib.suppress(NotFound):
+                self._listeners.change(
+                    listener.workspace, listener.id, lambda known: dataclasses.replace(known, active=False)
+                )
             log.warning("a webhook asked to be told nothing more", webhook=listener.id)
         return dataclasses.replace(notice, tries=tries, done=done, given_up=over, answers=answers)
 

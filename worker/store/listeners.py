@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets as random_secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -41,6 +41,15 @@ redis.call('LPUSH', KEYS[3], ARGV[3])
 redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[4]) - 1)
 return 1
 """
+
+CHANGE = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+if (redis.call('HGET', KEYS[2], ARGV[1]) or '') ~= ARGV[3] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[4])
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[2], ARGV[1], ARGV[5]) end
+return 1
+"""
+"""Of two who change a listener at once, one does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,54 +97,83 @@ class Listeners:
         self._redis = store.client
         self._vault = vault
 
-    def save(self, listener: Listener, secret: str | None = None) -> None:
-        """Store a listener; ``secret`` None leaves the one it has."""
+    def save(self, listener: Listener, secret: str) -> None:
+        """Store a new listener, and what its notices are signed with."""
         home = keys.home(listener.workspace)
-        told = {"secret": self.secret(listener) if secret is None else secret}
-        if private.is_private(listener.url):
-            told["url"] = listener.url
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(f"{home}listeners", listener.id, to_json(replace(listener, url=listener.shown)))
-            pipe.hset(f"{home}listener-secrets", listener.id, self._vault.lock(listener.id, told))
+            pipe.hset(f"{home}listener-secrets", listener.id, self._locked(listener, secret))
             pipe.execute()
         self._redis.sadd(keys.listening(), listener.workspace)
 
+    def change(self, workspace: str, listener: str, change: Callable[[Listener], Listener]) -> Listener:
+        """Change a listener, whoever else does so meanwhile; raises NotFound.
+
+        Whoever has no key for its secrets leaves them as they are, and an address among them.
+        """
+        home = keys.home(workspace)
+        places = (f"{home}listeners", f"{home}listener-secrets")
+        while True:
+            found, locked = (cast("bytes | None", self._redis.hget(place, listener)) for place in places)
+            if found is None:
+                raise _unknown(listener)
+            made = change(self._whole(from_json(Listener, found), locked))
+            url, sealed = made.shown, b""
+            if private.HIDDEN not in made.url:
+                try:
+                    sealed = self._locked(made, self._opened(listener, locked).get("secret", ""))
+                except HandbillError:  # what stands there is all there is
+                    url = made.url
+            text = to_json(replace(made, url=url))
+            if self._redis.eval(CHANGE, 2, *places, listener, found, locked or b"", text, sealed):
+                return made
+
     def listed(self, workspace: str) -> list[Listener]:
         """Every listener of a workspace, the oldest first."""
-        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}listeners"))
-        rows = [self._whole(from_json(Listener, v)) for v in found.values()]
+        home = keys.home(workspace)
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{home}listeners"))
+        secrets = cast("dict[bytes, bytes]", self._redis.hgetall(f"{home}listener-secrets"))
+        rows = [self._whole(from_json(Listener, v), secrets.get(k)) for k, v in found.items()]
         return sorted(rows, key=lambda one: (one.created_at or datetime.min.replace(tzinfo=UTC), one.id))
 
     def find(self, workspace: str, listener: str) -> Listener:
         """A listener by its id; raises NotFound."""
         found = cast("bytes | None", self._redis.hget(f"{keys.home(workspace)}listeners", listener))
         if found is None:
-            raise NotFound(f"There is no webhook {listener}")
-        return self._whole(from_json(Listener, found))
+            raise _unknown(listener)
+        return self._whole(from_json(Listener, found), self._secrets(workspace, listener))
 
     def secret(self, listener: Listener) -> str:
-        """What its notices are signed with."""
-        return self._secrets(listener).get("secret", "")
+        """What its notices are signed with; raises HandbillError if no key opens it."""
+        locked = self._secrets(listener.workspace, listener.id)
+        return self._opened(listener.id, locked).get("secret", "")
 
     def seal(self, workspace: str) -> int:
         """Encrypt the addresses that a version before has stored as they are; how many those were."""
         found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}listeners"))
-        plain = [one for one in (from_json(Listener, v) for v in found.values()) if private.is_private(one.url)]
+        plain = [one.id for one in (from_json(Listener, v) for v in found.values()) if private.is_private(one.url)]
         for listener in plain:
-            self.save(listener)
+            with suppress(NotFound):
+                self.change(workspace, listener, lambda known: known)
         return len(plain)
 
-    def _secrets(self, listener: Listener) -> dict[str, str]:
-        locked = cast("bytes | None", self._redis.hget(f"{keys.home(listener.workspace)}listener-secrets", listener.id))
-        return self._vault.unlock(listener.id, locked) if locked else {}
+    def _secrets(self, workspace: str, listener: str) -> bytes | None:
+        return cast("bytes | None", self._redis.hget(f"{keys.home(workspace)}listener-secrets", listener))
 
-    def _whole(self, listener: Listener) -> Listener:
+    def _opened(self, listener: str, locked: bytes | None) -> dict[str, str]:
+        return self._vault.unlock(listener, locked) if locked else {}
+
+    def _locked(self, listener: Listener, secret: str) -> bytes:
+        told = {"secret": secret} | ({"url": listener.url} if private.is_private(listener.url) else {})
+        return self._vault.lock(listener.id, told)
+
+    def _whole(self, listener: Listener, locked: bytes | None) -> Listener:
         """A listener with its address, if that is a secret, as long as a key opens it."""
         if private.HIDDEN not in listener.url:
             return listener
         with suppress(HandbillError):
-            address = self._secrets(listener).get("url", "")
-            if private.shown(address) == listener.url:
+            address = self._opened(listener.id, locked).get("url", "")
+            if private.is_shown(listener.url, address):
                 return replace(listener, url=address)
         return listener
 
@@ -220,6 +258,10 @@ class Listeners:
         if tidy and gone:
             self._redis.zrem(f"{home}notices", *gone)
         return [from_json(Notice, text) for text in found.values() if text is not None]
+
+
+def _unknown(listener: str) -> NotFound:
+    return NotFound(f"There is no webhook {listener}")
 
 
 def new_secret() -> str:

@@ -139,7 +139,7 @@ class Sources:
         Whoever has no key for the address keeps what was there ``before``.
         """
         if private.HIDDEN in source.address:
-            return to_json(source), before
+            return to_json(replace(source, address=source.shown)), before
         if not private.is_private(source.address):
             return to_json(source), b""
         locked = self._vault.lock(_address(source.id), {"address": source.address})
@@ -151,7 +151,7 @@ class Sources:
             return source
         with suppress(HandbillError):  # no key fits: its poll says so
             address = self._vault.unlock(_address(source.id), locked)["address"]
-            if private.shown(address) == source.address:
+            if private.is_shown(source.address, address):
                 return replace(source, address=address)
         return source
 
