@@ -28,6 +28,7 @@ FRESH = timedelta(hours=24)
 SHORT = 20
 """A line that ends in … says the beginning of what it cuts, if it has more characters."""
 
+WORD = regex.compile(r"(?:(?<![\p{L}\p{M}\p{N}]|\p{N}\s)[-−](?=\p{Nd}))?[\p{L}\p{M}\p{N}]+")
 CAPITAL = regex.compile(r"(?<![\p{L}\p{M}\p{N}])\p{Lu}[\p{L}\p{M}’'-]+")
 NAME = regex.compile(r"(?<=[\p{L}\p{N},;:)”’'–-]\s)\p{Lu}[\p{L}\p{M}’'-]+")
 
@@ -324,7 +325,8 @@ def _sentences(article: Article) -> list[str]:
 
 
 def _words(text: str) -> str:
-    return " ".join(regex.findall(r"[\p{L}\p{M}\p{N}]+", text.casefold()))
+    """The words of a text in one spelling, without marks but for the sign of what is below zero."""
+    return " ".join(w.replace("−", "-") for w in WORD.findall(text.casefold()))
 
 
 def _shape(sentence: str, tag: str) -> list[str]:
