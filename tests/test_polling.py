@@ -97,6 +97,28 @@ def test_the_first_reading_takes_nothing_old_and_the_second_every_new_one(desk):
     assert len(desk.shared()) == 4
 
 
+def test_what_a_cached_feed_shows_late_waits_for_a_person_and_what_is_older_is_left_with_the_true_reason(desk):
+    desk.publish("/old", ago=1)
+    desk.poll()
+    for n in range(5):
+        desk.publish(f"/cached-{n}", published=desk.now - timedelta(minutes=3 + n))
+    desk.publish("/yesterday", published=desk.now - timedelta(hours=23))
+    desk.publish("/ancient", published=desk.now - timedelta(hours=25))
+    desk.poll()
+    assert desk.shared() == []
+    told = {i.candidate.address.rpartition("/")[2]: (i.fate, i.reason) for i in desk.house.items()}
+    early = "dated before the source was added, and in the feed only since: look before it goes out"
+    assert {told.pop(f"cached-{n}") for n in range(5)} | {told.pop("yesterday")} == {(Fate.HELD, early)}
+    assert told == {
+        "old": (Fate.SKIPPED, "was there before the source was added"),
+        "ancient": (Fate.SKIPPED, "is dated more than a day before the source was added"),
+    }
+    (cached,) = [i for i in desk.house.items() if i.candidate.address.endswith("cached-2")]
+    desk.house.parts.intake.release(cached.id)
+    desk.poll()
+    assert desk.shared() == ["/cached-2"]
+
+
 def test_a_first_reading_takes_as_many_old_ones_as_were_asked_for_the_newest(desk):
     for n in range(5):
         desk.publish(f"/old-{n}", ago=24 * (5 - n), first=False)

@@ -42,6 +42,13 @@ ECHOES = ((20.0, 5.0), (90.0, 20.0), (300.0, 60.0))
 Sites tell of an article before their caches do (WordPress keeps a feed for minutes behind most caching plugins)."""
 
 LATE = timedelta(days=3)
+BEFORE = timedelta(days=1)
+"""How long before its source was added an article may be dated that came into the feed only afterwards: the caches of
+sites and a slow pen account for hours, not for days."""
+
+THERE = "was there before the source was added"
+OLD = "is dated more than a day before the source was added"
+EARLY = "dated before the source was added, and in the feed only since: look before it goes out"
 FLOOD = 20
 SECONDS = 20.0
 LEASE = 300.0
@@ -288,7 +295,10 @@ class Poller:
         # Feeds tell the second, or the minute alone.
         since = source.since.replace(second=0, microsecond=0) if source.since else None
         old = [e for e in new if since and e.published and e.published < since]
-        self._leave(source, old)
+        early = sorted((e for e in old if since and e.published and since - e.published <= BEFORE), key=_date)
+        self._leave(source, [e for e in old if e not in early], OLD)
+        for entry in early:
+            self._intake.arrived(source, _candidate(source, entry), held=EARLY)
         fresh = sorted((e for e in new if e not in old), key=_date)
         dated = any(e.published or e.updated for e in entries)
         first_known = next((n for n, e in enumerate(entries) if ids[e] in there), len(entries))
@@ -303,9 +313,9 @@ class Poller:
             elif entry.published and entry.published < min(now - LATE, (state.succeeded or now) - timedelta(days=1)):
                 held = f"published on {entry.published:%Y-%m-%d} and in the feed only now: look before it goes out"
             self._intake.arrived(source, _candidate(source, entry, behind=behind), held=held)
-        return len(fresh)
+        return len(early) + len(fresh)
 
-    def _leave(self, source: Source, entries: Sequence[Entry]) -> None:
+    def _leave(self, source: Source, entries: Sequence[Entry], why: str = THERE) -> None:
         """Know entries that are older than their source, so that nothing ever shares them unasked."""
         rows = []
         for entry in entries:
@@ -316,7 +326,7 @@ class Poller:
                 source=source.id,
                 candidate=_candidate(source, entry),
                 fate=Fate.SKIPPED,
-                reason="was there before the source was added",
+                reason=why,
                 firm=True,
             )
             rows.append((item, [k for k in (key, guid_key(entry.guid, source.id)) if k]))
