@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -120,6 +121,30 @@ def test_posts_of_one_article_on_a_day_stand_in_one_line_of_a_month_and_those_of
     ]  # fmt: skip
     assert week["more"] == {}
     assert len(day["events"]) == 9
+
+
+def test_what_is_still_to_come_today_stands_before_what_is_over_however_much_of_that_there_is(desk):
+    desk.account()
+    now = datetime.now(UTC)
+    zone = next(z for z in ("UTC", "Asia/Tokyo", "America/Los_Angeles") if 5 <= now.astimezone(ZoneInfo(z)).hour <= 21)
+    for number in range(84):
+        desk.plan(f"Out {number}", due=now - timedelta(minutes=200 - number), to=Status.PUBLISHED)
+    coming = [*[Status.SCHEDULED] * 6, *[Status.AWAITING_APPROVAL] * 2, *[Status.HELD] * 2]
+    for number, status in enumerate(coming):
+        desk.plan(f"Coming {number}", due=now + timedelta(minutes=10 * (number + 1)), to=status)
+    today = now.astimezone(ZoneInfo(zone)).date()
+    wanted = [f"Coming {n}" for n in range(10)]
+    whole = {"month": (today - timedelta(days=10), 42), "week": (today - timedelta(days=3), 7), "day": (today, 1)}
+    for view, (first, count) in whole.items():
+        found = events(desk, first, first + timedelta(days=count), zone=zone)
+        shown = [(e["title"], e["startEditable"]) for e in found["events"]]
+        assert shown[:10] == [(title, True) for title in wanted], view
+        assert sum(found["more"].values()) + len(shown) == 94, view
+        assert len(shown) == {"month": 10, "week": 20, "day": 94}[view]
+
+    listed = desk.get("/calendar?view=list", visit=sign_in(desk.parts, "editor", zone=zone)).text
+    assert all(f">{title}<" in listed for title in wanted)
+    assert "82 more" in listed
 
 
 def test_accounts_are_filtered_and_days_bounded(desk):

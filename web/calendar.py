@@ -37,6 +37,16 @@ LISTED = 12
 DRAWN = {"month": (60, 4), "week": (20, 20), "day": (150, 150)}
 """Posts of one day that are looked at, and lines that are drawn of them."""
 
+TODAY_MOST = 500
+"""Posts of today that are looked at before now, and as many after it: of a day that is half over, what is still to come
+must not be hidden by what is out."""
+
+TODAY_LINES = 12
+"""Lines that are drawn of what is still to come today, where a day has fewer."""
+
+COMING = frozenset({Status.DRAFT, Status.AWAITING_APPROVAL, Status.AWAITING_PERSON, Status.SCHEDULED, Status.HELD})
+OVER = frozenset({Status.PUBLISHED, Status.EDITED, Status.DELETED, Status.CANCELLED, Status.SKIPPED})
+
 TOGETHER = 3
 """Posts of one article on a day of a month, or of one time in a week, that stand in one line."""
 
@@ -172,9 +182,13 @@ def events(
     accounts = parts.records.accounts(person.workspace)
     chosen = [a for a in account or [] if a in {x.id for x in accounts}]
     most, lines = DRAWN["day" if count == 1 else "week" if count <= 7 else "month"]
-    found = parts.deliveries.planned(person.workspace, days, most=most, accounts=chosen)
+    found, today = _planned(parts, person.workspace, days, most=most, accounts=chosen)
     seen = parts.deliveries.glance(i for _, ids in found for i in ids)
-    drawn = [_gathered([i for i in ids if i in seen], seen, count)[:lines] for _, ids in found]
+    drawn = []
+    for number, (_, ids) in enumerate(found):
+        gathered = _gathered([i for i in ids if i in seen], seen, count)
+        coming = sum(_rank(line, seen) == 0 for line in gathered)
+        drawn.append(gathered[: max(lines, min(coming, TODAY_LINES)) if number == today else lines])
     known = {d.id: d for d in parts.deliveries.several(line[0] for day in drawn for line in day)}
     shown = [
         _event(known[line[0]], accounts, person) | (_many(line, seen, accounts, person) if line[1:] else {})
@@ -356,16 +370,39 @@ def _event(delivery: Delivery, accounts: Sequence[Account], person: Person) -> d
     }
 
 
+def _planned(
+    parts: Runtime, workspace: str, days: Sequence[datetime], *, most: int, accounts: Collection[str]
+) -> tuple[list[tuple[int, list[str]]], int | None]:
+    """What stands on these days as the store says it, but of today both what was before now and what is after; and
+    which of the days is today.
+    """
+    found = parts.deliveries.planned(workspace, days, most=most, accounts=accounts)
+    now = parts.now()
+    today = next((n for n, (begin, end) in enumerate(itertools.pairwise(days)) if begin <= now < end), None)
+    if today is not None and found[today][0] > len(found[today][1]):
+        halves = [days[today], now, days[today + 1]]
+        both = parts.deliveries.planned(workspace, halves, most=TODAY_MOST, accounts=accounts)
+        found[today] = (sum(total for total, _ in both), [i for _, ids in both for i in ids])
+    return found, today
+
+
+def _rank(line: Sequence[str], seen: Mapping[str, Glance]) -> int:
+    """What of a day is shown first: what is still to come, then what is under way or went wrong, then what is over."""
+    return min(0 if seen[i].status in COMING else 2 if seen[i].status in OVER else 1 for i in line)
+
+
 def _gathered(ids: Sequence[str], seen: Mapping[str, Glance], days: int) -> list[list[str]]:
-    """A day's posts in the lines in which they are drawn, by their first: a month's by article, a week's by time."""
-    if days == 1:
-        return [[i] for i in ids]
+    """A day's posts in the lines in which they are drawn, a month's by article and a week's by time, in the order of
+    what is shown first; what is over stands in no line with what is not.
+    """
+    place = {i: n for n, i in enumerate(ids)}
     alike: dict[object, list[str]] = {}
-    for i in ids:
-        alike.setdefault(seen[i].due // 60_000 if days <= 7 else seen[i].article or i, []).append(i)
+    for i in ids if days > 1 else ():
+        shared = seen[i].due // 60_000 if days <= 7 else seen[i].article or i
+        alike.setdefault((shared, seen[i].status in OVER), []).append(i)
     lines = [ids for ids in alike.values() if len(ids) >= TOGETHER]
-    lines += [[i] for ids in alike.values() if len(ids) < TOGETHER for i in ids]
-    return sorted(lines, key=lambda line: ids.index(line[0]))
+    lines += [[i] for ids in alike.values() if len(ids) < TOGETHER for i in ids] if days > 1 else [[i] for i in ids]
+    return sorted(lines, key=lambda line: (_rank(line, seen), place[line[0]]))
 
 
 def _many(
@@ -393,7 +430,12 @@ def _many(
 def _listed(
     parts: Runtime, person: Person, days: Sequence[datetime], chosen: Collection[str], accounts: Sequence[Account]
 ) -> tuple[Day, ...]:
-    found = parts.deliveries.planned(person.workspace, days, most=LISTED, accounts=chosen)
+    found, today = _planned(parts, person.workspace, days, most=LISTED, accounts=chosen)
+    if today is not None and len(found[today][1]) > LISTED:
+        total, ids = found[today]
+        seen = parts.deliveries.glance(ids)
+        first = sorted((i for i in ids if i in seen), key=lambda i: _rank([i], seen))[:LISTED]
+        found[today] = (total, sorted(first, key=ids.index))
     known = {d.id: d for d in parts.deliveries.several(i for _, ids in found for i in ids)}
     dates = [d.astimezone(person.zone).date() for d in days]
     changes = schedule.changes(person.zone.key, dates[0], dates[-1])
