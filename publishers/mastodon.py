@@ -189,9 +189,8 @@ class Mastodon(Publisher):
             params["max_id"] = str(statuses[-1]["id"])
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        del commit
         body = _said(post)
-        if media := receipt.extra.get("media"):
+        if media := receipt.extra.get("media") or commit.prepared.get("media"):
             # Pictures that are not named again are taken away.
             body["media_ids"] = list(media)
             pairs = zip(media, post.media, strict=False)

@@ -167,7 +167,7 @@ class Matrix(Publisher):
         return Seen(text=body, same=body == post.text, pictures=int(content.get("msgtype") == "m.image"))
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        said = _said(post, list(receipt.extra.get("media", ())))
+        said = _said(post, list(receipt.extra.get("media") or commit.prepared.get("media", ())))
         body = {
             **said,
             "body": f"* {said['body']}",

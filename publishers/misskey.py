@@ -194,11 +194,10 @@ class Misskey(Publisher):
         return Seen(text=PLAIN.sub(r"\1", text), same=same, pictures=len(files), alts=alts)
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        del commit
         if self.settings.get("software") != SHARKEY:
             raise Unsupported("Misskey lets nobody change a note; delete it and write a new one")
         body = {**self._said(post), "editId": receipt.id}
-        if media := receipt.extra.get("media"):
+        if media := receipt.extra.get("media") or commit.prepared.get("media"):
             body["fileIds"] = list(media)  # pictures that are not named again are taken away
         if parent := receipt.extra.get("reply_to"):
             body["replyId"] = parent

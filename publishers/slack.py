@@ -204,8 +204,7 @@ class Slack(Publisher):
             raise answer.unreadable("the answer is not a list of messages") from error
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        del commit
-        said = _said(post, list(receipt.extra.get("media", ())))
+        said = _said(post, list(receipt.extra.get("media") or commit.prepared.get("media", ())))
         body = {"channel": self._channel(), "ts": receipt.id, **said}
         self._ok(self.commit("POST", "/api/chat.update", headers=self._auth(), json=body))
         return receipt

@@ -69,7 +69,7 @@ class Telegram(Publisher):
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         del commit
         target = {"chat_id": self.settings["chat_id"], "message_id": int(receipt.id)}
-        photo = bool(receipt.extra.get("photo"))
+        photo = bool(receipt.extra.get("photo") or post.media)  # a receipt that a person gave does not tell
         path = self._path("editMessageCaption" if photo else "editMessageText")
         try:
             self.commit("POST", path, json={**target, **(_caption(post) if photo else _message(post))})

@@ -161,8 +161,7 @@ class Tumblr(Publisher):
         return Seen(text="\n\n".join(words), same=same, pictures=len(alts), alts=alts, card=shown)
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        del commit
-        media = list(receipt.extra.get("media", ()))
+        media = list(receipt.extra.get("media") or commit.prepared.get("media", ()))
         body = _said(post, media, PUBLISHED)
         self._created(self.commit("PUT", f"{self._posts()}/{receipt.id}", headers=self._auth(), json=body))
         return receipt

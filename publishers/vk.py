@@ -191,14 +191,14 @@ class Vk(Publisher):
         return Seen(text=text, same=same, pictures=kinds.count("photo"), card=card)
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        del commit
         number = receipt.id.rpartition("_")[2]
         if "on" in receipt.extra:
             form = {"owner_id": self._owner(), "comment_id": number, "message": _said(post)}
             self._commit("wall.editComment", form)
             return receipt
         # What is attached and not named again is taken away.
-        kept = {k: str(v) for k, v in receipt.extra.items() if k == "attachments"}
+        known = str(receipt.extra.get("attachments") or "")
+        kept = {"attachments": known} if known else _attached(post, commit.prepared.get("media", ()))
         form = {"owner_id": self._owner(), "post_id": number, "message": _said(post), **kept}
         self._commit("wall.edit", form)
         return receipt

@@ -110,13 +110,17 @@ class X(Publisher):
             "start_time": (commit.at - CLOCKS).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "tweet.fields": "entities,referenced_tweets",
         }
+        media = list(commit.prepared.get("media", ()))  # a list of posts names media keys, which no edit takes
+        kept = {"media": media} if media else {}
         found: list[Receipt] = []
         while True:
             answer = self.call("GET", f"/2/users/{user}/tweets", headers=self._auth(), params=params)
             try:
                 page = answer.json()
                 more = page["meta"].get("next_token")
-                found += [self._receipt(str(t["id"])) for t in page.get("data", ()) if _is(t, post, commit.reply_to)]
+                found += [
+                    self._receipt(str(t["id"]), kept) for t in page.get("data", ()) if _is(t, post, commit.reply_to)
+                ]
             except (KeyError, TypeError, AttributeError) as error:
                 raise answer.unreadable("the answer is not a list of posts") from error
             if not more:
@@ -145,9 +149,8 @@ class X(Publisher):
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         """X gives the changed post a number of its own; it wants a Premium account, and no more than an hour gone."""
-        del commit
         body: dict[str, Any] = {"text": post.text, "edit_options": {"previous_post_id": receipt.id}}
-        if media := receipt.extra.get("media"):
+        if media := receipt.extra.get("media") or commit.prepared.get("media"):
             body["media"] = {"media_ids": list(media)}
         return self._sent(body)
 

@@ -152,8 +152,8 @@ class Zulip(Publisher):
         return self._receipt(number, self._get(f"/messages/{number}").pick("message", "subject"), [])
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        del commit
-        form = {"content": _content(post, [str(m) for m in receipt.extra.get("media", ())])}
+        media = receipt.extra.get("media") or _pictures(post, commit.prepared.get("media", ()))
+        form = {"content": _content(post, [str(m) for m in media])}
         answer = self.commit("PATCH", f"{API}/messages/{receipt.id}", headers=self._auth(), form=form)
         answer.pick("result")
         return receipt

@@ -231,7 +231,9 @@ class Publisher(ABC):
         raise Unsupported(f"a message on {self.label} lies in one place")
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        """Change a public message; one commit."""
+        """Change a public message; one commit. ``commit.prepared`` is what was prepared for the message itself: where
+        an edit must name its pictures again, a receipt that was looked up or given by a person may not tell them.
+        """
         raise Unsupported(f"{self.label} gives no way to edit a message")
 
     def delete(self, receipt: Receipt) -> None:

@@ -499,7 +499,10 @@ def _perform(delivery: Delivery, step: Step, publisher: Publisher) -> Receipt:
 def _commit(delivery: Delivery, step: Step) -> Commit:
     assert step.at is not None
     root = _answered(delivery, first=True)
-    return Commit(key=step.key, at=step.at, prepared=step.prepared or {}, reply_to=_answered(delivery), root=root)
+    prepared = step.prepared
+    if step.kind is StepKind.EDIT and prepared is None:  # a receipt that was looked up may not tell its pictures
+        prepared = delivery.steps[step.of].prepared
+    return Commit(key=step.key, at=step.at, prepared=prepared or {}, reply_to=_answered(delivery), root=root)
 
 
 def _answered(delivery: Delivery, *, first: bool = False) -> Receipt | None:

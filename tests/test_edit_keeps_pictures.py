@@ -1,0 +1,61 @@
+"""An edit keeps its message's pictures, whichever way the receipt came: by the answer, by a look-up or from a person."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+
+from rehearsal.world import Faults
+from tests import test_changes
+from tests.test_change_after_change import corrected
+from tests.test_changes import now, opened, public
+from worker.changes import Action
+from worker.model import Status
+
+server, here, site = test_changes.server, test_changes.here, test_changes.site
+
+
+@pytest.mark.parametrize("platform", ["x", "mastodon", "slack"])
+def test_a_post_that_was_found_after_a_lost_answer_keeps_its_picture_when_it_is_edited(
+    server, here, tmp_path, site, platform
+):
+    street = opened(server, here, tmp_path, site, [platform])
+    street.world.faults[platform] = Faults.read(["accept-then-drop"])
+    (post,) = street.share()
+    for _ in range(3):
+        street.later(minutes=2)
+    found = now(street, post)
+    assert found.status is Status.PUBLISHED, found.reason
+    (before,) = street.got(platform)
+    assert len(before.pictures) == 1
+    _edited(street, site, found, platform, before)
+
+
+@pytest.mark.parametrize("platform", ["x", "mastodon", "slack", "telegram", "discord"])
+def test_a_post_whose_receipt_a_person_gave_keeps_its_picture_when_it_is_edited(server, here, tmp_path, site, platform):
+    street = opened(server, here, tmp_path, site, [platform])
+    found = now(street, public(street)[platform])
+    (before,) = street.got(platform)
+    assert len(before.pictures) == 1
+    bare = dataclasses.replace(found.steps[0], receipt=dataclasses.replace(found.steps[0].receipt, extra={}))
+    street.parts.deliveries.change(
+        found.id, Status.PUBLISHED, origins=[Status.PUBLISHED], note="as a person says", steps=(bare,), seen=found.fence
+    )
+    _edited(street, site, found, platform, before)
+
+
+def _edited(street, site, post, platform, before):
+    site.page = corrected("£210,000")
+    street.at += timedelta(minutes=30)
+    (change,) = street.parts.changes.recheck(post.article)
+    street.parts.changes.approve(change.id, {post.id: Action.EDIT}, by="Ada")
+    for _ in range(3):
+        street.work()
+        street.later(minutes=2)
+    done = now(street, post)
+    assert done.status is Status.EDITED, done.reason
+    (after,) = street.got(platform)
+    assert "210,000" in after.text
+    assert [p.path for p in after.pictures] == [p.path for p in before.pictures]
