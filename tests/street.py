@@ -33,7 +33,7 @@ def listening() -> Iterator[dict]:
     async def app(scope, receive, send):
         await now["app"](scope, receive, send)
 
-    config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, log_level="error", lifespan="off", ws="wsproto", timeout_graceful_shutdown=1)
     runner = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         now["url"] = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from publishers import load
 from publishers.core.publisher import Budget
 from tests.street import SAMPLE, Street, listening
+from tests.test_rehearsal_accounts import REHEARSED
 from tests.test_web import Desk
 from web.app import create_app
 from worker import rehearse
@@ -176,3 +177,38 @@ def test_a_rehearsed_week_passes_on_the_stand_ins_too_and_accounts_that_say_the_
     assert (len(report.posts), report.doubles, report.lost, dict(report.left_out)) == (13, 0, 0, {})
     unsure = {p.account.split("-")[0] for p in report.posts if p.status is not Status.PUBLISHED}
     assert unsure <= ({"main.linkedin", "main.telegram"} if ratio else set()), "only class C waits for a person"
+
+
+def stands_once(report):
+    wrong = [(p.account, p.status, p.seen, p.notes) for p in report.posts if (p.status, p.seen) != ("published", 1)]
+    assert (wrong, report.doubles, report.lost, report.strays, dict(report.left_out)) == ([], 0, 0, 0, {})
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise asks for it as it is imported
+def test_with_no_faults_every_post_of_every_platform_is_published_and_seen_once_and_a_double_or_a_loss_is_found(
+    server, here, tmp_path, monkeypatch
+):
+    names = [*REHEARSED, "outbox"]
+    street = Street(server, tmp_path, here, [])
+    street.at = datetime.now(UTC)  # a webhook's stand-in takes nothing that was signed at another time
+    street.accounts = {p: street.connect(p) for p in names}
+    posts = plan(street, 60, names)
+    assert len(posts) == len(names)
+    assert sum(bool(d.steps[0].post.media) for d in posts) > len(names) / 2, "the article has a picture"
+    assert sum("#" in d.steps[0].post.text for d in posts) > len(names) / 2, "and tags"
+    looked = []
+    count = rehearse.sightings
+    monkeypatch.setattr(rehearse, "sightings", lambda sent, seen: looked.append((sent, seen)) or count(sent, seen))
+    report = rehearse.rehearse(street.parts, "main", days=2, ratio=0.0)
+    assert len(report.posts) == len(posts)
+    stands_once(report)
+    ((sent, seen),) = looked
+    once = dict.fromkeys((d.id for d in sent), 1)
+    assert len(seen) == len(sent)
+    for sight in seen:
+        (theirs,) = (d.id for d in sent if d.account == f"main.{sight.account}" and sight.platform in {d.platform, ""})
+        others = [s for s in seen if s != sight]
+        assert count(sent, others) == (once | {theirs: 0}, 0), f"a loss on {sight.platform}"
+        again = dataclasses.replace(sight, id="another", permalink="", key="")
+        assert count(sent, [again, *seen]) == (once | {theirs: 2}, 0), f"a double on {sight.platform}"
+        assert count(sent, [*seen, dataclasses.replace(again, text="What is this?")]) == (once, 1)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+import http.server
 import json
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import publishers
-from worker import environ
+from publishers.core.http import Http
+from worker import environ, pull
 from worker.embedded import Embedded
 from worker.errors import HandbillError
 from worker.model import Account, Delivery, Status, Step
+from worker.pipeline.accounts import Accounts
 from worker.runtime import Runtime
 from worker.store import Deliveries, Records, open_store
 from worker.store.secrets import Vault, key_of
@@ -36,6 +41,7 @@ PLANNED = (Status.SCHEDULED, Status.AWAITING_APPROVAL)
 CALM = timedelta(days=2)
 """Simulated time after the last day in which what went wrong may be put right."""
 
+SAME_TITLE, SAME_TEXT, SAME_KEY = 1, 2, 3
 TURNS_MOST = 200_000
 REQUEST_SECONDS = 5.0
 
@@ -63,14 +69,35 @@ class Rehearsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The whole rehearsal; ``faults`` is how often something went wrong on the wire, by what the engine said of it."""
+    """The whole rehearsal; ``faults`` is how often something went wrong on the wire, by what the engine said of it.
+
+    ``strays`` are posts that readers see and that belong to nothing that was planned.
+    """
 
     posts: tuple[Rehearsed, ...]
     left_out: Mapping[str, str]
     faults: Mapping[str, int]
     doubles: int
     lost: int
+    strays: int
     turns: int
+
+    @property
+    def good(self) -> bool:
+        """Whether every post was published and is seen once, and no other is seen."""
+        return not self.strays and all(p.status is Status.PUBLISHED and p.seen == 1 for p in self.posts)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One post as readers of a stand-in's account find it; ``platform`` is empty in a folder."""
+
+    platform: str
+    account: str
+    id: str
+    permalink: str
+    key: str
+    text: str
 
 
 class Clock:
@@ -103,6 +130,7 @@ def rehearse(parts: Runtime, workspace: str, *, days: int, ratio: float, seed: i
         config = parts.settings.model_copy(
             update={
                 "data_dir": folder,
+                "port": stack.enter_context(_pictures(planned, folder, parts.settings)),
                 "rehearsal_url": url,
                 "redis_url": server.url,
                 "trial": True,
@@ -110,6 +138,7 @@ def rehearse(parts: Runtime, workspace: str, *, days: int, ratio: float, seed: i
                 "settle_seconds": 0.0,
             }
         )
+        _order(f"{url}/_clock", clock.at.isoformat())
         there = _runtime(config, server.url, clock)
         stack.callback(there.close)
         left_out = dict(_connect(there, accounts.values(), {d.account for d in planned}))
@@ -119,14 +148,15 @@ def rehearse(parts: Runtime, workspace: str, *, days: int, ratio: float, seed: i
         for delivery in mine:
             there.deliveries.create(_fresh(delivery), note="rehearsed")
         turns = _run(there, clock, now + timedelta(days=days) + CALM, url)
-        seen = _seen(there, url)
-        posts = tuple(_rehearsed(there, d, seen) for d in mine)
+        seen, strays = sightings([there.deliveries.get(d.id) for d in mine], _seen(there, url))
+        posts = tuple(_rehearsed(there, d, seen[d.id]) for d in mine)
         return Report(
             posts=posts,
             left_out=left_out,
             faults=_faults(there, mine),
             doubles=sum(p.seen > 1 for p in posts),
             lost=sum(p.status is Status.PUBLISHED and p.seen == 0 for p in posts),
+            strays=strays,
             turns=turns,
         )
 
@@ -154,13 +184,46 @@ def _stand_ins(folder: Path) -> Iterator[str]:
             child.terminate()
 
 
+@contextlib.contextmanager
+def _pictures(planned: Sequence[Delivery], folder: Path, config: Settings) -> Iterator[int]:
+    """A port at which the stand-ins fetch the pictures of what is planned, as platforms do from Handbill's web."""
+    files = {Path(m.path).name: m for d in planned for s in d.steps for m in s.post.media}
+    here = config.model_copy(update={"data_dir": folder})
+
+    class Picture(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name = pull.opened(here, self.path.rpartition("/")[2], datetime.now(UTC))
+            try:
+                content = files[name or ""].read()
+            except (KeyError, OSError, ValueError):
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", files[name or ""].mime)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *told: object) -> None:
+            """Nothing: what the stand-ins fetch concerns nobody."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Picture) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 def _runtime(config: Settings, url: str, clock: Clock) -> Runtime:
     vault = Vault(key_of(config.data_dir, ""))
     store = open_store(url, trial=True)
     there = Runtime(config, store, vault)
     there.deliveries = Deliveries(store, clock=clock)
     there.records = Records(store, vault, clock=clock)
-    there.accounts = type(there.accounts)(there.records, config)
+    there.accounts = Accounts(there.records, config, http=functools.partial(Http, now=clock.now), now=clock.now)
     return there
 
 
@@ -210,7 +273,7 @@ def _run(there: Runtime, clock: Clock, until: datetime, url: str) -> int:
     return TURNS_MOST
 
 
-def _rehearsed(there: Runtime, planned: Delivery, seen: Mapping[tuple[str, str], int]) -> Rehearsed:
+def _rehearsed(there: Runtime, planned: Delivery, seen: int) -> Rehearsed:
     found = there.deliveries.get(planned.id)
     history = there.deliveries.history(planned.id)
     first = found.steps[0]
@@ -222,7 +285,7 @@ def _rehearsed(there: Runtime, planned: Delivery, seen: Mapping[tuple[str, str],
         sent=first.at if first.receipt else None,
         status=found.status,
         attempts=sum(bool(e.attempt) for e in history),
-        seen=seen[_place(planned.account), _flat(first.post.text)],
+        seen=seen,
         approval=planned.status is Status.AWAITING_APPROVAL,
         notes=tuple(e.note for e in history if e.attempt),
     )
@@ -238,12 +301,74 @@ def _faults(there: Runtime, planned: Sequence[Delivery]) -> Counter[str]:
     return told
 
 
-def _seen(there: Runtime, url: str) -> Counter[tuple[str, str]]:
-    """How often each text of each account stands where readers look: on the stand-ins, and in folders."""
-    found = [(str(p["account"]), str(p["text"])) for p in json.loads(_get(f"{url}/_seen"))]
-    folder = there.settings.data_dir / "outbox"
-    found += [(f.parent.name, str(json.loads(f.read_bytes())["text"])) for f in folder.glob("*/*.json")]
-    return Counter((account, _flat(text)) for account, text in found)
+def _seen(there: Runtime, url: str) -> list[Sight]:
+    """What stands where readers look: on the stand-ins, and in folders."""
+    posts = json.loads(_get(f"{url}/_seen"))
+    found = [Sight(*(str(p[k]) for k in ("platform", "account", "id", "permalink", "key", "text"))) for p in posts]
+    for file in (there.settings.data_dir / "outbox").glob("*/*.json"):
+        kept = json.loads(file.read_bytes())
+        found.append(Sight("", file.parent.name, kept["key"], "", kept["key"], kept["text"]))
+    return found
+
+
+def sightings(sent: Sequence[Delivery], seen: Sequence[Sight]) -> tuple[dict[str, int], int]:
+    """How often readers see each delivery, by its id; and how many posts belong to none of them.
+
+    A post is known by its receipt: a platform keeps a text in a form of its own. Whatever no receipt names is a double
+    of what it says the same as, or what a lost answer left of a delivery that has no receipt.
+    """
+    steps = [(d, n) for d in sent for n, s in enumerate(d.steps) if n == 0 or s.receipt]
+    shown: dict[tuple[str, int], list[Sight]] = {(d.id, n): [] for d, n in steps}
+    left: list[Sight] = []
+    for sight in seen:
+        named = next((at for at in steps if _names(*at, sight) and not shown[at[0].id, at[1]]), None)
+        if named:
+            shown[named[0].id, named[1]].append(sight)
+        else:
+            left.append(sight)
+    naming = {d.account for d, n in steps if shown[d.id, n]}
+    strays = 0
+    for sight in left:
+        best: tuple[int, bool, tuple[str, int]] | None = None
+        for delivery, n in steps:
+            mine = shown[delivery.id, n]
+            likeness = _likeness(delivery, n, mine, sight)
+            lost = delivery.account in naming and delivery.steps[n].receipt and not mine
+            if not likeness or (lost and likeness < SAME_KEY):
+                continue
+            rank = (likeness, not mine, (delivery.id, n))
+            best = rank if best is None or rank[:2] > best[:2] else best
+        if best:
+            shown[best[2]].append(sight)
+        else:
+            strays += 1
+    counts = {d.id: [len(shown[e.id, n]) for e, n in steps if e.id == d.id] for d in sent}
+    return {name: 0 if 0 in often else max(often) for name, often in counts.items()}, strays
+
+
+def _here(delivery: Delivery, sight: Sight) -> bool:
+    return sight.account == _place(delivery.account) and sight.platform in {delivery.platform, ""}
+
+
+def _names(delivery: Delivery, n: int, sight: Sight) -> bool:
+    """Whether the receipt of a step names this post; some receipts hold what kind it is, or whose, before its id."""
+    receipt = delivery.steps[n].receipt
+    if receipt is None or not _here(delivery, sight):
+        return False
+    names = {receipt.id, receipt.id.rpartition("/")[2]}
+    return sight.id in names or (bool(sight.permalink) and sight.permalink == receipt.url)
+
+
+def _likeness(delivery: Delivery, n: int, mine: Sequence[Sight], sight: Sight) -> int:
+    """How surely a post is this step's: 0 if nothing says so."""
+    if not _here(delivery, sight):
+        return 0
+    step, text = delivery.steps[n], _flat(sight.text)
+    if sight.key and sight.key in {step.key, *(s.key for s in mine)}:
+        return SAME_KEY
+    if text in {_flat(step.post.text), *(_flat(s.text) for s in mine)}:
+        return SAME_TEXT
+    return SAME_TITLE if step.post.title and text.startswith(_flat(step.post.title)) else 0
 
 
 def _place(account: str) -> str:

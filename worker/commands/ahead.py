@@ -92,10 +92,9 @@ def rehearse(
     home = workspace_or_own(workspace)
     with parts() as found:
         report = stage.rehearse(found, home, days=days, ratio=faults, seed=seed)
-    good = all(p.status == "published" and p.seen == 1 for p in report.posts)
     if as_json:
         print_json(report_json(report))
-        raise typer.Exit(0 if good else 1)
+        raise typer.Exit(0 if report.good else 1)
     if not report.posts:
         raise HandbillError(f"Nothing is planned for the next {days} days", do="Plan something, or give more --days")
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -111,10 +110,11 @@ def rehearse(
     out.print(table)
     told = ", ".join(f"{n} {kind}" for kind, n in sorted(report.faults.items()))
     said = f"{len(report.posts)} posts, {report.doubles} doubled, {report.lost} lost"
+    said += f", {report.strays} seen that nobody planned" if report.strays else ""
     out.print(f"{said}. Went wrong on the way: {told or 'nothing'}.")
     for name, why in report.left_out.items():
         err.print(f"{name} was left out: {why}", markup=False, soft_wrap=True)
-    raise typer.Exit(0 if good else 1)
+    raise typer.Exit(0 if report.good else 1)
 
 
 def forecast_json(seen: Any) -> dict[str, Any]:
@@ -159,4 +159,5 @@ def report_json(report: Any) -> dict[str, Any]:
         "faults": dict(report.faults),
         "doubles": report.doubles,
         "lost": report.lost,
+        "strays": report.strays,
     }
