@@ -277,6 +277,30 @@ def test_a_look_up_proves_nothing_where_the_platform_s_clock_is_behind_ours(hous
         assert "Fake's clock is 7 minutes behind ours: that a look-up did not find it proves nothing" in note
 
 
+def test_send_it_again_said_twice_is_done_once_however_the_first_ends(house):
+    house = House(house.store, house.settings, ProofClass.C)
+    delivery = house.plan()
+
+    def lost():
+        house.world.script = ["lost before"]
+        house.engine.publish(delivery)
+        house.soon(delivery)
+        house.engine.publish(delivery)
+        assert house.status(delivery) == "parked"
+        return house.deliveries.get(delivery).fence
+
+    first = lost()
+    decisions.resolve(house.deliveries, delivery, there="", seen=first)
+    second = lost()
+    for seen in (first, None):  # a second press, and a command that cannot say what it saw
+        with pytest.raises(Refused, match="was tried again since you looked") as refused:
+            decisions.resolve(house.deliveries, delivery, there="", seen=seen)
+        assert refused.value.do.endswith(f"resolve {delivery} --send-again --attempt {second}")
+    assert (house.status(delivery), len(house.world.sent)) == ("parked", 2)
+    decisions.resolve(house.deliveries, delivery, there="", seen=second)
+    assert house.engine.publish(delivery) == "published"
+
+
 @pytest.mark.parametrize("error", [Unavailable("down"), RateLimited("wait", retry_after=1), Unauthorized("no")])
 def test_a_look_up_that_fails_never_means_send_again(house, error):
     house = House(house.store, house.settings, ProofClass.B)

@@ -679,6 +679,24 @@ def test_a_parked_post_is_never_sent_again_because_a_field_was_empty(desk):
     assert desk.status(parked) is Status.SCHEDULED
 
 
+def test_the_form_says_which_attempt_was_looked_for_and_the_api_by_its_version(desk):
+    parked = desk.plan(to=Status.PARKED)
+    page = desk.get(f"/queue?show=all&open={parked}", visit=desk.owner).text
+    attempt = desk.parts.deliveries.get(parked).fence
+    assert page.count(f'<input type="hidden" name="attempt" value="{attempt}">') == 2
+
+    again = desk.decide(parked, "resolve", answer="again", attempt=attempt + 1)
+    assert "was tried again since you looked" in again.text
+    stale = desk.post(
+        f"/api/v1/deliveries/{parked}/resolve",
+        token=desk.token("write"), json={"send_again": True}, headers={"If-Match": '"old"'},
+    )  # fmt: skip
+    assert stale.status_code == 412
+    assert desk.status(parked) is Status.PARKED
+    assert desk.decide(parked, "resolve", answer="again", attempt=attempt).status_code == 303
+    assert desk.status(parked) is Status.SCHEDULED
+
+
 def test_who_approves_what_has_changed_meanwhile_is_led_back_to_the_post(desk):
     delivery = desk.plan(to=Status.AWAITING_APPROVAL)
 

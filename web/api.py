@@ -415,13 +415,19 @@ def approve(parts: Parts, caller: Admin, response: Response, delivery: str, if_m
     return done_with(parts, caller, response, found, decisions.DONE["approve"], detail=seal)
 
 
-@router.post("/deliveries/{delivery}/resolve", responses=NOT_THERE | NOT_NOW)
-def resolve(parts: Parts, caller: Writer, response: Response, delivery: str, answer: ResolveIn) -> DeliveryInFull:
-    """A person looked at a parked post: it is there, and what was to follow it does; or it is to be sent again."""
-    found = own_delivery(parts, caller, delivery)
+@router.post("/deliveries/{delivery}/resolve", responses=NOT_THERE | NOT_NOW | CHANGED)
+def resolve(
+    parts: Parts, caller: Writer, response: Response, *, delivery: str, answer: ResolveIn, if_match: IfMatch = ""
+) -> DeliveryInFull:
+    """A person looked at a parked post: it is there, and what was to follow it does; or it is to be sent again.
+
+    If-Match says which attempt they looked for; without it, what was sent again once is not sent again.
+    """
+    found = seen(own_delivery(parts, caller, delivery), if_match, needed=False)
     there = answer.there.strip()
     by, look = caller.actor.name, witness(parts.accounts)
-    decisions.resolve(parts.deliveries, found.id, there=there, by=by, approves=caller.rules, witness=look)
+    attempt = found.fence if if_match.strip() not in ("", "*") else None
+    decisions.resolve(parts.deliveries, found.id, there=there, seen=attempt, by=by, approves=caller.rules, witness=look)
     return done_with(parts, caller, response, found, decisions.DONE["resolve"], detail=there or "sent again")
 
 

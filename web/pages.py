@@ -97,6 +97,7 @@ def show_queue(request: Request, parts: Parts, person: Viewer, part: Annotated[P
         names={a.id: f"{views.label_of(a.platform)} {a.name}" for a in known} | dict(person.workspaces),
         stops_all=stops.stops_all(parts, person),
         seal=approval.seal(chosen) if chosen else "",
+        attempt=chosen.fence if chosen else "",
         opened=status.opened(parts, chosen) if chosen else None,
         post=views.shown(
             chosen,
@@ -133,7 +134,11 @@ def decide(request: Request, parts: Parts, person: Operator, sent: Form, *, deli
         case "resolve":
             detail = _found(sent)
             look = witness(parts.accounts)
-            decisions.resolve(parts.deliveries, delivery, there=detail, by=name, approves=approves, witness=look)
+            number = sent.get("attempt", "")
+            attempt = int(number) if number.isascii() and number.isdigit() else None
+            decisions.resolve(
+                parts.deliveries, delivery, there=detail, seen=attempt, by=name, approves=approves, witness=look
+            )
         case "done":
             detail = sent.get("link", "").strip()
             decisions.done(parts.deliveries, delivery, link=detail, by=name)

@@ -497,6 +497,7 @@ def delivery_resolve(
     *,
     there: Annotated[str, typer.Option("--there", help="It is public: its address or id.")] = "",
     send_again: Annotated[bool, typer.Option("--send-again", help="It is not public: send it again.")] = False,
+    attempt: Annotated[int | None, typer.Option("--attempt", help="The attempt you looked for.", min=0)] = None,
 ) -> None:
     """Settle a parked post: you looked, and it is there, or it is not."""
     from worker.decisions import resolve  # noqa: PLC0415
@@ -505,7 +506,7 @@ def delivery_resolve(
     if bool(there) == send_again:
         raise typer.BadParameter("Give either --there ADDRESS or --send-again.")
     with _parts() as parts:
-        resolve(parts.deliveries, delivery, there=there, witness=witness(parts.accounts))
+        resolve(parts.deliveries, delivery, there=there, seen=attempt, witness=witness(parts.accounts))
         _record(parts, "resolve", delivery, there)
         found = parts.deliveries.get(delivery)
     says = f"; {found.reason}" if found.reason else ""

@@ -123,6 +123,7 @@ def resolve(
     delivery: str,
     *,
     there: str,
+    seen: int | None = None,
     by: str = "",
     approves: bool = False,
     witness: Witness = taken_as_given,
@@ -131,9 +132,17 @@ def resolve(
 
     Replies and a first comment that had still to follow what is there go on, if the ``witness`` knows what they answer;
     otherwise they are not sent, and the delivery says why.
+
+    ``seen`` is the fence of the attempt they looked for: what is said of one attempt is not taken for another, which
+    may be there. What a person had sent again already is sent again only if they say so.
     """
     found = deliveries.get(delivery)
     who = by or "a person"
+    if seen not in (None, found.fence) or (seen is None and not there and found.resent):
+        raise Refused(
+            f"{delivery} was tried again since you looked, and that may be there",
+            do=f"Look once more, then: handbill delivery resolve {delivery} --send-again --attempt {found.fence}",
+        )
     settled: dict[str, object] = {"uncertain": 0, "looks": 0, "attempts": 0, "reason": ""}
     if not there:
         steps = _with(found, dataclasses.replace(found.current, prepared=None, at=None))
@@ -146,7 +155,7 @@ def resolve(
             due=now,
             steps=steps,
             seen=found.fence,
-            fields=settled | (_approved(found, steps, now, by) if approves else {}),
+            fields=settled | {"resent": found.resent + 1} | (_approved(found, steps, now, by) if approves else {}),
         )
         return
     receipt, why = witness(found, there)

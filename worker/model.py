@@ -276,7 +276,8 @@ class Delivery:
 
     ``due`` is an instant; ``wall`` and ``zone`` keep what the person asked for. ``fence`` grows with every lease and
     with every change that a person makes. ``approval`` is the seal (see ``worker.approval``) of what ``approver`` saw.
-    ``evergreen`` is the rule that shares an older article again, empty for everything else.
+    ``evergreen`` is the rule that shares an older article again, empty for everything else. ``resent`` counts how often
+    a person had it sent again because it was not there.
     """
 
     id: str
@@ -297,6 +298,7 @@ class Delivery:
     approval: str = ""
     approver: str = ""
     evergreen: str = ""
+    resent: int = 0
     created_at: datetime | None = None
     updated_at: datetime | None = None
     workspace: str = DEFAULT_WORKSPACE

@@ -559,6 +559,7 @@ def _delivery(delivery: str, fields: Mapping[bytes, bytes], steps: bytes | None)
         approval=f.get("approval", ""),
         approver=f.get("approver", ""),
         evergreen=f.get("evergreen", ""),
+        resent=int(f.get("resent", 0)),
         created_at=_moment(float(f["created"])),
         updated_at=_moment(float(f["updated"])),
         steps=STEPS.validate_json(steps) if steps else (),
