@@ -31,6 +31,7 @@ from worker.store.secrets import Vault, is_sealed
 from worker.store.sources import Sources
 
 TOKEN = "8fK2pQcanary91xZ"
+UU = "3f2b8c1e-9d4a-4b7e-8c21-5a6f7e8d9c0b"
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,18 @@ TOKEN = "8fK2pQcanary91xZ"
         ("https://a.example/content/eyJhbGciOi.eyJzdWIi.c2ln", "https://a.example/content/•••"),
         ("https://a.example/rss/Zk9-aQ2xP_7mLr4TbN1w", "https://a.example/rss/•••"),
         ("http://[", HIDDEN),
+        (f"https://a.example/feed?uuid={UU}", "https://a.example/feed?uuid=•••"),
+        ("https://a.example/feed?pass=kitten&pw=1234", "https://a.example/feed?pass=•••&pw=•••"),
+        ("https://a.example/feed?code=8fk2pq&access=91xzk0", "https://a.example/feed?code=•••&access=•••"),
+        ("https://a.example/feed?uid=9f86d081884c7d659a2feaa0", "https://a.example/feed?uid=•••"),
+        (f"https://a.example/ical/x/private-{'9f86d081' * 4}/a.ics", "https://a.example/ical/x/•••/a.ics"),
+        ("https://a.example/feed;token=ab/x?a=1;token=cd", "https://a.example/feed;token=•••/x?a=1;token=•••"),
+        ("https://a.example/feed?%74oken=ab", "https://a.example/feed?%74oken=•••"),
+        (
+            "https://a.example/feed?accessToken=ab&x-api-key=cd&userkey=ef",
+            "https://a.example/feed?accessToken=•••&x-api-key=•••&userkey=•••",
+        ),
+        (f"https://a.example/shows/{'9f86d081' * 3}/{UU}", f"https://a.example/shows/{'9f86d081' * 3}/•••"),
     ],
 )
 def test_what_is_secret_in_an_address_is_not_shown(address, seen):
@@ -67,6 +80,11 @@ def test_what_is_secret_in_an_address_is_not_shown(address, seen):
         "https://a.example/section/internationalisation/rss.xml",
         "https://a.example/sitemap-20261126-0001.xml",
         "https://a.example/feed?order=publication_date_descending",
+        f"https://a.example/public/shows/{'9f86d081' * 3}",
+        f"https://a.example/show/{UU}/podcast.rss",
+        "https://www.youtube.example/feeds/videos.xml?list=PLx3bTq9Vn2LkR7yWz0aPdQw4",
+        "https://a.example/feed?monkey=capuchin&category_key=politics&session=2026&hashtag=dikes&private=0",
+        "https://a.example/feed?code=de&access=everyone&license=by-sa&secretary=jane&author=kim&compass=north",
         "https://a.example/%D0%BD%D0%BE%D0%B2%D0%BE%D1%81%D1%82%D0%B8/feed",
     ],
 )

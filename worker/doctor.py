@@ -1,4 +1,4 @@
-"""What Handbill stands on, checked: data folder, Redis, workers, accounts, the due list, text shaping, time zones."""
+"""What Handbill stands on, checked: data folder, Redis, broker, workers, accounts, the due list, text, time zones."""
 
 from __future__ import annotations
 

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit, urlunsplit
+from collections.abc import Iterator
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 HIDDEN = "•••"
 """No address that is asked holds this: there it would be escaped."""
 
-SECRET = re.compile(
-    r"token|secret|passw|pwd|jwt|hmac|session|cred|private|licen[cs]e|hash|auth(?!or)|key(?!w)|(?:^|[_-])sig",
-    re.IGNORECASE,
+PROVES = re.compile(
+    r"tokens?$|secret(?!ar)|passw|passphrase|pwd$|jwt|hmac|signature|credential|auth(?!or(?!i[sz]))"
+    r"|(?:^|^x|api|access|user|feed|rss|client|member|subscriber|subscription|account|customer|private|app|site)keys?$"
 )
-"""Parameters that prove who asks, by their names."""
+"""Parameters that prove who asks, by their names without signs."""
 
-NAMES_A_THING = re.compile(r"id$", re.IGNORECASE)
+WORDS = frozenset({"token", "pass", "pw", "sig", "cred", "creds"})
+MAY_PROVE = frozenset({"session", "sess", "sid", "private", "hash", "key"})
+"""Words of a name that prove who asks unless the value is a small number, such as a year."""
+
+MAY_BE_ONE = frozenset({"code", "access", "license", "licence"})
+"""Words of a name that prove who asks where the value holds letters and digits in one."""
+
+FLAGS = frozenset({"0", "1", "true", "false", "yes", "no", "on", "off"})
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+NAMES_A_THING = re.compile(
+    r"(?<!u)id$|guid$|^(?:list|playlist|channel|show|podcast|album|collection|v)$", re.IGNORECASE
+)
+THINGS = re.compile(
+    r"(?:show|podcast|channel|playlist|episode|program(?:me)?|album|collection|station)s?|series|public", re.IGNORECASE
+)
+"""Parts of a path behind which the next names what anybody may hear."""
+
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 LEAST, LEAST_MIXED = 20, 14
 """Characters of what was drawn at random and nobody guesses; words, dates and numbers are shorter, or plainer."""
@@ -27,8 +44,7 @@ def shown(address: str) -> str:
     except ValueError:
         return HIDDEN
     place = f"{HIDDEN}@{parts.netloc.rpartition('@')[2]}" if "@" in parts.netloc else parts.netloc
-    path = "/".join(_part(p) for p in parts.path.split("/"))
-    query = "&".join(_parameter(p) for p in parts.query.split("&"))
+    path, query = ("".join(keep + (HIDDEN if hidden else "") + rest for keep, hidden, rest in p) for p in _found(parts))
     if (place, path, query) == (parts.netloc, parts.path, parts.query):
         return address
     return urlunsplit((parts.scheme, place, path, query, parts.fragment))
@@ -46,40 +62,66 @@ def is_shown(text: str, address: str) -> bool:
 
 
 def secrets(address: str) -> list[str]:
-    """What must not be repeated of an address that holds a secret: all after its host, and each part not shown."""
+    """What must not be repeated of an address that holds a secret: it, all after its host, and each part not shown."""
     if not is_private(address):
         return []
-    seen = shown(address)
-    if seen == HIDDEN:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
         return [address]
-    parts, open_parts = urlsplit(address), urlsplit(seen)
     target = f"{parts.path}?{parts.query}" if parts.query else parts.path
     user, _, password = parts.netloc.rpartition("@")[0].partition(":")
-    pairs = [(parts.path.split("/"), open_parts.path.split("/")), (parts.query.split("&"), open_parts.query.split("&"))]
-    hidden = [a for one, other in pairs for a, b in zip(one, other, strict=True) if a != b]
-    values = [h.partition("=")[2] or h for h in hidden]
-    stems = [h.partition(".")[0] for h in hidden]
-    found = [address, target, user, password, *hidden, *values, *stems]
-    return list(dict.fromkeys(f for text in found for f in (text, unquote(text)) if f))
+    hidden = [hidden for pieces in _found(parts) for _, hidden, _ in pieces]
+    found = [address, target, user, password, *hidden]
+    return list(dict.fromkeys(f for text in found for f in (text, unquote(text)) if f.strip("/")))
 
 
-def _parameter(text: str) -> str:
+def _found(parts: SplitResult) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, str]]]:
+    """Path and query in pieces: what is shown, what is secret behind it, and what is shown behind that."""
+    return list(_path(parts.path)), [_parameter(p) for p in re.split(r"([&;])", parts.query)]
+
+
+def _path(path: str) -> Iterator[tuple[str, str, str]]:
+    before = ""
+    for number, part in enumerate(path.split("/")):
+        name, sign, parameters = part.partition(";")
+        yield "/" if number else "", "", ""
+        yield (name, "", "") if THINGS.fullmatch(before) else _part(name)
+        yield sign, "", ""
+        yield from (_parameter(p) for p in re.split("(;)", parameters))
+        before = name
+
+
+def _parameter(text: str) -> tuple[str, str, str]:
     name, sign, value = text.partition("=")
-    secret = SECRET.search(name) or (_drawn(value) and not NAMES_A_THING.search(name))
-    return f"{name}{sign}{HIDDEN}" if value and secret else text
+    return (f"{name}{sign}", value, "") if value and _proves(unquote(name), value) else (text, "", "")
 
 
-def _part(text: str) -> str:
+def _proves(name: str, value: str) -> bool:
+    words = {w.lower() for w in WORD.findall(name)}
+    plain = re.sub(r"[\W_]", "", name).lower()
+    if value.lower() in FLAGS:
+        return False
+    if value == HIDDEN or PROVES.search(plain) or words & WORDS:
+        return True
+    if (words & MAY_PROVE - {"key"} or plain == "key") and not re.fullmatch(r"\d{1,4}", value):
+        return True
+    if words & MAY_BE_ONE and re.search(r"(?=[a-z]*\d)(?=\d*[a-z])[a-z\d]{6}", value, re.IGNORECASE):
+        return True
+    return _drawn(value) and not NAMES_A_THING.search(name)
+
+
+def _part(text: str) -> tuple[str, str, str]:
     """A part of a path; what kind of file it is stays."""
     name, dot, kind = text.partition(".")
     if text.startswith("eyJ"):  # a JSON web token, which holds dots
-        return HIDDEN
-    return f"{HIDDEN}{dot}{kind}" if _drawn(name) else text
+        return "", text, ""
+    return ("", name, dot + kind) if _drawn(name) else (text, "", "")
 
 
 def _drawn(text: str) -> bool:
-    """Whether it looks like something drawn at random."""
-    if UUID.fullmatch(text):
+    """Whether it looks like something drawn at random, or holds that between hyphens."""
+    if UUID.fullmatch(text) or ("-" in text and any(len(p) >= LEAST and _drawn(p) for p in text.split("-"))):
         return True
     digits, lower, upper = (re.search(kind, text) for kind in (r"\d.*\d", r"[a-z]", r"[A-Z]"))
     mixed = bool(digits and lower and upper)

@@ -36,7 +36,12 @@ def status(number: int, workspace: str, status: str) -> str:
 
 
 def home(workspace: str) -> str:
-    """The start of every key that belongs to a workspace and not to one delivery."""
+    """The start of every key that belongs to a workspace and not to one delivery.
+
+    ``sources`` hash of JSON, in which an address that holds a secret stands as it is shown, and ``sources:addresses``
+    hash of those addresses, encrypted · ``listeners`` hash of JSON, and ``listener-secrets`` hash of what is signed
+    with and of addresses that hold a secret, encrypted.
+    """
     return f"{PREFIX}:{{{workspace}}}:"
 
 
