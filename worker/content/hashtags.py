@@ -64,17 +64,23 @@ def choose(article: Article) -> list[str]:
     return list(picked)[:MOST]
 
 
+def _within(short: Sequence[str], long: Sequence[str]) -> bool:
+    """Whether a phrase stands in a longer one as it is: "urban trees" in "old urban trees", not "trees" and "urban"."""
+    size = len(short)
+    return size < len(long) and any(long[n : n + size] == short for n in range(len(long) - size + 1))
+
+
 def _whole(known: Sequence[list[str]], usage: Usage) -> list[list[str]]:
     """The author's tags without those that a longer one says as well ("Trees" beside "Urban trees"), which moves there.
 
     What is a name by itself stays: "London" beside "London Marathon". Among tags found in the text the shorter is the
     surer one, and dropping it there cost precision and recall (kpcrowd, semeval2017).
     """
-    stems = [frozenset(stem(p, usage.lang.code) for p in parts) for parts in known]
+    stems = [[stem(p, usage.lang.code) for p in parts] for parts in known]
     kept: dict[int, None] = {}
     for number, parts in enumerate(known):
         common = all(usage.small(p) for p in parts)
-        longer = [n for n, others in enumerate(stems) if stems[number] < others] if common else []
+        longer = [n for n, others in enumerate(stems) if _within(stems[number], others)] if common else []
         kept[max(longer, key=lambda n: len(stems[n]), default=number)] = None
     return [known[n] for n in kept]
 
