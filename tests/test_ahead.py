@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from publishers import load
+from publishers.core.post import Receipt
 from publishers.core.publisher import Budget
 from tests.street import SAMPLE, Street, listening
 from tests.test_rehearsal_accounts import REHEARSED
@@ -24,7 +25,7 @@ from worker import rehearse
 from worker.commands import ahead
 from worker.embedded import Embedded
 from worker.forecast import foresee, next_free
-from worker.model import Calendar, Status
+from worker.model import Calendar, Status, StepKind
 from worker.schedule import When
 
 BEGIN = datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -212,3 +213,38 @@ def test_with_no_faults_every_post_of_every_platform_is_published_and_seen_once_
         again = dataclasses.replace(sight, id="another", permalink="", key="")
         assert count(sent, [again, *seen]) == (once | {theirs: 2}, 0), f"a double on {sight.platform}"
         assert count(sent, [*seen, dataclasses.replace(again, text="What is this?")]) == (once, 1)
+
+
+def test_what_is_unconfirmed_is_not_late_costs_nothing_more_and_stands_in_nobodys_way(
+    server, here, tmp_path, monkeypatch
+):
+    street = Street(server, tmp_path, here, ["x"])
+    parts = street.parts
+    (unsure,) = plan(street, -50, ["x"])
+    (edited,) = plan(street, -40, ["x"])
+    (paid,) = plan(street, -30, ["x"])
+    (coming,) = plan(street, 60, ["x"])
+    step = dataclasses.replace(edited.steps[0], receipt=Receipt(id="7"), at=street.at)
+    edit = dataclasses.replace(edited.steps[0], kind=StepKind.EDIT, key="e" * 40)
+    now = {
+        unsure.id: dataclasses.replace(unsure, status=Status.UNCONFIRMED),
+        edited.id: dataclasses.replace(edited, steps=(step, edit), step=1),
+    }
+    several = parts.deliveries.several
+    monkeypatch.setattr(parts.deliveries, "several", lambda ids: [now.get(d.id, d) for d in several(ids)])
+    seen = foresee(parts, "main", 7)
+    by = {c.delivery: c for c in seen.coming}
+    price = load("x").price(paid.steps[0].post)
+    assert by[unsure.id].note == "it was sent and no answer came: it is looked for before anything is sent again"
+    assert by[edited.id].note == "it is public; this is a change of it"
+    assert by[unsure.id].warnings == by[edited.id].warnings == ()
+    assert by[paid.id].warnings == ("it is late",)
+    assert by[coming.id].warnings == ()
+    assert (by[unsure.id].cost, by[edited.id].cost, by[paid.id].cost) == (0, 0, price)
+    assert seen.cost == pytest.approx(2 * price)
+    assert {c.delivery for c in seen.warned} == {paid.id}
+    desk = Desk.__new__(Desk)
+    desk.parts, desk.app = parts, create_app(parts)
+    page = desk.page("/forecast?days=7").text
+    assert "something is in the way of 1<" in page
+    assert "It is public; this is a change of it." in page

@@ -23,7 +23,10 @@ Days = Annotated[int, Query(ge=1, le=DAYS_MOST)]
 
 
 class ComingOut(BaseModel):
-    """One planned post: ``at`` is when it can go, null if somebody must act first; ``cost`` in US dollars."""
+    """One planned post: ``at`` is when it can go, null if somebody must act first; ``cost`` in US dollars.
+
+    ``note`` is said of what readers may see already, which is not late and costs nothing more.
+    """
 
     delivery: str
     article: str
@@ -34,6 +37,7 @@ class ComingOut(BaseModel):
     cost: float
     evergreen: str
     warnings: list[str]
+    note: str
 
 
 class QuotaOut(BaseModel):
@@ -100,6 +104,7 @@ def told(parts: Parts, caller: Reader, days: Days = 7) -> ForecastOut:
             cost=round(c.cost, 4),
             evergreen=c.evergreen,
             warnings=list(c.warnings),
+            note=c.note,
         )
         for c in seen.coming
     ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import publishers
 from publishers.core.publisher import Budget
 from worker import schedule
-from worker.model import Account, Delivery, Status
+from worker.model import Account, Delivery, Status, Step, StepKind
 
 if TYPE_CHECKING:
     from worker.runtime import Runtime
@@ -22,12 +22,16 @@ DAYS_MOST = 62
 LOOK_BACK = timedelta(days=1)
 GOES = frozenset({Status.SCHEDULED, Status.UNCONFIRMED, Status.PREPARING, Status.PUBLISHING})
 WAITS = frozenset({Status.DRAFT, Status.AWAITING_APPROVAL, Status.HELD, Status.AWAITING_PERSON})
+CHANGES = frozenset({StepKind.EDIT, StepKind.DELETE})
 SENT = frozenset({Status.PUBLISHED, Status.EDITED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coming:
-    """One post that is planned: ``due`` as it was planned, ``at`` when it can go (None: somebody must act first)."""
+    """One post that is planned: ``due`` as it was planned, ``at`` when it can go (None: somebody must act first).
+
+    ``note`` is said of what readers may see already: it is not late, and what was sent of it costs nothing more.
+    """
 
     delivery: str
     article: str
@@ -38,6 +42,7 @@ class Coming:
     cost: float
     evergreen: str
     warnings: tuple[str, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,15 +101,20 @@ def foresee(parts: Runtime, workspace: str, days: int) -> Forecast:
             sends[post.account].append(post.steps[0].at or post.due)
         if account is None or post.due < begin - LOOK_BACK or post.status not in GOES | WAITS:
             continue
-        at = None if post.status in WAITS else next_free(post.due, sends[post.account], _budgets(account))
+        at = None if post.status in WAITS else post.due
+        if at is not None and not _sent(post):
+            at = next_free(post.due, sends[post.account], _budgets(account))
+        note, left = _sent(post), _left(post)
         if at is not None:
-            sends[post.account].extend([at] * len(post.steps))
-        cost = sum(publishers.load(post.platform).price(s.post) for s in post.steps)
+            sends[post.account].extend(s.at or post.due for s in post.steps if s not in left and s.kind not in CHANGES)
+            sends[post.account].extend([at] * len(left))
+        cost = sum(publishers.load(post.platform).price(s.post) for s in left)
         costs[post.account] += cost
         there = GOES | WAITS | SENT
         others = [p.due for p in posts if p.account == post.account and p.id != post.id and p.status in there]
         told: dict[str, Any] = {"at": at, "begin": begin, "others": others, "end": ending.get(account.id)}
-        warnings = [*_warnings(post, account, **told), *_stopped(post, paused)]
+        looked_for = post.status is Status.UNCONFIRMED
+        warnings = [] if looked_for else [*_warnings(post, account, **told, sent=bool(note)), *_stopped(post, paused)]
         coming.append(
             Coming(
                 delivery=post.id,
@@ -116,6 +126,7 @@ def foresee(parts: Runtime, workspace: str, days: int) -> Forecast:
                 cost=cost,
                 evergreen=post.evergreen,
                 warnings=tuple(warnings),
+                note=note,
             )
         )
     zones = {a.zone for a in accounts.values()}
@@ -148,6 +159,19 @@ def next_free(due: datetime, sends: Sequence[datetime], budgets: Sequence[Budget
     return at
 
 
+def _sent(post: Delivery) -> str:
+    """What is said of a post that readers may see already; empty if it is still to be sent."""
+    if post.status is Status.UNCONFIRMED:
+        return "it was sent and no answer came: it is looked for before anything is sent again"
+    return "it is public; this is a change of it" if post.current.kind in CHANGES else ""
+
+
+def _left(post: Delivery) -> tuple[Step, ...]:
+    """What is still to be sent of it; changes of what is public are none of that."""
+    first = post.step + (post.status is Status.UNCONFIRMED)
+    return tuple(s for s in post.steps[first:] if s.kind not in CHANGES)
+
+
 def _budgets(account: Account) -> tuple[Budget, ...]:
     return publishers.load(account.platform).budgets
 
@@ -160,17 +184,20 @@ def _warnings(
     begin: datetime,
     others: Sequence[datetime],
     end: datetime | None,
+    sent: bool,
 ) -> Iterator[str]:
     if post.status in WAITS:
         yield f"it is {post.status}: it does not go out by itself"
     if at is not None and at > post.due:
         yield f"the platform's rate lets it go at {at.astimezone(schedule.zone_of(account.zone)):%Y-%m-%d %H:%M} only"
-    if post.due < begin and post.status in GOES:
+    if post.due < begin and post.status in GOES and not sent:
         yield "it is late"
     if end is not None and end <= (at or post.due):
         yield f"the account's token ends before, on {end:%Y-%m-%d %H:%M} UTC: connect it again"
     if not account.active:
         yield "its account is turned off"
+    if sent:
+        return
     gap = timedelta(minutes=account.calendar.gap or 1)
     if near := [o for o in others if abs(o - post.due) < gap]:
         yield f"{len(near)} more of this account {'is' if len(near) == 1 else 'are'} due within {gap.seconds // 60} min"

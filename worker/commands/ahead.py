@@ -51,7 +51,14 @@ def forecast(
         cost = f"${one.cost:.3f}" if one.cost else ""
         mark = "evergreen: " if one.evergreen else ""
         title = titles.get(one.article, "")
-        table.add_row(when, one.account.partition(".")[2], f"{mark}{title}", cost, "; ".join(one.warnings))
+        said = filter(None, [*one.warnings, one.note])
+        table.add_row(
+            when,
+            one.account.partition(".")[2],
+            f"{mark}{title}",
+            cost,
+            "; ".join(said),
+        )
     out.print(table)
     for line in _below(seen):
         out.print(line, markup=False, soft_wrap=True)
