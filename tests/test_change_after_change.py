@@ -373,3 +373,103 @@ def test_a_post_that_waits_for_approval_cannot_be_approved_with_a_number_that_is
     found = now(street, planned)
     assert found.status is Status.AWAITING_APPROVAL, "it is decided what it says, not that it goes out"
     assert "210,000" in found.steps[0].post.text
+
+
+@pytest.mark.parametrize("held", [("404", "410"), ("noindex", "410"), ("410", "noindex")])
+def test_what_is_held_goes_out_once_its_article_is_there(server, here, tmp_path, site, held):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    planned = tomorrow(street, post.article)
+    for answer in (*held, "200"):
+        site.status = int(answer) if answer.isdigit() else 200
+        site.headers = {"x-robots-tag": "noindex"} if answer == "noindex" else {}
+        look(street, post.article, minutes=1)
+        look(street, post.article, minutes=16)
+        assert now(street, planned).status is (Status.SCHEDULED if answer == "200" else Status.HELD)
+    assert waiting(street, post.article) == {}
+
+
+def test_a_page_that_hides_twice_is_asked_about_twice_and_what_it_held_goes_out(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    planned = tomorrow(street, post.article)
+    for _ in range(2):
+        site.headers = {"x-robots-tag": "noindex"}
+        (change,) = look(street, post.article, minutes=1)
+        assert post.id in {p.delivery for p in change.proposals}
+        assert look(street, post.article, minutes=1) == []
+        street.parts.changes.dismiss(change.id, by="Ada")
+        assert look(street, post.article, minutes=1) == []
+        assert now(street, planned).status is Status.HELD
+        site.headers = {}
+        look(street, post.article, minutes=1)
+        assert now(street, planned).status is Status.SCHEDULED
+
+
+def test_what_its_system_took_back_stays_so_when_its_page_comes_and_goes(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    street.at += timedelta(seconds=1)
+    street.parts.hooks.record("main.blog", Event(kind=Heard.DELETED, key="x", url=URL), street.at)
+    street.parts.changes.round("main")
+    for status in (200, 410, 200):
+        site.status = status
+        look(street, post.article, minutes=1)
+        assert street.parts.aftercare.gone("main") == {post.article: "the site said: deleted"}
+
+
+def test_what_somebody_has_rewritten_meanwhile_is_not_overwritten_by_a_proposal(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    planned = tomorrow(street, post.article)
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article, minutes=1)
+    words = f"Careful words about £210,000. {planned.steps[0].post.link}"
+    edit.change(street.parts, planned.id, edit.Edit(text=words), by="Bob")
+    with pytest.raises(Refused, match="Somebody has changed"):
+        street.parts.changes.approve(change.id, by="Ada")
+    look(street, post.article, minutes=1)
+    approve_all(street, post.article)
+    found = now(street, planned)
+    assert (found.status, found.steps[0].post.text) == (Status.SCHEDULED, words)
+
+
+def test_a_worker_lost_between_two_changes_leaves_one_of_them_open(server, here, tmp_path, site, monkeypatch):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    site.page = corrected("£210,000")
+    look(street, post.article)
+    site.page = corrected("£110,000")
+
+    def lost(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(street.parts.changes, "_withdraw", lost)
+        with pytest.raises(KeyboardInterrupt):
+            look(street, post.article)
+    look(street, post.article)
+    (change,) = [c for c in street.parts.aftercare.changes("main") if c.state is State.OPEN]
+    assert "110,000" in change.proposals[0].text
+
+
+def test_what_somebody_approved_just_before_it_was_taken_back_is_not_let_go_as_it_was(
+    server, here, tmp_path, site, monkeypatch
+):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    planned = tomorrow(street, post.article)
+    site.page = corrected("£210,000")
+    look(street, post.article, minutes=1)
+    care = street.parts.aftercare
+    decide = care.decide
+
+    def late(before, after):
+        decide(before, dataclasses.replace(before, state=State.APPROVED, by="Ada"))
+        return decide(before, after)
+
+    site.page = PAGE
+    with monkeypatch.context() as patched:
+        patched.setattr(care, "decide", late)
+        look(street, post.article, minutes=1)
+    assert now(street, planned).status is Status.HELD

@@ -457,7 +457,7 @@ def test_what_was_planned_and_is_being_sent_when_it_is_approved_is_put_right_whe
     (post,) = street.share(send=False)
     site.page = PAGE.replace("£310,000", "£210,000")
     (change,) = street.parts.changes.recheck(post.article)
-    street.parts.changes._resume(post.id, by="Bob")
+    street.parts.changes._resume(now(street, post), by="Bob")
     get = street.parts.deliveries.get
     street.parts.deliveries.get = lambda name: dataclasses.replace(get(name), status=Status.UNCONFIRMED)
     street.parts.changes.approve(change.id, by="Ada")

@@ -66,6 +66,7 @@ class Proposal:
     """What could be done about one delivery: ``action`` is proposed, ``options`` are all there are, ``text`` is what it
     would say then (``texts`` each of its messages, where there are several), ``title`` the one above it if that would
     be another, ``reply`` the correction below it, ``why`` what is wrong or to know.
+    ``version`` is the delivery's when it was looked at (0: not known).
     """
 
     delivery: str
@@ -76,6 +77,7 @@ class Proposal:
     title: str = ""
     reply: str = ""
     why: tuple[str, ...] = ()
+    version: int = 0
 
     @property
     def said(self) -> tuple[str, ...]:

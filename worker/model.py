@@ -278,6 +278,7 @@ class Delivery:
     with every change that a person makes. ``approval`` is the seal (see ``worker.approval``) of what ``approver`` saw.
     ``evergreen`` is the rule that shares an older article again, empty for everything else. ``resent`` counts how often
     a person had it sent again because it was not there.
+    ``waits`` is why it is held until its article's change is decided, empty if it is not.
     """
 
     id: str
@@ -299,6 +300,7 @@ class Delivery:
     approver: str = ""
     evergreen: str = ""
     resent: int = 0
+    waits: str = ""
     created_at: datetime | None = None
     updated_at: datetime | None = None
     workspace: str = DEFAULT_WORKSPACE

@@ -102,6 +102,8 @@ class Changes:
             for name in self._articles(workspace, one.event.url, one.event.id, one.source):
                 if one.event.kind is Heard.PUBLISHED:
                     self._returned(name, said=True)
+                    self._release(name, by=AGAIN)
+                    self._parts.aftercare.recheck_at(name, self._parts.now())
                 elif one.event.kind is Heard.UPDATED:
                     self._parts.aftercare.recheck_at(name, self._parts.now())
                 else:
@@ -163,8 +165,8 @@ class Changes:
         new = extract(page, workspace=article.workspace)
         said = gate.declared(page.content) if page.kind == "html" else []
         if why := gate.hidden(answer, said):
-            self._parts.aftercare.is_there(name)
-            return self._found(article, Kind.HIDDEN, [why])
+            since = self._parts.aftercare.missing_since(name, Kind.HIDDEN, self._parts.now())
+            return self._found(article, Kind.HIDDEN, [why], since=since)
         gone = self._still_gone(article)
         if gone or any(c.what[0].startswith(SAID) for c in self._open(article.id)):
             return gone
@@ -173,7 +175,7 @@ class Changes:
     def _still_gone(self, article: Article) -> list[Change]:
         """Its system said that it is gone, whatever its page shows: what has become public since is wrong, too."""
         care = self._parts.aftercare
-        why = care.stopped(article.workspace).get(article.id, "")
+        why = care.gone(article.workspace).get(article.id, "")
         if not why.startswith(SAID):
             return []
         known = (c for c in care.changes(article.workspace) if c.article == article.id and c.kind is Kind.GONE)
@@ -216,13 +218,28 @@ class Changes:
         if said or not why.startswith(SAID):
             care.allow(name)
 
-    def _withdraw(self, change: Change, by: str, *, but: Collection[str] = ()) -> None:
-        """Take back what nobody has decided about, and let what waited for it go out, ``but`` for some."""
-        self._parts.aftercare.decide(change, dataclasses.replace(change, state=State.DISMISSED, by=by))
-        for proposal in change.proposals:
-            if proposal.delivery not in but:
-                for why in (WAITS, change.what[0]):
-                    self._resume(proposal.delivery, by=by, why=why)
+    def _withdraw(self, change: Change, by: str) -> None:
+        """Take back what nobody has decided about."""
+        if not self._parts.aftercare.decide(change, dataclasses.replace(change, state=State.DISMISSED, by=by)):
+            log.info("decided just before it was taken back", change=change.id)
+
+    def _release(self, name: str, *, by: str) -> None:
+        """Let what was held go out once nothing is left to be decided or carried out about it, and its article is
+        there.
+        """
+        care, workspace = self._parts.aftercare, name.partition(".")[0]
+        ids = self._parts.records.deliveries_of(name)
+        held = [d for d in self._parts.deliveries.several(ids) if d.status is S.HELD]
+        if not held or name in care.gone(workspace):
+            return
+        known = [c for c in care.changes(workspace) if c.article == name]
+        waiting = {p.delivery for c in known if c.state is State.OPEN for p in c.proposals}
+        for change in (c for c in known if c.state is State.APPROVED):
+            waiting |= _about(change.proposals) - care.applied(change)
+        reasons = {WAITS, *(c.what[0] for c in known if c.kind in PAGE_GONE)}  # before there was a mark
+        for delivery in held:
+            if (delivery.waits or delivery.reason in reasons) and delivery.id not in waiting:
+                self._resume(delivery, by=by)
 
     def _open(self, name: str) -> list[Change]:
         """The changes of an article that nobody has decided about."""
@@ -248,6 +265,7 @@ class Changes:
             self._follow(article, new.url)
         if (now.title, now.text, now.url) != (article.title, article.text, article.url):
             self._parts.records.save_article(now, self._parts.planner.studio.written(now))
+        self._release(article.id, by=ONCE_MORE if found else AGAIN)
         return found
 
     def _formers(self, name: str) -> set[str]:
@@ -279,9 +297,7 @@ class Changes:
         same (by default, what was found names it).
         """
         if kind in {Kind.GONE, Kind.HIDDEN}:
-            self._parts.aftercare.stop(article.id, what[0], gone=True)
-            self._parts.evergreens.take_back(article.workspace)
-            self._hold(self._parts.records.deliveries_of(article.id), what[0])
+            self._stop(article, what[0])
         care = self._parts.aftercare
         ids = self._parts.records.deliveries_of(article.id)
         posts = [d for d in self._parts.deliveries.several(ids) if d.id not in but]
@@ -302,11 +318,14 @@ class Changes:
             proposals = [p for p in proposals if p.delivery not in decided]
             waiting = {p.delivery for c in same if c.state is State.OPEN for p in c.proposals}
             known = _about(proposals) <= waiting
+            there = [c for c in same if c.state is State.OPEN]
         else:
             before = [c for c in before if c.kind is kind]
-            asked = (kind, tuple(what), new.url if new else "", _about(proposals))
-            known = any(_asked(c) == asked for c in before)
+            asked = (kind, tuple(what), new.url if new else "", _versions(proposals))
+            there = [c for c in before if _asked(c) == asked]
+            known = bool(there)
         if known:
+            self._settle(before, there)
             return []
         if not proposals and any(d.status in UNDER_WAY or (d.status in PENDING and d.step) for d in posts):
             return []  # nobody knows yet what they say
@@ -324,13 +343,25 @@ class Changes:
         if proposals and not care.add_change(change):
             return []
         for old in before:  # what it proposed is in this one, or is wrong by now
-            self._withdraw(old, ONCE_MORE if proposals or but else RIGHT, but=_about(proposals))
+            self._withdraw(old, ONCE_MORE if proposals or but else RIGHT)
         if not proposals:
             return []
         if kind is Kind.CORRECTED:
             self._hold(_about(proposals), WAITS)
         log.warning("an article changed after it was posted", article=article.id, change=change.id, kind=str(kind))
         return [change]
+
+    def _stop(self, article: Article, why: str) -> None:
+        """Let nothing of an article go out; what its system said about it, only its system takes back."""
+        self._parts.aftercare.stop(article.id, why, gone=True, unless="" if why.startswith(SAID) else SAID)
+        self._parts.evergreens.take_back(article.workspace)
+        self._hold(self._parts.records.deliveries_of(article.id), why)
+
+    def _settle(self, before: Iterable[Change], there: Collection[Change]) -> None:
+        """Take back what one of ``there`` has followed, where a worker was lost before it did."""
+        for old in before if there else ():
+            if old not in there:
+                self._withdraw(old, ONCE_MORE)
 
     def _undecided(
         self, article: str, kind: Kind, proposals: Sequence[Proposal], new: Article | None
@@ -395,20 +426,19 @@ class Changes:
 
     def _hold(self, ids: Iterable[str], why: str) -> None:
         """Let nothing of these go out before somebody has decided."""
-        held: dict[str, Any] = {"note": why, "fields": {"reason": why}}
+        held: dict[str, Any] = {"note": why, "fields": {"reason": why, "waits": why}}
         for delivery in self._parts.deliveries.several(ids):
-            if delivery.status in {S.SCHEDULED, S.AWAITING_APPROVAL} and not delivery.step:
+            mine = delivery.status is S.HELD and delivery.waits not in {"", why}
+            if (mine or delivery.status in {S.SCHEDULED, S.AWAITING_APPROVAL}) and not delivery.step:
                 with suppress(Refused, NotFound):
                     self._parts.deliveries.change(
                         delivery.id, S.HELD, origins=[delivery.status], seen=delivery.fence, **held
                     )
 
-    def _resume(self, name: str, *, by: str, why: str = WAITS) -> None:
+    def _resume(self, delivery: Delivery, *, by: str) -> None:
         """Let what was held until somebody decided go out: at its time, or in the next free slot if that is over."""
-        with suppress(NotFound):
-            delivery = self._parts.deliveries.get(name)
-            if delivery.status is not S.HELD or delivery.reason != why:
-                return
+        name = delivery.id
+        with suppress(NotFound, Refused):
             account = self._parts.records.account(delivery.account)
             fields: dict[str, object] = {"reason": ""}
             due = delivery.due
@@ -488,6 +518,7 @@ class Changes:
             options = [*first, Action.DELETE, Action.LEAVE]
         return Proposal(
             delivery=delivery.id,
+            version=delivery.version,
             action=options[0],
             options=tuple(options),
             text=texts[0] if texts else "",
@@ -578,11 +609,21 @@ class Changes:
                     f"Nobody said what becomes of {self._called(proposal.delivery)}",
                     do=f"Choose one of: {there}; on the command line: --do {proposal.delivery}={Action.LEAVE}",
                 )
+            if action is Action.EDIT and self._rewritten(proposal):
+                do = f"Look at its article again, then decide: handbill changes look {found.article}"
+                raise Refused(f"Somebody has changed {self._called(proposal.delivery)}", do=do)
             chosen.append(dataclasses.replace(proposal, action=action))
         approved = dataclasses.replace(found, state=State.APPROVED, proposals=tuple(chosen), by=by)
         self._decide(found, approved)
         self._carry_out(approved)
         return approved
+
+    def _rewritten(self, proposal: Proposal) -> bool:
+        """Whether what is not out yet says something else than when this was proposed."""
+        with suppress(NotFound):
+            delivery = self._parts.deliveries.get(proposal.delivery)
+            return bool(delivery.status in PENDING and proposal.version and delivery.version != proposal.version)
+        return False
 
     def _called(self, name: str) -> str:
         """A delivery as a person knows it."""
@@ -597,8 +638,7 @@ class Changes:
         found = self._parts.aftercare.change(name)
         dismissed = dataclasses.replace(found, state=State.DISMISSED, by=by)
         self._decide(found, dismissed)
-        for proposal in found.proposals:
-            self._resume(proposal.delivery, by=by)
+        self._release(found.article, by=by)
         return dismissed
 
     def _decide(self, before: Change, after: Change) -> None:
@@ -613,6 +653,8 @@ class Changes:
 
     def _carry_out(self, change: Change) -> None:
         done = self._parts.aftercare.applied(change)
+        if _about(change.proposals) <= done:
+            return
         for proposal in change.proposals:
             if proposal.delivery in done:
                 continue
@@ -624,11 +666,11 @@ class Changes:
             except NotFound:
                 log.info("nothing to carry out", change=change.id, delivery=proposal.delivery)
             self._parts.aftercare.mark_applied(change, proposal.delivery)
+        self._release(change.article, by=change.by)
 
     def _apply(self, change: Change, proposal: Proposal) -> None:
         """Add the steps that a decision asks for; by their keys, what was added before is not added again."""
         if proposal.action is Action.LEAVE:
-            self._resume(proposal.delivery, by=change.by)
             return
         delivery = self._parts.deliveries.get(proposal.delivery)
         if delivery.status in PENDING and not delivery.step:
@@ -637,8 +679,6 @@ class Changes:
             else:
                 told = self._edit(change, proposal, delivery)
                 edit.change(self._parts, delivery.id, told, by=change.by, seen=delivery.fence)
-                if delivery.reason == WAITS:
-                    self._resume(delivery.id, by=change.by, why="")  # an edit takes the reason away
             return
         if delivery.status in UNDER_WAY:
             raise Refused(f"It is {delivery.status}: nobody knows yet what is public of it")
@@ -754,9 +794,14 @@ def _about(proposals: Iterable[Proposal]) -> frozenset[str]:
     return frozenset(p.delivery for p in proposals)
 
 
-def _asked(change: Change) -> tuple[Kind, tuple[str, ...], str, frozenset[str]]:
+def _versions(proposals: Iterable[Proposal]) -> frozenset[tuple[str, int]]:
+    """The deliveries, as they are, that proposals are about."""
+    return frozenset((p.delivery, p.version) for p in proposals)
+
+
+def _asked(change: Change) -> tuple[Kind, tuple[str, ...], str, frozenset[tuple[str, int]]]:
     """What a change is about."""
-    return change.kind, change.what, change.address, _about(change.proposals)
+    return change.kind, change.what, change.address, _versions(change.proposals)
 
 
 def _moved_to(new: Article | None) -> list[str]:

@@ -156,7 +156,7 @@ def change(parts: Runtime, delivery: str, edit: Edit, *, by: str = "", seen: int
         due=found.due,
         steps=steps,
         seen=found.fence,
-        fields={"version": found.version + 1, "approval": "", "approver": "", "reason": ""},
+        fields={"version": found.version + 1, "approval": "", "approver": "", "reason": found.waits},
     )
     return parts.deliveries.get(found.id)
 

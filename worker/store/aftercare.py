@@ -16,6 +16,13 @@ from worker.receipts import FIRST, FLAGGED, Entry, Readback
 from worker.store import keys
 from worker.store.redis import SWAP, Store
 
+STOP = """
+for i, key in ipairs(KEYS) do
+  local was = redis.call('HGET', key, ARGV[1])
+  if ARGV[3] == '' or not was or was:sub(1, #ARGV[3]) ~= ARGV[3] then redis.call('HSET', key, ARGV[1], ARGV[2]) end
+end
+"""
+
 VERSIONS_MOST = 10
 """Of an article that is corrected again and again, so many versions are remembered beside the first."""
 
@@ -56,13 +63,12 @@ class Aftercare:
         if not self._redis.hdel(keys.aftercare(workspace, "rules"), name):
             self.rule(workspace, name)
 
-    def stop(self, article: str, why: str, *, gone: bool = False) -> None:
-        """Share an article no more, for a reason; nothing else of it either, if it is ``gone``."""
-        with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(keys.aftercare(_workspace(article), "stopped"), article, why)
-            if gone:
-                pipe.hset(keys.aftercare(_workspace(article), "gone"), article, why)
-            pipe.execute()
+    def stop(self, article: str, why: str, *, gone: bool = False, unless: str = "") -> None:
+        """Share an article no more, for a reason; nothing else of it either, if it is ``gone``. A reason that begins
+        with ``unless`` stays.
+        """
+        names = [keys.aftercare(_workspace(article), name) for name in (["stopped", "gone"] if gone else ["stopped"])]
+        self._redis.eval(STOP, len(names), *names, article, why, unless)
 
     def allow(self, article: str) -> bool:
         """Take that back; False if it was not stopped."""
@@ -267,7 +273,10 @@ class Aftercare:
     def decide(self, before: Change, after: Change) -> bool:
         """Put a change in the place of what it was when it was looked at; False if somebody decided meanwhile."""
         key = keys.aftercare(before.workspace, "changes")
-        return bool(self._redis.eval(SWAP, 1, key, before.id, to_json(before), to_json(after)))
+        found = cast("bytes | None", self._redis.hget(key, before.id))
+        if found is None or from_json(Change, found) != before:
+            return False
+        return bool(self._redis.eval(SWAP, 1, key, before.id, found, to_json(after)))
 
     def applied(self, change: Change) -> set[str]:
         """The deliveries for which a change was carried out."""

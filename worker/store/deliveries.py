@@ -434,6 +434,8 @@ class Deliveries:
             values.setdefault("due", look)
         elif due is not None:
             values.setdefault("due", _ms(due))
+        if Status.HELD in wanted and to is not Status.HELD:
+            values.setdefault("waits", "")
         pairs = [x for pair in values.items() for x in pair]
         text = "" if steps is None else STEPS.dump_json(steps).decode()
         shard = keys.shard(delivery)
@@ -560,6 +562,7 @@ def _delivery(delivery: str, fields: Mapping[bytes, bytes], steps: bytes | None)
         approver=f.get("approver", ""),
         evergreen=f.get("evergreen", ""),
         resent=int(f.get("resent", 0)),
+        waits=f.get("waits", ""),
         created_at=_moment(float(f["created"])),
         updated_at=_moment(float(f["updated"])),
         steps=STEPS.validate_json(steps) if steps else (),
