@@ -11,7 +11,9 @@ from rehearsal.world import Faults
 from tests import test_changes
 from tests.test_change_after_change import corrected
 from tests.test_changes import now, opened, public
-from worker.changes import Action
+from tests.test_web import Desk
+from web.app import create_app
+from worker.changes import PICTURE_WRONG, Action
 from worker.model import Status
 
 server, here, site = test_changes.server, test_changes.here, test_changes.site
@@ -59,3 +61,30 @@ def _edited(street, site, post, platform, before):
     (after,) = street.got(platform)
     assert "210,000" in after.text
     assert [p.path for p in after.pictures] == [p.path for p in before.pictures]
+
+
+@pytest.mark.parametrize("platform", ["mastodon", "discord"])
+def test_where_the_card_says_what_is_wrong_a_new_post_is_offered_and_an_edit_is_not_called_right(
+    server, here, tmp_path, site, platform
+):
+    street = opened(server, here, tmp_path, site, [platform])
+    post = public(street)[platform]
+    title = post.steps[0].post.title
+    assert post.steps[0].post.media[0].design
+    site.page = site.page.replace(title, "Brightwater tunnel closes for ever")
+    street.at += timedelta(minutes=30)
+    (change,) = street.parts.changes.recheck(post.article)
+    (proposal,) = change.proposals
+    assert Action.REPOST in proposal.options
+    assert PICTURE_WRONG in proposal.why
+    if Action.EDIT not in proposal.options:
+        return
+    street.parts.changes.approve(change.id, {post.id: Action.EDIT}, by="Ada")
+    street.work()
+    assert now(street, post).status is Status.EDITED
+    assert [d.id for d in street.parts.changes.pictures_wrong("main")] == [post.id]
+    assert street.parts.changes.recheck(post.article) == []
+    assert "picture" in street.parts.changes.nothing_new(post.article)
+    desk = Desk.__new__(Desk)
+    desk.parts, desk.app = street.parts, create_app(street.parts)
+    assert PICTURE_WRONG[1:] in desk.page("/changes").text

@@ -25,6 +25,9 @@ FRESH = timedelta(hours=24)
 """How long a post may be taken away and sent anew: later, readers have answered it."""
 
 
+PICTURE_STAYS = "an edit leaves its picture as it is"
+PICTURE_WRONG = "its picture or alt text says what is wrong, too, and an edit leaves both as they are"
+
 SHORT = 20
 """A line that ends in … says the beginning of what it cuts, if it has more characters."""
 

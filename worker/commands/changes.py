@@ -30,10 +30,15 @@ def list_(
     with parts() as found:
         known = [c for c in found.aftercare.changes(home) if every or c.state == "open"]
         unmended = [f"{d.id} on {d.platform}: {d.reason or d.status}" for d in found.changes.unmended(home)]
-    _show(known, nothing="" if unmended else NOTHING, as_json=as_json)
+        pictures = [f"{d.id} on {d.platform}" for d in found.changes.pictures_wrong(home)]
+    _show(known, nothing="" if unmended or pictures else NOTHING, as_json=as_json)
     if unmended and not as_json:
         out.print("What was approved was given up, and these posts are as they were:")
         for line in unmended:
+            out.print(f"  {line}", markup=False, soft_wrap=True)
+    if pictures and not as_json:
+        out.print("The words were put right, but the picture or alt text still says what was wrong:")
+        for line in pictures:
             out.print(f"  {line}", markup=False, soft_wrap=True)
     raise typer.Exit(1 if any(c.state == "open" for c in known) else 0)
 
@@ -91,3 +96,6 @@ def _show(changes: list[Any], *, nothing: str, as_json: bool) -> None:
         for one in change.proposals:
             others = ", ".join(o for o in one.options if o != one.action)
             out.print(f"  {one.delivery}: {one.action} (or {others})", markup=False, soft_wrap=True)
+            for line in one.why:
+                if line not in change.what:
+                    out.print(f"    {line}", markup=False, soft_wrap=True)

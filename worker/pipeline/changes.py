@@ -410,6 +410,17 @@ class Changes:
                 since |= set(names)
         return list(self._parts.deliveries.several(wrong))
 
+    def pictures_wrong(self, workspace: str) -> list[Delivery]:
+        """Posts that an edit corrected, or nothing did, whose picture or alt text still says what was wrong."""
+        last: dict[str, tuple[Change, Proposal]] = {}
+        for change in self._parts.aftercare.changes(workspace):  # the latest first
+            if change.state is State.APPROVED and change.kind is not Kind.MOVED:
+                for proposal in change.proposals:
+                    last.setdefault(proposal.delivery, (change, proposal))
+        stays = {Action.EDIT, Action.REPLY}
+        names = [n for n, (_, p) in last.items() if p.action in stays and changes.PICTURE_WRONG in p.why]
+        return [d for d in self._parts.deliveries.several(names) if d.status in PUBLIC]
+
     def nothing_new(self, article: str) -> str:
         """What to say when a look at an article has found nothing."""
         found = self._parts.aftercare.changes(article.partition(".")[0])
@@ -421,6 +432,8 @@ class Changes:
         if (since := care.missing(article)) and article not in care.gone(article.partition(".")[0]):
             again = since + SURE_AFTER
             told.append(f"its page is not there: that counts if it is so after {again:%H:%M} UTC, too")
+        stay = sum(d.article == article for d in self.pictures_wrong(article.partition(".")[0]))
+        told += [f"posts whose picture or alt text still says what was wrong: {stay}"] if stay else []
         told += [f"posts of which nobody knows yet whether they are out: {unknown}"] if unknown else []
         return f"Nothing new was found; {'; '.join(told)}" if told else NOTHING
 
@@ -476,8 +489,10 @@ class Changes:
         said = [m.post for m in delivery.messages] if public else [s.post for s in delivery.steps]
         adapter, limits = publishers.load(account.platform), limits_of(account)
         beside = [t for p in said for t in adapter.apart(p, account.settings)]
+        drawn = [m.alt for p in said for m in p.media] + [p.title for p in said if p.media and p.media[0].design]
+        pictured = kind is Kind.CORRECTED and bool(changes.told(slips, *drawn, now=new))
         wrong = changes.told(
-            slips, *(p.text for p in said), *beside, *(p.title for p in said if limits.link_card), now=new
+            slips, *drawn, *(p.text for p in said), *beside, *(p.title for p in said if limits.link_card), now=new
         )
         if kind is Kind.CORRECTED and not wrong:
             return None
@@ -502,7 +517,7 @@ class Changes:
         reply = changes.correction(kind, wrong, link if kind is not Kind.GONE else "")
         why = [*(s.what for s in wrong), *(_moved_to(new) if moved and kind is Kind.CORRECTED else ())]
         if public and kind is Kind.CORRECTED and said[0].media:
-            why.append("an edit leaves its picture as it is")
+            why.append(changes.PICTURE_WRONG if pictured else changes.PICTURE_STAYS)
         title = said[0].title
         if public:
             if kind is Kind.CORRECTED and new is not None and texts:
