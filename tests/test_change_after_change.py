@@ -13,7 +13,7 @@ from tests import test_changes
 from tests.test_changes import PAGE, URL, Desk, now, opened, public
 from web.app import create_app
 from worker import decisions
-from worker.changes import Action, Kind, State
+from worker.changes import Action, Kind, State, readdressed
 from worker.commands import changes as commands
 from worker.commands import evergreen
 from worker.errors import Refused
@@ -473,3 +473,21 @@ def test_what_somebody_approved_just_before_it_was_taken_back_is_not_let_go_as_i
         patched.setattr(care, "decide", late)
         look(street, post.article, minutes=1)
     assert now(street, planned).status is Status.HELD
+
+
+@pytest.mark.parametrize(
+    ("before", "address", "after"),
+    [
+        ("See https://e.example/a.", "https://e.example/a?id=7", "See https://e.example/a?id=7."),
+        ("https://e.example/a?utm_source=m", "https://e.example/a?id=7", "https://e.example/a?id=7&utm_source=m"),
+        ("https://e.example/a?utm_source=m", "https://e.example/b", "https://e.example/b?utm_source=m"),
+        ("Really https://e.example/a?", "https://e.example/b", "Really https://e.example/b?"),
+        ("https://e.example/a-tale", "https://e.example/b", "https://e.example/a-tale"),
+        ("https://e.example/a/", "https://e.example/b", "https://e.example/a/"),
+    ],
+)
+def test_an_address_is_put_in_the_place_of_the_one_before_once(before, address, after):
+    for text in (before, after):
+        assert readdressed(text, ["https://e.example/a", address], address) == after
+    short = readdressed("https://e.example/a?id=7&utm_source=m", ["https://e.example/a?id=7"], "https://e.example/a")
+    assert short == "https://e.example/a?utm_source=m"

@@ -27,7 +27,9 @@ from worker.model import Account
 from worker.numbers import Sample
 from worker.pipeline.clicks import Clicks
 from worker.pipeline.plan import speaking
+from worker.store import open_store
 from worker.store.ageing import Ageing
+from worker.store.links import Link, Links
 
 URL = "https://example.org/larkhaven/senn-footbridge-reopens"
 KEY = "sk-very-secret-key-1234567890"
@@ -569,3 +571,18 @@ def test_the_command_connects_checks_marks_and_removes(server, here, tmp_path, m
     assert run("remove", "plausible").exit_code == 0
     assert street.parts.counters.listed("main") == []
     assert parse_qs(street.parts.records.account("main.telegram-me").voices[""].utm)["utm_content"] == ["{delivery}"]
+
+
+def test_a_short_link_of_an_article_that_moved_leads_there_once(server):
+    store = open_store(server.url)
+    links = Links(store)
+    for before, after in (
+        ("https://e.example/a?utm_source=m", "https://e.example/a?id=7&utm_source=m"),
+        ("https://e.example/a", "https://e.example/a?id=7"),
+        ("https://e.example/a-tale", "https://e.example/a-tale"),
+    ):
+        links.keep(Link("code", before, "main.1"))
+        for _ in range(2):
+            links.moved("code", "https://e.example/a", "https://e.example/a?id=7")
+            assert links.find("code").target == after
+    store.close()

@@ -298,10 +298,20 @@ def propose(
 
 
 def readdressed(text: str, formers: Iterable[str], address: str) -> str:
-    """``text`` with an article's address in the place of those where it was before."""
-    for old in sorted({f for f in formers if f != address}, key=len, reverse=True):
-        text = regex.sub(rf"{regex.escape(old)}(?![\p{{L}}\p{{N}}_~%/-]|\.[\p{{L}}\p{{N}}])", lambda _: address, text)
-    return text
+    """``text`` with an article's address in the place of those where it was before; asked again it is the same.
+
+    What stands behind an address (``?utm_source=m``) stays behind it. One that is there already is left as it is.
+    """
+    known = "|".join(regex.escape(a) for a in sorted({*formers, address} - {""}, key=len, reverse=True))
+    if not known:
+        return text
+
+    def moved(found: regex.Match[str]) -> str:
+        if found[1] == address:
+            return found[0]
+        return address + (("&" if "?" in address else "?") if found[2] else "")
+
+    return regex.sub(rf"({known})(?![\p{{L}}\p{{N}}_~%/-]|\.[\p{{L}}\p{{N}}])([?&](?=[\p{{L}}\p{{N}}_]))?", moved, text)
 
 
 def title_over(post: Post, text: str, title: str, tag: str) -> str:

@@ -23,7 +23,7 @@ for i, key in ipairs(KEYS) do
 end
 """
 
-VERSIONS_MOST = 10
+VERSIONS_MOST = 30
 """Of an article that is corrected again and again, so many versions are remembered beside the first."""
 
 

@@ -52,8 +52,15 @@ class Links:
     def moved(self, code: str, before: str, after: str) -> None:
         """Let a code lead to the article's new address, its parameters kept."""
         link = self.find(code)
-        if link is not None and link.target.startswith(before):
-            self.keep(Link(code, after + link.target[len(before) :], link.of))
+        if link is None or not link.target.startswith(before):
+            return
+        rest = link.target[len(before) :]
+        there = link.target.startswith(after) and len(after) > len(before)
+        if there or rest[:1] not in ("", "?", "&", "#"):
+            return
+        if rest[:1] in ("?", "&"):
+            rest = ("&" if "?" in after else "?") + rest[1:]
+        self.keep(Link(code, after + rest, link.of))
 
     def needed(self, link: Link) -> None:
         """A reader has followed it although its post is not kept any more: it stays as long again."""
