@@ -279,10 +279,13 @@ class Accounts:
                 return Renewed.REFUSED
             return self._renewed(account, secrets, adapter)
 
-    def renew_ahead(self, account: str) -> Renewed:
-        """Get a new token before anybody needs it, once for however many workers ask."""
+    def renew_ahead(self, account: str, *, due: Callable[[], bool] = lambda: True) -> Renewed:
+        """Get a new token before anybody needs it, once for however many workers ask.
+
+        ``due`` is asked once more when nobody else is at it: another may have renewed it since somebody looked.
+        """
         with self._renewing(self._records.account(account)) as mine:
-            if not mine:
+            if not mine or not due():
                 return Renewed.LATER
             found, secrets = self._records.opened(account)
             return self._renewed(found, secrets, self.adapter(found, secrets))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -95,11 +96,15 @@ class Renewals:
             for account in self._records.accounts(workspace):
                 try:
                     if self._due(account, notes.get(account.id)):
-                        done += self._accounts.renew_ahead(account.id) is Renewed.DONE
+                        still = functools.partial(self._still_due, account.id)
+                        done += self._accounts.renew_ahead(account.id, due=still) is Renewed.DONE
                     self._close(account)
                 except Exception as error:  # noqa: BLE001 - one account's trouble is not the others'
                     log.warning("not looked after", account=account.id, error=type(error).__name__)
         return done
+
+    def _still_due(self, account: str) -> bool:
+        return self._due(self._records.account(account), self._records.connections.renewal(account))
 
     def _due(self, account: Account, last: Renewal | None) -> bool:
         """Whether the platform's policy asks for a new token now."""
