@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -324,3 +325,13 @@ def test_nobody_stops_what_is_not_theirs(desk):
     assert press(desk, "stop", "main.nobody").status_code == 404
     assert press(desk, "stop", "workspace", sign_in(desk.parts, "viewer")).status_code == 403
     assert desk.parts.deliveries.paused() == {}
+
+
+@pytest.mark.parametrize("address", ["/forecast?days=abc", "/numbers?days=-1", "/numbers?days=99999", "/inbox?show='"])
+def test_a_page_whose_address_was_mistyped_shows_what_it_shows_without(desk, address):
+    visit = sign_in(desk.parts, "editor")
+    there, wrong = (desk.get(a, visit=visit, headers={"Accept": "text/html"}) for a in (address.split("?")[0], address))
+    assert wrong.status_code == there.status_code == 200
+    assert re.findall("<h1.*|selected.*|aria-current.*", wrong.text) == re.findall(
+        "<h1.*|selected.*|aria-current.*", there.text
+    )

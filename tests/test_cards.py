@@ -150,7 +150,7 @@ def test_a_small_photo_is_left_out_instead_of_stretched():
     small = jpeg(Image.effect_noise((640, 360), 60).convert("RGB"))
     card = cards.draw(**{**STORY, "photo": small})
     assert card.design == "solid"
-    assert card.notes[0] == "photo was not used: the photo has only 640 × 360 pixels"
+    assert card.notes[0] == "photo was not used: the photo has only 640 × 360 pixels, and 1000 × 525 are wanted"
     assert "bridge at sunrise" not in card.alt
 
 

@@ -146,9 +146,11 @@ def test_the_first_tag_stands_over_the_headline_unless_it_is_long_or_the_sites_n
 def test_a_photo_too_small_is_said_once_with_what_it_has(studio, tmp_path):
     Image.new("RGB", (640, 360)).save(tmp_path / "small.png")
     article = dataclasses.replace(ARTICLE, image=str(tmp_path / "small.png"))
-    studio.media(article, CONTENT, LIMITS)
-    studio.media(article, CONTENT, LIMITS)
-    assert set(studio.said) == {"Photo was not used: the photo has only 640 × 360 pixels."}
+    for _ in range(2):
+        studio.media(article, CONTENT, LIMITS, whose="bluesky (Lantern)")
+    width, height = (-(-side * 5 // 6) for side in LIMITS.cards[0])
+    line = f"the photo has only 640 × 360 pixels, and {width} × {height} are wanted."
+    assert set(studio.said) == {f"Photo was not used for bluesky (Lantern): {line}"}
 
 
 def test_a_broken_photo_is_said_and_the_card_drawn_without_it(studio, tmp_path):

@@ -16,6 +16,7 @@ from web.replay import Remembered
 from worker.changes import Action, Change, Kind, Proposal, State
 from worker.errors import HandbillError, NotFound
 from worker.model import Delivery, StepKind
+from worker.pipeline.changes import ONCE_MORE
 from worker.runtime import Runtime
 
 SHOWN = 50
@@ -98,6 +99,7 @@ def show(request: Request, parts: Parts, person: Viewer) -> Response:
         names={a.id: a.name for a in parts.records.accounts(person.workspace)},
         label_of=views.label_of,
         tones=TONES,
+        once_more=ONCE_MORE,
         status_tones=views.TONES,
         parts_of={
             (c.id, p.delivery): _parts(p, posts[p.delivery]) if p.delivery in posts else []

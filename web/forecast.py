@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from web import render, views
+from web import listing, render, views
 from web.access import Parts, Reader, Viewer
 from web.api import REFUSALS
 from web.replay import Remembered
@@ -67,9 +67,10 @@ class ForecastOut(BaseModel):
 
 
 @router.get("/forecast")
-def show(request: Request, parts: Parts, person: Viewer, days: Days = 7) -> Response:
-    """The coming days, day by day."""
-    seen = foresee(parts, person.workspace, days)
+def show(request: Request, parts: Parts, person: Viewer, days: str = "") -> Response:
+    """The coming days, day by day; ``days`` that are none are a week."""
+    count = listing.read_days(days, 7, DAYS_MOST)
+    seen = foresee(parts, person.workspace, count)
     grouped = [
         (day, list(rows))
         for day, rows in itertools.groupby(seen.coming, key=lambda c: (c.at or c.due).astimezone(person.zone).date())
@@ -78,7 +79,7 @@ def show(request: Request, parts: Parts, person: Viewer, days: Days = 7) -> Resp
         request,
         "forecast.html",
         seen=seen,
-        days=days,
+        days=count,
         busy={c.account for c in seen.coming},
         grouped=sorted(grouped, key=lambda pair: pair[0]),
         quotas=sorted((q for q in seen.quotas if q.used * 4 >= q.most), key=lambda q: -q.used / q.most),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
@@ -79,7 +79,7 @@ class Letter:
 def show(request: Request, parts: Parts, person: Viewer, asked: Annotated[Asked, Query()]) -> Response:
     """The articles of a shelf, the latest first."""
     if asked.show not in SHELVES:
-        raise HTTPException(404, f"There is no shelf {asked.show}.")
+        asked = Asked()
     after = listing.read_cursor(asked.cursor)
     rows = parts.records.arrived(person.workspace, asked.show, most=ARTICLES + 1, before=after)
     shown = rows[:ARTICLES]

@@ -51,3 +51,9 @@ def page(
         after = rows[-1]
     shown = found[:most]
     return [d for _, d in shown], shown[-1][0] if len(found) > most else None
+
+
+def read_days(text: str, usual: int, most: int) -> int:
+    """The number of days that a page's address names, 1 to ``most``; ``usual`` where it names none."""
+    days = int(text) if text.isascii() and text.isdecimal() and len(text) <= 5 else 0
+    return days if 1 <= days <= most else usual

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import RedirectResponse, Response
 
 import publishers
-from web import render, views
+from web import listing, render, views
 from web.access import Admin, Form, Owner, Parts, Person, Reader, Viewer, flash
 from web.api import NOT_NOW, NOT_THERE, REFUSALS
 from web.replay import Remembered
@@ -91,12 +91,13 @@ class Report(BaseModel):
 
 
 @router.get("")
-def show(request: Request, parts: Parts, person: Viewer, days: Days = 90, account: str = "") -> Response:
-    """What readers did in the last days, of all accounts or of one."""
+def show(request: Request, parts: Parts, person: Viewer, days: str = "", account: str = "") -> Response:
+    """What readers did in the last days, of all accounts or of one; ``days`` that are none are ninety."""
+    count = listing.read_days(days, 90, DAYS_MOST)
     accounts = {a.id: a for a in parts.records.accounts(person.workspace)}
     told = [
         t
-        for t in parts.numbers.posts(person.workspace, since=parts.now() - timedelta(days=days))
+        for t in parts.numbers.posts(person.workspace, since=parts.now() - timedelta(days=count))
         if account in {"", t.account}
     ]
     titles = parts.records.titles({t.article for t in told})
@@ -114,7 +115,7 @@ def show(request: Request, parts: Parts, person: Viewer, days: Days = 90, accoun
         request,
         "numbers.html",
         told=told,
-        days=days,
+        days=count,
         account=account,
         names=names,
         titles=titles,

@@ -326,7 +326,8 @@ def _open(parts: Runtime, delivery: str, seen: int | None) -> Delivery:
     if found.step:
         raise Refused(f"{delivery} cannot be changed any more", why="the first part of it is public")
     if seen is not None and seen != found.fence:
-        raise Refused(f"{delivery} was changed meanwhile", do="Look at it again, then repeat")
+        whose = parts.records.account(found.account).name
+        raise Refused(f"The post of {whose} was changed meanwhile", do="Look at it again, then repeat")
     return found
 
 

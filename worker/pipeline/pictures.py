@@ -56,8 +56,9 @@ class Pictures:
         design: str = "",
         focus: Point | None = None,
         photo: bytes | None = None,
+        whose: str = "",
     ) -> Media:
-        """The card for one account as a file, in the kind, size and bytes its platform takes.
+        """The card for one account as a file, in the kind, size and bytes its platform takes; ``whose`` names it.
 
         ``design`` "" is what suits the article and PLAIN the photo without words; ``photo`` stands in for its own.
         """
@@ -71,7 +72,7 @@ class Pictures:
             chosen["focus"] = focus
         if photo is not None:
             chosen |= {"photo": photo, "photo_alt": ""}
-        return self._kept(article, found, asked | chosen)
+        return self._kept(article, found, asked | chosen, whose)
 
     def card(
         self,
@@ -142,12 +143,13 @@ class Pictures:
             self._photos[article.id] = None
             return self._drawn(article, asked | {"photo": None, "photo_alt": ""})
 
-    def _say(self, notes: Sequence[str], *, chosen: bool) -> None:
+    def _say(self, notes: Sequence[str], *, chosen: bool, whose: str = "") -> None:
         """Tell people what they can do something about: all of it where they chose a design, else a photo too small."""
         for note in notes if chosen else [n for n in notes[:1] if "do not fit" not in n]:
-            self._warn(f"{note[0].upper()}{note[1:]}.")
+            told = note.replace(" was not used: ", f" was not used for {whose}: ") if whose else note
+            self._warn(f"{told[0].upper()}{told[1:]}.")
 
-    def _kept(self, article: Article, brand: Brand | None, asked: dict[str, object]) -> Media:
+    def _kept(self, article: Article, brand: Brand | None, asked: dict[str, object], whose: str) -> Media:
         """The card of these arguments: the file that was drawn of them before, or a new one."""
         remembered = self._folder / DRAWN / f"{_key(asked, brand)}.json"
         chosen = bool(brand and brand.design)
@@ -155,12 +157,12 @@ class Pictures:
             known = json.loads(remembered.read_text())
             media = Media(**known["media"])
             if media.design and Path(media.path).stat().st_size == media.size:
-                self._say(known["notes"], chosen=chosen)
+                self._say(known["notes"], chosen=chosen, whose=whose)
                 return media
         except (OSError, ValueError, TypeError, KeyError):
             pass  # not drawn yet, or somebody tidied up
         card = self._drawn(article, asked)
-        self._say(card.notes, chosen=chosen)
+        self._say(card.notes, chosen=chosen, whose=whose)
         digest = hashlib.sha256(card.content).hexdigest()
         path = self._folder / digest[:2] / f"{digest}.{SUFFIX[card.mime]}"
         write_once(path, card.content)

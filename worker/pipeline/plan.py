@@ -125,8 +125,9 @@ class Studio:
     ) -> Media:
         """A picture for ``account`` as somebody chose it: a design, a point to keep, a photo of their own."""
         limits = limits_of(account)
+        whose = f"{account.platform} ({account.name})"
         return self._pictures.media(
-            article, content, limits, brand=account.brand, design=design, focus=focus, photo=photo
+            article, content, limits, brand=account.brand, design=design, focus=focus, photo=photo, whose=whose
         )
 
     def photo(self, article: Article) -> bytes | None:
@@ -203,7 +204,8 @@ class Studio:
         return asked, link_comment(below, article.language) if below else None
 
     def _picture(self, article: Article, content: Content, account: Account, limits: Limits) -> Media:
-        return self._pictures.media(article, content, limits, brand=account.brand, design=account.design)
+        whose = f"{account.platform} ({account.name})"
+        return self._pictures.media(article, content, limits, brand=account.brand, design=account.design, whose=whose)
 
     def _link(self, article: Article, account: Account, voice: Voice, delivery: str) -> str | None:
         """The address that readers open: the article's with the account's parameters, made short for real readers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -187,7 +188,8 @@ def _misfit(chosen: Design, picture: Photo | None, sheet: Sheet) -> str:
         left, top, right, bottom = layer.box.at(sheet.size, mirrored=sheet.rtl)
         size = (right - left, bottom - top)
         if picture.scale(size) > LARGEST_SCALE:
-            return f"the photo has only {picture.width} × {picture.height} pixels"
+            least = " × ".join(str(math.ceil(side / LARGEST_SCALE)) for side in size)
+            return f"the photo has only {picture.width} × {picture.height} pixels, and {least} are wanted"
         if picture.seen(size) < layer.keeps:
             return f"only {picture.seen(size):.0%} of the photo would be seen"
     return ""
