@@ -671,6 +671,9 @@ def test_a_later_correction_takes_the_place_of_one_that_nobody_decided_about(ser
     site.page = PAGE.replace("£310,000", "£110,000")
     (second,) = street.parts.changes.recheck(posts["mastodon"].article)
     assert street.parts.aftercare.change(first.id).state is State.DISMISSED
+    desk = Desk.__new__(Desk)
+    desk.parts, desk.app = street.parts, create_app(street.parts)
+    assert desk.page("/changes").text.count(" · replaced by a newer one<") == 1
     with pytest.raises(Refused):
         street.parts.changes.approve(first.id, by="Ada")
     street.parts.changes.approve(second.id, by="Ada")

@@ -204,8 +204,9 @@ def test_two_people_do_not_overwrite_each_other(desk):
     seen = desk.get(name).fence
     edit.change(desk.parts, name, Edit(text="Mine"), seen=seen)
 
-    with pytest.raises(Refused, match="was changed meanwhile"):
+    with pytest.raises(Refused, match=r"The post of .+ was changed meanwhile") as told:
         edit.change(desk.parts, name, Edit(text="Yours"), seen=seen)
+    assert name not in str(told.value)
     assert desk.get(name).steps[0].post.text == "Mine"
 
 

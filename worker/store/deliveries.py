@@ -456,7 +456,7 @@ class Deliveries:
         if word == "gone":
             raise NotFound(f"There is no delivery {delivery}", do="See: handbill deliveries")
         if word == "changed":
-            raise Refused(f"{delivery} was changed meanwhile", do="Look at it again, then repeat")
+            raise Refused("The post was changed meanwhile", do="Look at it again, then repeat")
         if word != "ok":
             do = lifecycle.remedy(Status(word), delivery)
             raise Refused(f"{delivery} cannot become {to}", why=f"it is {word}", do=do)
