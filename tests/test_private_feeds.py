@@ -11,12 +11,17 @@ import httpx
 import pytest
 from cryptography.fernet import Fernet
 
+from publishers.core.errors import PublishError
+from publishers.core.guard import Deadline
+from publishers.core.http import Http
 from tests.paper import Entry, House, Paper, rss
 from web.app import create_app
 from worker import cli
 from worker import log as logs
+from worker.doctor import examine
 from worker.embedded import Embedded
-from worker.errors import Refused
+from worker.errors import BadSource, Refused
+from worker.intake.client import Client
 from worker.intake.model import Kind, Source
 from worker.intake.private import HIDDEN, is_private, shown
 from worker.keeping.retention import tidy_once_an_hour
@@ -176,6 +181,67 @@ def test_an_address_that_a_version_before_stored_is_read_and_encrypted_within_th
     assert house.parts.sources.get(source.id) == source
     assert TOKEN not in plain(house)
     assert house.parts.sources.seal("main") == 0
+
+
+def test_nothing_is_sealed_while_a_worker_lives_that_could_not_read_it(house, paper):
+    parts, client = house.parts, house.parts.store.client
+    address = f"{paper.base}/feed?token={TOKEN}"
+    source = Source(id="main.inside", kind=Kind.FEED, address=address)
+    client.sadd("handbill:{*}:workspaces", "main")
+    client.zadd("handbill:{*}:alive", {"intake@old": 1e14})  # all that a version before says
+    parts.records.seen_alive("intake@new", seconds=60)
+    assert parts.records.older() == ["intake@old"]
+    parts.sources.save(source)
+    listener, _ = parts.announcer.add("main", address)
+    parts.sources.change(source.id, lambda s: replace(s, name="renamed"))
+    parts.listeners.change("main", listener.id, lambda known: replace(known, name="renamed"))
+    tidy_once_an_hour(parts)
+    assert json.loads(client.hget("handbill:{main}:sources", source.id))["address"] == address
+    assert json.loads(client.hget("handbill:{main}:listeners", listener.id))["url"] == address
+    [waits] = [f for f in examine(parts.settings) if f.check == "older workers"]
+    assert waits.found == "1 of a version before: intake@old; secret addresses stay plain in Redis until it is gone"
+
+    client.zrem("handbill:{*}:alive", "intake@old")
+    client.delete("handbill:{*}:lately:tidied")
+    tidy_once_an_hour(parts)
+    assert TOKEN not in plain(house)
+    client.zadd("handbill:{*}:alive", {"intake@old": 1e14})  # started once more: what is sealed stays so
+    parts.sources.change(source.id, lambda s: replace(s, name="once more"))
+    parts.sources.save(parts.sources.get(source.id))
+    parts.listeners.change("main", listener.id, lambda known: replace(known, name="once more"))
+    assert TOKEN not in plain(house)
+    assert parts.sources.get(source.id).address == parts.listeners.find("main", listener.id).url == address
+
+
+def test_what_is_stored_of_a_sealed_address_is_none_that_anybody_can_ask(house, paper):
+    parts, client = house.parts, house.parts.store.client
+    parts.sources.save(Source(id="main.inside", kind=Kind.FEED, address=f"{paper.base}/feed?token={TOKEN}"))
+    listener, _ = parts.announcer.add("main", f"{paper.base}/hooks/{TOKEN}")
+    source = json.loads(client.hget("handbill:{main}:sources", "main.inside"))["address"]
+    told = json.loads(client.hget("handbill:{main}:listeners", listener.id))["url"]
+    assert (source, told) == (f"sealed:{paper.base}/feed?token={HIDDEN}", f"sealed:{paper.base}/hooks/{HIDDEN}")
+    asks = Client(agent="Handbill", allow=[paper.host], ports=None)
+    with pytest.raises(BadSource, match="only http and https"):
+        asks.get(source, deadline=Deadline(5))
+    with Http(seconds=5, allow=[paper.host]) as http, pytest.raises(PublishError):
+        http.send("POST", told, commit=False)
+    assert paper.asked == []
+
+
+def test_what_a_version_before_this_sealed_is_sealed_as_this_does(house, paper):
+    parts, client = house.parts, house.parts.store.client
+    address = f"{paper.base}/feed?token={TOKEN}"
+    parts.sources.save(Source(id="main.inside", kind=Kind.FEED, address=address))
+    listener, _ = parts.announcer.add("main", address)
+    places = (("sources", "main.inside"), ("listeners", listener.id))
+    for key, name in places:
+        stored = client.hget(f"handbill:{{main}}:{key}", name)
+        client.hset(f"handbill:{{main}}:{key}", name, stored.replace(b"sealed:", b""))
+    assert parts.sources.get("main.inside").address == parts.listeners.find("main", listener.id).url == address
+    assert (parts.sources.seal("main"), parts.listeners.seal("main")) == (1, 1)
+    assert (parts.sources.seal("main"), parts.listeners.seal("main")) == (0, 0)
+    assert all(b"sealed:http" in client.hget(f"handbill:{{main}}:{key}", name) for key, name in places)
+    assert parts.sources.get("main.inside").address == parts.listeners.find("main", listener.id).url == address
 
 
 def test_a_source_whose_secret_did_not_come_along_says_so_and_asks_nobody(house, paper):

@@ -113,6 +113,10 @@ def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
     if workers and lacking:
         said += f", no {lacking[0]} worker among them"
     yield Finding("workers", not lacking, said, do)
+    if older := parts.records.older():
+        found = f"{len(older)} of a version before: {', '.join(older)}; secret addresses stay plain in Redis until "
+        found += "it is gone" if len(older) == 1 else "they are gone"
+        yield Finding("older workers", ok=False, found=found, do="Restart them with this version")
     late = parts.deliveries.overdue_seconds()
     do = "" if late < LATE_SECONDS else "See: handbill deliveries --status scheduled"
     yield Finding(

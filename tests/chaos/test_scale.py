@@ -22,10 +22,15 @@ import redis
 
 from bench import fake_platform
 from bench.chaos import SHORT, Trial, judge, plan, unfinished
+from tests.paper import Entry, Paper, rss
 from worker import embedded
 from worker.embedded import Embedded
+from worker.intake.model import Kind, Source
+from worker.intake.private import HIDDEN
+from worker.pipeline.polling import Poller
 from worker.runtime import Runtime, open_runtime
 from worker.settings import Settings
+from worker.store.listeners import Notice
 from worker.up import supervisor
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +39,7 @@ RECOVERED = 60.0
 PASSWORD = "a-long-password"
 RABBIT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 LAST_OF_SCHEMA_2 = "a971382"
+LAST_WITHOUT_SEALS = "376d4a6"
 
 
 def free_port() -> int:
@@ -250,23 +256,32 @@ def test_a_broker_that_is_killed_and_comes_back_loses_and_doubles_nothing(tmp_pa
 # Two versions
 
 
+def version(commit, folder):
+    """The code of another version."""
+    archive = subprocess.run(["git", "-C", str(ROOT), "archive", commit], capture_output=True, check=False)
+    if archive.returncode:
+        pytest.skip("this copy has no history, so the version before cannot be had")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+        tar.extractall(folder, filter="data")
+    return folder
+
+
+def worker_of(code, queue, name, log=subprocess.DEVNULL):
+    argv = [sys.executable, "-m", "worker", "worker", "--queues", queue, "--name", name]
+    return process(argv, cwd=code, env={"PYTHONPATH": str(code)}, log=log)
+
+
 @pytest.mark.nightly
 @pytest.mark.redis
 def test_workers_of_two_versions_share_a_store_that_is_brought_up_under_them(tmp_path, monkeypatch):
-    archive = subprocess.run(["git", "-C", str(ROOT), "archive", LAST_OF_SCHEMA_2], capture_output=True, check=False)
-    if archive.returncode:
-        pytest.skip("this copy has no history, so the version before cannot be had")
-    old = tmp_path / "old"
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        tar.extractall(old, filter="data")
+    old = version(LAST_OF_SCHEMA_2, tmp_path / "old")
     with Embedded.start(tmp_path / "state") as state, platform() as url, contextlib.ExitStack() as stack:
         config = settings(
             monkeypatch, tmp_path / "data", url, REDIS_URL=state.url, BROKER_URL=state.broker_url, PUBLISH_WORKERS=1
         )  # fmt: skip
         client = redis.Redis(unix_socket_path=str(state.socket))
         for name in ("publish-old-1", "publish-old-2"):
-            argv = [sys.executable, "-m", "worker", "worker", "--queues", "publish", "--name", name]
-            stack.enter_context(process(argv, cwd=old, env={"PYTHONPATH": str(old)}))
+            stack.enter_context(worker_of(old, "publish", name))
         wait_until(lambda: client.zcard("handbill:{*}:alive") == 2, 60, "the old workers consume")
         assert client.get("handbill:{*}:schema") == b"2"
         with house(config, io.StringIO()) as (parts, _):
@@ -277,6 +292,64 @@ def test_workers_of_two_versions_share_a_store_that_is_brought_up_under_them(tmp
             time.sleep(max(0.0, start + SPAN - time.time()))
             good(judged(parts, trial, url, start))
             assert sum(n.startswith("publish-old") for n in parts.records.alive()) == 2
+
+
+@pytest.mark.nightly
+@pytest.mark.redis
+def test_workers_of_a_version_that_knows_no_sealed_addresses_ask_none_of_them(tmp_path, monkeypatch):
+    old, secret = version(LAST_WITHOUT_SEALS, tmp_path / "old"), "8fK2pQcanary91xZ"
+    with (
+        Embedded.start(tmp_path / "state") as state,
+        contextlib.closing(Paper()) as paper,
+        contextlib.ExitStack() as stack,
+    ):
+        feed = f"/feed?token={secret}"
+        gone = (410, {}, b"gone for good")  # what stops a source, and a listener
+        paper.pages |= {feed: rss(paper.base, [Entry("/a", "Tide gates")]), "/feed": gone, f"/told/{secret}": "well"}
+        paper.pages[f"/told/{HIDDEN}"] = paper.pages["/told/%E2%80%A2%E2%80%A2%E2%80%A2"] = gone
+        config = settings(
+            monkeypatch, tmp_path / "data", paper.base, REDIS_URL=state.url, BROKER_URL=state.broker_url, HOST_GAP_SECONDS=0
+        )  # fmt: skip
+        parts = stack.enter_context(contextlib.closing(open_runtime(config, config.redis_url)))
+        older = [stack.enter_context(worker_of(old, queue, f"{queue}-old")) for queue in ("intake", "publish")]
+        wait_until(lambda: len(parts.records.older()) == 2, 60, "the old workers live")
+
+        sources, client = parts.sources, parts.store.client
+        sources.save(Source(id="main.inside", kind=Kind.FEED, address=f"{paper.base}{feed}"))
+        sources.watch(sources.get("main.inside"), "")
+        wait_until(lambda: sources.state("main.inside").succeeded, 60, "an old worker polls what is not sealed")
+        listener, _ = parts.announcer.add("main", f"{paper.base}/told/{secret}")
+        assert (sources.seal("main"), parts.listeners.seal("main")) == (0, 0)
+
+        # Their signs of life are late: a machine was suspended, or a network slow. It is sealed under their hands.
+        def sealed():
+            client.delete("handbill:{*}:alive")
+            return sources.seal("main") + parts.listeners.seal("main") == 2
+
+        wait_until(sealed, 10, "it is sealed")
+        asked, before = len(paper.paths()), sources.state("main.inside").polled
+        sources.watch(sources.get("main.inside"), "")
+        notice = Notice(id="notice", listener=listener.id, kind="ping", body='{"type":"ping"}')
+        parts.listeners.queue(listener, notice, parts.now())
+        wait_until(lambda: sources.state("main.inside").polled > before, 60, "an old worker has tried the sealed feed")
+        wait_until(lambda: parts.listeners.log(listener)[0].tries, 60, "an old worker has tried the sealed listener")
+        assert "only http and https" in sources.state("main.inside").error
+        assert not parts.listeners.log(listener)[0].done
+        wait_until(lambda: len(parts.records.older()) == 2, 60, "the old workers still live")
+        assert paper.paths()[asked:] == []
+        assert sources.get("main.inside").active
+        assert parts.listeners.find("main", listener.id).active
+
+        for worker in older:
+            kill(worker)
+        poller = Poller(sources, parts.intake, config)
+        stack.callback(poller.close)
+        poller.now(sources.get("main.inside"))
+        assert sources.state("main.inside").error == ""
+        parts.listeners.replay(listener, "notice", parts.now())
+        parts.announcer.tick()
+        assert parts.listeners.log(listener)[0].done
+        assert paper.paths()[asked:] == [feed, f"/told/{secret}"]
 
 
 def test_the_servers_that_these_proofs_need_are_looked_for_where_they_are():

@@ -80,7 +80,7 @@ class Source:
 
     ``accounts`` are ids, none means every active account of the workspace. ``dialect`` is how it speaks: rss, atom,
     json, sitemap, or whose webhook it is. What was published before ``since`` is old. ``reason`` says why it is not
-    ``active``.
+    ``active``. ``private`` is whether its address is a secret, as somebody said; None: as it looks.
     """
 
     id: str
@@ -95,11 +95,17 @@ class Source:
     since: datetime | None = None
     active: bool = True
     reason: str = ""
+    private: bool | None = None
 
     @property
     def shown(self) -> str:
         """Its address as anybody may see it: a secret in it is for whoever asks there alone."""
-        return private.shown(self.address)
+        return private.shown(self.address, secret=self.private)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether its address holds a secret."""
+        return private.is_private(self.address, secret=self.private)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

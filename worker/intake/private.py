@@ -9,6 +9,10 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 HIDDEN = "•••"
 """No address that is asked holds this: there it would be escaped."""
 
+SEALED = "sealed:"
+"""Begins what is stored in an address's place where it is kept encrypted: whoever does not know that, such as a worker
+of a version before, asks no such thing, for it is no web address."""
+
 PROVES = re.compile(
     r"tokens?$|secret(?!ar)|passw|passphrase|pwd$|jwt|hmac|signature|credential|auth(?!or(?!i[sz]))"
     r"|(?:^|^x|api|access|user|feed|rss|client|member|subscriber|subscription|account|customer|private|app|site)keys?$"
@@ -33,26 +37,37 @@ THINGS = re.compile(
 """Parts of a path behind which the next names what anybody may hear."""
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+LEAST_TOLD = 6
+"""Characters of a part of a path that is secret because somebody said so; shorter ones are words like ``api``."""
+
 LEAST, LEAST_MIXED = 20, 14
 """Characters of what was drawn at random and nobody guesses; words, dates and numbers are shorter, or plainer."""
 
 
-def shown(address: str) -> str:
-    """``address`` with what is secret in it left out: a password, parameters, parts of the path. Twice is as once."""
+def shown(address: str, *, secret: bool | None = None) -> str:
+    """``address`` with what is secret in it left out: a password, parameters, parts of the path. Twice is as once.
+
+    ``secret`` is what somebody said of it: everything behind its host, or nothing but a password.
+    """
     try:
         parts = urlsplit(address)
     except ValueError:
         return HIDDEN
     place = f"{HIDDEN}@{parts.netloc.rpartition('@')[2]}" if "@" in parts.netloc else parts.netloc
-    path, query = ("".join(keep + (HIDDEN if hidden else "") + rest for keep, hidden, rest in p) for p in _found(parts))
+    if secret and (parts.path.strip("/") or parts.query):
+        return urlunsplit((parts.scheme, place, f"/{HIDDEN}", "", ""))
+    path, query = parts.path, parts.query
+    if secret is None:
+        pieces = _found(parts)
+        path, query = ("".join(keep + (HIDDEN if hidden else "") + rest for keep, hidden, rest in p) for p in pieces)
     if (place, path, query) == (parts.netloc, parts.path, parts.query):
         return address
     return urlunsplit((parts.scheme, place, path, query, parts.fragment))
 
 
-def is_private(address: str) -> bool:
-    """Whether an address holds a secret."""
-    return shown(address) != address
+def is_private(address: str, *, secret: bool | None = None) -> bool:
+    """Whether an address holds a secret, or is one because somebody said so."""
+    return shown(address, secret=secret) != address
 
 
 def is_shown(text: str, address: str) -> bool:
@@ -61,9 +76,9 @@ def is_shown(text: str, address: str) -> bool:
     return text == shown(address) or re.fullmatch(pattern, address) is not None
 
 
-def secrets(address: str) -> list[str]:
+def secrets(address: str, *, secret: bool | None = None) -> list[str]:
     """What must not be repeated of an address that holds a secret: it, all after its host, and each part not shown."""
-    if not is_private(address):
+    if not is_private(address, secret=secret):
         return []
     try:
         parts = urlsplit(address)
@@ -71,7 +86,10 @@ def secrets(address: str) -> list[str]:
         return [address]
     target = f"{parts.path}?{parts.query}" if parts.query else parts.path
     user, _, password = parts.netloc.rpartition("@")[0].partition(":")
-    hidden = [hidden for pieces in _found(parts) for _, hidden, _ in pieces]
+    hidden = [hidden for pieces in _found(parts) for _, hidden, _ in pieces] if secret is None else []
+    if secret:
+        values = [value for _, _, value in (p.partition("=") for p in re.split("[&;]", parts.query))]
+        hidden = [parts.path, *(p for p in (*parts.path.split("/"), *values) if len(p) >= LEAST_TOLD)]
     found = [address, target, user, password, *hidden]
     return list(dict.fromkeys(f for text in found for f in (text, unquote(text)) if f.strip("/")))
 

@@ -61,13 +61,30 @@ class Announcer:
         self._settings = settings
         self._http = http
 
-    def add(self, workspace: str, url: str, *, name: str = "", events: tuple[Status, ...] = ()) -> tuple[Listener, str]:
-        """Let an address be told from now on; returns it with its secret, which is shown once. Raises HandbillError."""
+    def add(
+        self,
+        workspace: str,
+        url: str,
+        *,
+        name: str = "",
+        events: tuple[Status, ...] = (),
+        private: bool | None = None,
+    ) -> tuple[Listener, str]:
+        """Let an address be told from now on; returns it with its secret, which is shown once. Raises HandbillError.
+
+        ``private`` says whether the address itself is a secret; None: as it looks.
+        """
         address(url)
         if unknown := [e for e in events if e not in TOLD]:
             raise HandbillError(f"{unknown[0]} is not announced", do=f"Use any of: {', '.join(TOLD)}")
         listener = Listener(
-            id=new_id(), workspace=workspace, url=url, name=name, events=events, created_at=self._deliveries.now()
+            id=new_id(),
+            workspace=workspace,
+            url=url,
+            name=name,
+            events=events,
+            created_at=self._deliveries.now(),
+            private=private,
         )
         secret = new_secret()
         self._listeners.save(listener, secret)
@@ -121,7 +138,7 @@ class Announcer:
             secret = self._listeners.secret(listener)
             if private.HIDDEN in listener.url:
                 raise Rejected("its address is a secret that is not here: remove it, and add it anew")
-            hidden = [secret, *private.secrets(listener.url)]
+            hidden = [secret, *private.secrets(listener.url, secret=listener.private)]
             with self._http(seconds=seconds, allow=self._settings.allowed, secrets=hidden) as http:
                 answer = http.send(
                     "POST",

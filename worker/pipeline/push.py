@@ -47,7 +47,7 @@ class Push:
 
     def found(self, source: Source, push: websub.Push) -> None:
         """``push`` is what announces this source's changes from now on; a secret address is told to no hub."""
-        if private.is_private(source.address) or private.is_private(push.topic):
+        if source.is_private or private.is_private(push.topic, secret=source.private):
             push = websub.Push()
         state = self._sources.state(source.id)
         if push and (push.hub, push.topic, push.cloud) == (state.hub, state.topic, state.cloud):

@@ -33,7 +33,7 @@ FEW = 300
 ROUNDS = 30
 INVALIDATED = "__redis__:invalidate"
 
-OF_THE_SERVER = frozenset({keys.alive(), keys.schema()})
+OF_THE_SERVER = frozenset({keys.alive(), keys.reads_sealed(), keys.schema()})
 """Signs of life of the processes that run now, and the version that is set last of all: neither is copied."""
 
 

@@ -38,8 +38,8 @@ def status(number: int, workspace: str, status: str) -> str:
 def home(workspace: str) -> str:
     """The start of every key that belongs to a workspace and not to one delivery.
 
-    ``sources`` hash of JSON, in which an address that holds a secret stands as it is shown, and ``sources:addresses``
-    hash of those addresses, encrypted · ``listeners`` hash of JSON, and ``listener-secrets`` hash of what is signed
+    ``sources`` hash of JSON, in which an address that holds a secret stands as it is shown, behind ``sealed:``, and
+    ``sources:addresses`` hash of those addresses, encrypted · ``listeners`` hash of JSON, and ``listener-secrets`` hash of what is signed
     with and of addresses that hold a secret, encrypted.
     """
     return f"{PREFIX}:{{{workspace}}}:"
@@ -126,6 +126,11 @@ def listening() -> str:
 def alive() -> str:
     """Workers by the instant at which the last sign of life of each runs out."""
     return f"{PREFIX}:{{{ALL}}}:alive"
+
+
+def reads_sealed() -> str:
+    """Those of them that can read addresses which are kept encrypted, by the same instant."""
+    return f"{PREFIX}:{{{ALL}}}:alive:reads-sealed"
 
 
 def told() -> str:

@@ -17,6 +17,7 @@ from worker.model import Status, from_json, to_json
 from worker.store import keys
 from worker.store.redis import Store
 from worker.store.secrets import Vault
+from worker.store.signs import Signs
 
 LOG_MOST = 500
 """Notices that a listener's log goes back."""
@@ -54,7 +55,10 @@ return 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """An address that is told when a post of the workspace reaches one of ``events`` (none = any that is told)."""
+    """An address that is told when a post of the workspace reaches one of ``events`` (none = any that is told).
+
+    ``private`` is whether the address is a secret, as somebody said; None: as it looks.
+    """
 
     id: str
     workspace: str
@@ -63,11 +67,17 @@ class Listener:
     events: tuple[Status, ...] = ()
     active: bool = True
     created_at: datetime | None = None
+    private: bool | None = None
 
     @property
     def shown(self) -> str:
         """Its address as anybody may see it."""
-        return private.shown(self.url)
+        return private.shown(self.url, secret=self.private)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether its address holds a secret."""
+        return private.is_private(self.url, secret=self.private)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,18 +100,19 @@ class Notice:
 class Listeners:
     """Who listens, encrypted secrets, a queue and a log for each workspace.
 
-    An address that holds a secret is stored as it is shown, and whole among the secrets.
+    An address that holds a secret is sealed, as a source's is: stored as it is shown, and whole among the secrets.
     """
 
     def __init__(self, store: Store, vault: Vault) -> None:
         self._redis = store.client
         self._vault = vault
+        self._signs = Signs(store)
 
     def save(self, listener: Listener, secret: str) -> None:
         """Store a new listener, and what its notices are signed with."""
         home = keys.home(listener.workspace)
         with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(f"{home}listeners", listener.id, to_json(replace(listener, url=listener.shown)))
+            pipe.hset(f"{home}listeners", listener.id, self._kept(listener, b""))
             pipe.hset(f"{home}listener-secrets", listener.id, self._locked(listener, secret))
             pipe.execute()
         self._redis.sadd(keys.listening(), listener.workspace)
@@ -118,13 +129,12 @@ class Listeners:
             if found is None:
                 raise _unknown(listener)
             made = change(self._whole(from_json(Listener, found), locked))
-            url, sealed = made.shown, b""
+            text, sealed = self._kept(made, found), b""
             if private.HIDDEN not in made.url:
                 try:
                     sealed = self._locked(made, self._opened(listener, locked).get("secret", ""))
                 except HandbillError:  # what stands there is all there is
-                    url = made.url
-            text = to_json(replace(made, url=url))
+                    text = to_json(made)
             if self._redis.eval(CHANGE, 2, *places, listener, found, locked or b"", text, sealed):
                 return made
 
@@ -149,13 +159,23 @@ class Listeners:
         return self._opened(listener.id, locked).get("secret", "")
 
     def seal(self, workspace: str) -> int:
-        """Encrypt the addresses that a version before has stored as they are; how many those were."""
+        """Seal the addresses that a version before has stored as they are; how many those were."""
+        if self._signs.older():
+            return 0
         found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}listeners"))
-        plain = [one.id for one in (from_json(Listener, v) for v in found.values()) if private.is_private(one.url)]
+        rows = [one for one in (from_json(Listener, v) for v in found.values()) if not _is_sealed(one)]
+        plain = [one.id for one in rows if one.is_private or private.HIDDEN in one.url]
         for listener in plain:
             with suppress(NotFound):
                 self.change(workspace, listener, lambda known: known)
         return len(plain)
+
+    def _kept(self, listener: Listener, before: bytes) -> str:
+        """A listener as it is stored; while a worker of a version before lives, what it reads ``before`` stays so."""
+        was_sealed = bool(before) and _is_sealed(from_json(Listener, before))
+        if private.HIDDEN in listener.url or (listener.is_private and (was_sealed or not self._signs.older())):
+            return to_json(replace(listener, url=private.SEALED + listener.shown))
+        return to_json(listener)
 
     def _secrets(self, workspace: str, listener: str) -> bytes | None:
         return cast("bytes | None", self._redis.hget(f"{keys.home(workspace)}listener-secrets", listener))
@@ -164,13 +184,14 @@ class Listeners:
         return self._vault.unlock(listener, locked) if locked else {}
 
     def _locked(self, listener: Listener, secret: str) -> bytes:
-        told = {"secret": secret} | ({"url": listener.url} if private.is_private(listener.url) else {})
+        told = {"secret": secret} | ({"url": listener.url} if listener.is_private else {})
         return self._vault.lock(listener.id, told)
 
     def _whole(self, listener: Listener, locked: bytes | None) -> Listener:
         """A listener with its address, if that is a secret, as long as a key opens it."""
         if private.HIDDEN not in listener.url:
             return listener
+        listener = replace(listener, url=listener.url.removeprefix(private.SEALED))
         with suppress(HandbillError):
             address = self._opened(listener.id, locked).get("url", "")
             if private.is_shown(listener.url, address):
@@ -258,6 +279,10 @@ class Listeners:
         if tidy and gone:
             self._redis.zrem(f"{home}notices", *gone)
         return [from_json(Notice, text) for text in found.values() if text is not None]
+
+
+def _is_sealed(stored: Listener) -> bool:
+    return stored.url.startswith(private.SEALED)
 
 
 def _unknown(listener: str) -> NotFound:

@@ -21,6 +21,7 @@ from worker.store import keys
 from worker.store.connections import Connections
 from worker.store.redis import Store
 from worker.store.secrets import Vault
+from worker.store.signs import Signs
 
 TOKEN_ID = 12
 
@@ -57,14 +58,6 @@ redis.call('PEXPIRE', KEYS[1], longest)
 return 0
 """
 """A log of the sends within the longest window; the n-th newest says whether n more fit into a window."""
-
-ALIVE = """
-local t = redis.call('TIME')
-local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
-return 1
-"""
 
 ARRIVE = """
 local home, id, record, content = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -108,6 +101,7 @@ class Records:
         self._store = store
         self._redis = store.client
         self._vault = vault
+        self._signs = Signs(store)
         self.connections = Connections(store, vault)
 
     # Articles
@@ -469,13 +463,15 @@ class Records:
 
     def seen_alive(self, worker: str, *, seconds: float) -> None:
         """A canary task came back to ``worker``; the sign lasts ``seconds``."""
-        self._redis.eval(ALIVE, 1, keys.alive(), worker, int(seconds * 1000))
+        self._signs.give(worker, seconds=seconds)
 
     def alive(self) -> list[str]:
         """Workers whose canary came back lately."""
-        seconds, micros = self._redis.time()
-        now = seconds * 1000 + micros // 1000
-        return sorted(w.decode() for w in cast("list[bytes]", self._redis.zrangebyscore(keys.alive(), now, "+inf")))
+        return self._signs.alive()
+
+    def older(self) -> list[str]:
+        """Those of them that are of a version before."""
+        return self._signs.older()
 
 
 @functools.lru_cache(maxsize=256)

@@ -16,6 +16,7 @@ from worker.model import from_json, to_json
 from worker.store import keys
 from worker.store.redis import Store
 from worker.store.secrets import Vault
+from worker.store.signs import Signs
 
 WAITING_MOST = 16
 """Items whose wake-up may wait in the broker at once; reading one takes a second or more."""
@@ -51,25 +52,28 @@ class Hold:
 class Sources:
     """What is stored of sources and items; each decision about several keys is one Lua step on Redis' clock.
 
-    An address that holds a secret is stored as it is shown, and whole beside it, encrypted.
+    An address that holds a secret is sealed: stored as it is shown, and whole beside it, encrypted. While a worker of
+    a version before lives, which could not poll it then, a new one waits for that.
     """
 
     def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
         self._redis = store.client
         self._vault = vault
+        self._signs = Signs(store)
 
     # Sources
 
     def save(self, source: Source, secrets: Mapping[str, str] | None = None) -> None:
         """Store a source; ``secrets`` None leaves the stored ones alone."""
         home = keys.home(source.workspace)
-        text, address = self._kept(source)
+        before = cast("bytes | None", self._redis.hget(f"{home}sources:addresses", source.id))
+        text, address = self._kept(source, before or b"")
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(f"{home}sources", source.id, text)
             if address:
                 pipe.hset(f"{home}sources:addresses", source.id, address)
-            elif private.HIDDEN not in source.address:
+            else:
                 pipe.hdel(f"{home}sources:addresses", source.id)
             if secrets is not None:
                 pipe.hset(f"{home}sources:secrets", source.id, self._vault.lock(source.id, secrets))
@@ -125,32 +129,37 @@ class Sources:
         return {s: self._read(f, address) for s, f, address in rows if f}
 
     def seal(self, workspace: str) -> int:
-        """Encrypt the addresses that a version before has stored as they are; how many those were."""
+        """Seal the addresses that a version before has stored as they are; how many those were."""
+        if self._signs.older():
+            return 0
         found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}sources"))
-        plain = [s.id for s in (from_json(Source, v) for v in found.values()) if private.is_private(s.address)]
+        rows = [s for s in (from_json(Source, v) for v in found.values()) if not s.address.startswith(private.SEALED)]
+        plain = [s.id for s in rows if s.is_private or private.HIDDEN in s.address]
         for source in plain:
             with suppress(NotFound):
                 self.change(source, lambda known: known)
         return len(plain)
 
     def _kept(self, source: Source, before: bytes = b"") -> tuple[str, bytes]:
-        """A source as it is stored, and its address, encrypted, if that is a secret.
+        """A source as it is stored, and its address, encrypted, if that is sealed.
 
         Whoever has no key for the address keeps what was there ``before``.
         """
+        sealed = private.SEALED + source.shown
         if private.HIDDEN in source.address:
-            return to_json(replace(source, address=source.shown)), before
-        if not private.is_private(source.address):
+            return to_json(replace(source, address=sealed)), before
+        if not source.is_private or (not before and self._signs.older()):
             return to_json(source), b""
         locked = self._vault.lock(_address(source.id), {"address": source.address})
-        return to_json(replace(source, address=source.shown)), locked
+        return to_json(replace(source, address=sealed)), locked
 
     def _read(self, found: bytes, locked: bytes | None) -> Source:
         source = from_json(Source, found)
-        if locked is None or private.HIDDEN not in source.address:
+        if private.HIDDEN not in source.address:
             return source
+        source = replace(source, address=source.address.removeprefix(private.SEALED))
         with suppress(HandbillError):  # no key fits: its poll says so
-            address = self._vault.unlock(_address(source.id), locked)["address"]
+            address = self._vault.unlock(_address(source.id), locked)["address"] if locked else ""
             if private.is_shown(source.address, address):
                 return replace(source, address=address)
         return source
