@@ -83,6 +83,7 @@ def fill(parts, *, posts=6, workspace="main"):
     parts.audit.record(
         Actor(kind="command", id="ada", name="Ada", where="here"), "made", "all of it", workspace=workspace
     )
+    parts.audit.mask(workspace)
 
     made = []
     for number in range(posts):

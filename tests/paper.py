@@ -90,11 +90,12 @@ def json_feed(base, entries):
 
 
 class Paper:
-    """Answers by path: ``pages[path]`` is a text or (status, headers, bytes). ``asked`` are the requests."""
+    """Answers by path: ``pages[path]`` is a text or (status, headers, bytes). ``asked`` are the requests, ``sent`` what was posted."""
 
     def __init__(self):
         self.pages = {}
         self.asked = []
+        self.sent = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -117,7 +118,7 @@ class Paper:
                     self.wfile.write(body)
 
             def do_POST(self):
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                outer.sent.append(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
                 self.do_GET()
 
             def log_message(self, *_):

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from dataclasses import replace
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -26,11 +27,13 @@ from worker.intake.model import Kind, Source
 from worker.intake.private import HIDDEN, is_private, shown
 from worker.keeping.retention import tidy_once_an_hour
 from worker.model import to_json
+from worker.people import Actor
 from worker.pipeline.follow import Follow
 from worker.pipeline.polling import Poller
 from worker.settings import settings
 from worker.show import source_json
-from worker.store import copying
+from worker.store import audit, copying
+from worker.store.hooks import Subscription
 from worker.store.listeners import Listener, Listeners, new_secret
 from worker.store.secrets import Vault, is_sealed
 from worker.store.sources import Sources
@@ -181,6 +184,60 @@ def test_an_address_that_a_version_before_stored_is_read_and_encrypted_within_th
     assert house.parts.sources.get(source.id) == source
     assert TOKEN not in plain(house)
     assert house.parts.sources.seal("main") == 0
+
+
+def test_a_hub_that_a_version_before_told_a_secret_is_left_within_the_hour(house, paper):
+    parts, client, address = house.parts, house.parts.store.client, f"{paper.base}/feed?token={TOKEN}"
+    client.sadd("handbill:{*}:workspaces", "main")
+    paper.pages["/hub"] = (202, {}, b"")
+    parts.sources.save(Source(id="main.inside", kind=Kind.FEED, address=address))
+    parts.sources.save(Source(id="main.open", kind=Kind.FEED, address=f"{paper.base}/open"))
+    for source, topic in (("main.inside", address), ("main.open", f"{paper.base}/open")):
+        parts.sources.note(source, hub=f"{paper.base}/hub", topic=topic, read=True)
+        token = f"token-of-{source}"
+        parts.hooks.subscribe(
+            Subscription(source=source, token=token, secret="s" * 32, topic=topic, hub=f"{paper.base}/hub")
+        )
+    assert TOKEN in plain(house)
+    tidy_once_an_hour(parts)
+    assert TOKEN not in plain(house)
+    left, kept = parts.sources.state("main.inside"), parts.sources.state("main.open")
+    assert (left.hub, left.topic, left.lease_until) == ("", "", None)
+    assert (kept.hub, kept.topic) == (f"{paper.base}/hub", f"{paper.base}/open")
+    assert [parse_qs(body)["hub.mode"] + parse_qs(body)["hub.topic"] for body in paper.sent] == [
+        ["unsubscribe", address]
+    ]
+    assert parts.hooks.subscription("main.inside").mode == "unsubscribe"  # it asks back whether we mean to
+
+
+def test_lines_of_the_audit_log_that_a_version_before_wrote_lose_their_secret_and_nothing_else(house, monkeypatch):
+    parts, client, log = house.parts, house.parts.store.client, "handbill:{main}:audit"
+    monkeypatch.setattr(audit, "AT_ONCE", 3)
+    client.sadd("handbill:{*}:workspaces", "main")
+    secret = f"https://a.example/feed?token={TOKEN}"
+    lines = [("source added", secret if n % 4 == 1 else f"https://a.example/{n}") for n in range(10)]
+    for what, detail in [*lines, ("approved", f"said of {secret}")]:
+        client.xadd(log, {"kind": "user", "by": "ada", "what": what, "subject": "s", "detail": detail})
+    before = client.xrange(log)
+    rows, asked = audit.Audit._rows, []
+
+    def interrupted(*args):
+        yield from rows(*args)
+        asked.append(args)
+        if len(asked) == 2:  # the copy is made, and not in its place yet
+            client.xadd(log, {"what": "approved"})
+
+    monkeypatch.setattr(audit.Audit, "_rows", interrupted)
+    assert TOKEN not in str([e.detail for e in parts.audit.every("main")][1:])
+    tidy_once_an_hour(parts)
+    after = client.xrange(log)
+    hidden = {b"detail": b"https://a.example/feed?token=" + HIDDEN.encode()}
+    wanted = [(at, row | (hidden if n in {1, 5, 9} else {})) for n, (at, row) in enumerate(before)]
+    assert after == [*wanted, (after[-1][0], {b"what": b"approved"})]
+    assert (parts.audit.mask("main"), client.exists(f"{log}:copy")) == (0, 0)
+    parts.audit.record(Actor(kind="person", id="ada", name="Ada"), "source added", workspace="main", detail=secret)
+    assert (parts.audit.mask("main"), parts.audit.mask("main")) == (1, 0)
+    assert [place for place, _ in client.xrange(log)][:-2] == [place for place, _ in before]
 
 
 def test_nothing_is_sealed_while_a_worker_lives_that_could_not_read_it(house, paper):

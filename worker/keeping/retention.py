@@ -58,11 +58,20 @@ def tidy_once_an_hour(parts: Runtime) -> None:
         if mine and parts.records.due_again("tidied", seconds=EVERY_SECONDS):
             gone = tidy(parts, orphans=parts.records.due_again("orphans", seconds=24 * EVERY_SECONDS))
             upgrade.catch_up(parts.store)
-            for workspace in parts.records.workspaces():
-                parts.sources.seal(workspace)
-                parts.listeners.seal(workspace)
+            _hide(parts)
             if gone:
                 log.info("tidied", **{what.replace(" ", "_"): n for what, n in gone.items()})
+
+
+def _hide(parts: Runtime) -> None:
+    """Put secret addresses of a version before out of sight, once none of its workers does what it did with them."""
+    if parts.records.older():
+        return
+    for workspace in parts.records.workspaces():
+        parts.sources.seal(workspace)
+        parts.listeners.seal(workspace)
+        parts.push.withdraw(workspace)
+        parts.audit.mask(workspace)
 
 
 def _steps(parts: Runtime, *, orphans: bool) -> Iterator[tuple[str, int]]:

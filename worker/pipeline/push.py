@@ -61,6 +61,12 @@ class Push:
         if push and self._settings.public_url:
             self._hooks.ask_at(source.id, self._sources.now())
 
+    def withdraw(self, workspace: str) -> None:
+        """Let no hub go on knowing a secret address, as versions before have told some."""
+        for source in self._sources.all(workspace):
+            if source.is_private:
+                self.found(source, websub.Push())
+
     def tick(self) -> int:
         """Ask every hub whose time has come, and return how many were; one that is away holds up others for seconds."""
         asked = 0

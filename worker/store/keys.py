@@ -39,8 +39,9 @@ def home(workspace: str) -> str:
     """The start of every key that belongs to a workspace and not to one delivery.
 
     ``sources`` hash of JSON, in which an address that holds a secret stands as it is shown, behind ``sealed:``, and
-    ``sources:addresses`` hash of those addresses, encrypted · ``listeners`` hash of JSON, and ``listener-secrets`` hash of what is signed
-    with and of addresses that hold a secret, encrypted.
+    ``sources:addresses`` hash of those addresses, encrypted · ``listeners`` hash of JSON, likewise, and
+    ``listener-secrets`` hash of what is signed with and of addresses that hold a secret, encrypted · ``audit`` stream,
+    and ``audit:masked`` the place in it up to which no line tells a secret address.
     """
     return f"{PREFIX}:{{{workspace}}}:"
 
