@@ -78,6 +78,7 @@ class Discord(Publisher):
         more={"permissions": str(sum(NEEDED.values()) | READ_HISTORY), "integration_type": "0"},
     )
     pasted: ClassVar = "bot token or webhook"
+    repictures: ClassVar = True
     proof: ClassVar = BOT
     # All of one bot's requests: https://discord.com/developers/docs/topics/rate-limits#global-rate-limit; each
     # channel's own rate is not published, it comes with every answer.
@@ -151,11 +152,7 @@ class Discord(Publisher):
             return self._receipt(self.commit("POST", API + path, headers=self._auth(), json=body))
         # A link would show the article's own picture a second time below this one.
         body["flags"] = SUPPRESS_EMBEDS
-        named = [(n, f"picture-{n + 1}.{SUFFIX[m.mime]}", m) for n, m in enumerate(post.media)]
-        body["attachments"] = [{"id": str(n), "filename": name, "description": m.alt} for n, name, m in named]
-        files = {f"files[{n}]": (name, m.read(), m.mime) for n, name, m in named}
-        form = {"payload_json": json.dumps(body, ensure_ascii=False)}
-        return self._receipt(self.commit("POST", API + path, headers=self._auth(), form=form, files=files))
+        return self._receipt(self.commit("POST", API + path, headers=self._auth(), **_attached(body, post)))
 
     def find(self, post: Post, commit: Commit) -> tuple[Receipt, ...]:
         if self._webhook():
@@ -198,14 +195,15 @@ class Discord(Publisher):
         return Seen(text=text, same=text_hash(text) == text_hash(content(post)), pictures=len(files), alts=alts)
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        del commit
         body: dict[str, Any] = {"content": content(post), "allowed_mentions": SILENT}
-        if media := receipt.extra.get("media"):
-            # Pictures that are not named again are taken away.
+        request: dict[str, Any] = {"json": body}
+        # Pictures that are not named again are taken away.
+        if commit.fresh and post.media:
+            request = _attached(body, post)
+        elif media := receipt.extra.get("media"):
             said = dict(zip(media, (m.alt for m in post.media), strict=False))
             body["attachments"] = [{"id": n, "description": said[n]} if n in said else {"id": n} for n in media]
-        answer = self.commit("PATCH", API + self._message_path(receipt), headers=self._auth(), json=body)
-        return self._receipt(answer)
+        return self._receipt(self.commit("PATCH", API + self._message_path(receipt), headers=self._auth(), **request))
 
     def delete(self, receipt: Receipt) -> None:
         try:
@@ -372,6 +370,16 @@ def _escape(text: str, start: int = 0, end: int | None = None) -> str:
 
 def _closed(link: str) -> str:
     return link.replace(" ", "%20").replace("(", "%28").replace(")", "%29")
+
+
+def _attached(body: Mapping[str, Any], post: Post) -> dict[str, Any]:
+    """The request of a message that brings its pictures with it."""
+    named = [(n, f"picture-{n + 1}.{SUFFIX[m.mime]}", m) for n, m in enumerate(post.media)]
+    told = [{"id": str(n), "filename": name, "description": m.alt} for n, name, m in named]
+    return {
+        "form": {"payload_json": json.dumps({**body, "attachments": told}, ensure_ascii=False)},
+        "files": {f"files[{n}]": (name, m.read(), m.mime) for n, name, m in named},
+    }
 
 
 def _is(message: Mapping[str, Any], me: str, post: Post, reply_to: Receipt | None) -> bool:

@@ -49,6 +49,7 @@ class Ghost(Publisher):
     )
     pasted: ClassVar = "Admin API key"
     # A slug is no key, a repeat gets "-2"; a draft's id is one, and its updated_at lets nothing change twice.
+    repictures: ClassVar = True
     proof: ClassVar = Proof(kind=ProofClass.A2)
     reshares: ClassVar = None  # a site has an article once
     unverified: ClassVar = "run against Ghost 6.65 on one machine, never against a public site or a newsletter"
@@ -76,7 +77,7 @@ class Ghost(Publisher):
             return _drafted(found)
         body = {**_said(post), "status": "draft", "slug": own}
         if post.media:
-            body |= {"feature_image": self.upload(post.media[0]), "feature_image_alt": post.media[0].alt[:ALT]}
+            body |= _shown(self.upload(post.media[0]), post.media[0])
         posts = {"posts": [body]}
         return _drafted(self.call("POST", f"{API}/posts/?source=html", headers=self._auth(), json=posts))
 
@@ -126,9 +127,10 @@ class Ghost(Publisher):
         return Seen(text=f"{title}\n\n{shown}".strip(), same=same, pictures=len(alts), alts=alts)
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        del commit
         since = self._get(f"/posts/{receipt.id}/", {"fields": "id,updated_at"}).pick("posts", 0, "updated_at")
-        posts = {"posts": [{**_said(post), "updated_at": since}]}
+        # A picture that is not named again stays.
+        shown = [_shown(str(place), m) for place, m in zip(commit.pictures(receipt), post.media, strict=False)]
+        posts = {"posts": [{**_said(post), **(shown[0] if commit.fresh and shown else {}), "updated_at": since}]}
         self._public(self.commit("PUT", f"{API}/posts/{receipt.id}/?source=html", headers=self._auth(), json=posts))
         return receipt
 
@@ -216,6 +218,10 @@ def _said(post: Post) -> dict[str, Any]:
     if tags := sections(post).tags:
         said["tags"] = [{"name": tag} for tag in tags]
     return said
+
+
+def _shown(place: str, picture: Media) -> dict[str, str]:
+    return {"feature_image": place, "feature_image_alt": picture.alt[:ALT]}
 
 
 def _body(post: Post) -> str:

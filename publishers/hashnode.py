@@ -62,6 +62,7 @@ class Hashnode(Publisher):
     )
     pasted: ClassVar = "personal access token"
     # Reads may be 25 seconds old: errors-and-limits.md of the same repository.
+    repictures: ClassVar = True
     proof: ClassVar = Proof(kind=ProofClass.A2, settle=timedelta(seconds=60))
     reshares: ClassVar = None  # a site has an article once
     budgets: ClassVar = (Budget(posts=100, seconds=60, app=True),)  # 500 mutations a minute, not enforced
@@ -119,8 +120,10 @@ class Hashnode(Publisher):
         return (_receipt(answer, "publication"),) if answer.told("data", "publication", "post") else ()
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        del commit
-        answer = self._send_off(UPDATE, {"input": {"id": receipt.id, **_said(post)}})
+        said = _said(post)
+        if commit.fresh and (media := commit.pictures(receipt)):
+            said["coverImageOptions"] = {"coverImageURL": media[0]}
+        answer = self._send_off(UPDATE, {"input": {"id": receipt.id, **said}})
         answer.pick("data", "updatePost", "post", "id")
         return receipt
 

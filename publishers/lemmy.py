@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -73,6 +74,7 @@ class Lemmy(Publisher):
         Setting(name="access_token", label="Or the token (jwt) of a session", secret=True, required=False),
     )
     pasted: ClassVar = "name and password"
+    repictures: ClassVar = True
     proof: ClassVar = LOOKED_UP
     reshares: ClassVar = None  # a link stands in a community once, or its moderators call the second one spam
     budgets: ClassVar = (Budget(posts=6, seconds=600),)  # what a server is set up with: local_site_rate_limit
@@ -191,15 +193,17 @@ class Lemmy(Publisher):
         )
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        del commit
         _check(post, receipt if receipt.id.startswith(COMMENT) else None)
         if receipt.id.startswith(COMMENT):
             body: dict[str, Any] = {"comment_id": _number(receipt), "content": markdown(post), **self._language(post)}
             self.commit("PUT", f"{API}/comment", headers=self._auth(), json=body).pick("comment_view", "comment", "id")
             return receipt
-        body = {"post_id": _number(receipt), **self._said(post, str(receipt.extra.get("thumbnail") or ""))}
+        made = next((str(m["url"]) for m in commit.prepared.get("media", ())), "")
+        known = "" if commit.fresh else str(receipt.extra.get("thumbnail") or "")
+        body = {"post_id": _number(receipt), **self._said(post, known or made)}
         self.commit("PUT", f"{API}/post", headers=self._auth(), json=body).pick("post_view", "post", "id")
-        return receipt
+        shown = {"thumbnail": known or made} if known or made else {}
+        return dataclasses.replace(receipt, extra={**receipt.extra, **shown})
 
     def delete(self, receipt: Receipt) -> None:
         kind = COMMENT if receipt.id.startswith(COMMENT) else POST

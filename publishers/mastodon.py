@@ -82,6 +82,7 @@ class Mastodon(Publisher):
         asks=("server",),
         scopes=("read:accounts", "read:statuses", "write:media", "write:statuses"),
     )
+    repictures: ClassVar = True
     proof: ClassVar = REPEATABLE
     # What ``@user@server`` stands in is another server's page of it, with a number of its own there.
     addressed: ClassVar = r"(?:^|/@[^/@]+/(?:statuses/)?|/statuses/|/notice/|/p/[^/]+/|/s/)(\w+)(?=[/?#]|$)"
@@ -190,9 +191,11 @@ class Mastodon(Publisher):
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         body = _said(post)
-        if media := receipt.extra.get("media") or commit.prepared.get("media"):
+        for number in commit.prepared.get("pending", ()) if commit.fresh else ():
+            self._await(number)
+        if media := commit.pictures(receipt):
             # Pictures that are not named again are taken away.
-            body["media_ids"] = list(media)
+            body["media_ids"] = media
             pairs = zip(media, post.media, strict=False)
             body["media_attributes"] = [{"id": number, "description": picture.alt} for number, picture in pairs]
         return self._public(post, self.commit("PUT", self._status(receipt), headers=self._auth(), json=body))

@@ -60,6 +60,7 @@ class Matrix(Publisher):
         Setting(name="access_token", label="Access token of a session that is Handbill's alone", secret=True),
         Setting(name="room", label="Room, such as #news:example.org or !id:example.org"),
     )
+    repictures: ClassVar = True
     proof: ClassVar = REPEATABLE
     # Synapse's rc_message: 10 at once, then one in five seconds
     # (https://element-hq.github.io/synapse/latest/usage/configuration/config_documentation.html#rc_message).
@@ -167,7 +168,7 @@ class Matrix(Publisher):
         return Seen(text=body, same=body == post.text, pictures=int(content.get("msgtype") == "m.image"))
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        said = _said(post, list(receipt.extra.get("media") or commit.prepared.get("media", ())))
+        said = _said(post, commit.pictures(receipt))
         body = {
             **said,
             "body": f"* {said['body']}",
@@ -176,7 +177,7 @@ class Matrix(Publisher):
             "m.relates_to": {"rel_type": "m.replace", "event_id": receipt.id},
         }
         self.commit("PUT", self._sending(commit.key), headers=self._auth(), json=body).pick("event_id")
-        return receipt
+        return commit.shown(receipt)
 
     def delete(self, receipt: Receipt) -> None:
         key = hashlib.sha256(f"redact {receipt.id}".encode()).hexdigest()[:40]

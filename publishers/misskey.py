@@ -79,6 +79,7 @@ class Misskey(Publisher):
         pkce=False,
         answer="session",
     )
+    repictures: ClassVar = True
     proof: ClassVar = LOOKED_UP
     budgets: ClassVar = (Budget(posts=300, seconds=3600),)  # endpoints/notes/create.ts
     addressed: ClassVar = r"(?:^|/notes/)(\w+)(?=[/?#]|$)"
@@ -193,12 +194,16 @@ class Misskey(Publisher):
         same = text_hash(text) == text_hash(_markup(post)) and warned
         return Seen(text=PLAIN.sub(r"\1", text), same=same, pictures=len(files), alts=alts)
 
+    @classmethod
+    def alterable(cls, settings: Mapping[str, str]) -> bool:
+        return settings.get("software") == SHARKEY
+
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         if self.settings.get("software") != SHARKEY:
             raise Unsupported("Misskey lets nobody change a note; delete it and write a new one")
         body = {**self._said(post), "editId": receipt.id}
-        if media := receipt.extra.get("media") or commit.prepared.get("media"):
-            body["fileIds"] = list(media)  # pictures that are not named again are taken away
+        if media := commit.pictures(receipt):
+            body["fileIds"] = media  # pictures that are not named again are taken away
         if parent := receipt.extra.get("reply_to"):
             body["replyId"] = parent
         return self._receipt(self.commit("POST", "/api/notes/edit", json=body), "createdNote")

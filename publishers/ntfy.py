@@ -48,6 +48,7 @@ class Ntfy(Publisher):
         Setting(name="priority", label="Priority, 1 to 5; 3 where nothing is said", required=False),
         Setting(name="pictures", label="Pictures: yes or none", required=False, default="yes"),
     )
+    repictures: ClassVar = True
     proof: ClassVar = Proof(kind=ProofClass.B)
     # 60 requests at once, then one in five seconds: https://docs.ntfy.sh/publish/#limitations
     budgets: ClassVar = (Budget(posts=60, seconds=300),)

@@ -51,6 +51,7 @@ class Outbox(Publisher):
     networked: ClassVar = False
     pasted: ClassVar = ""
     addressed: ClassVar = r"(?:^|#p-)([0-9a-f]{40})$"
+    repictures: ClassVar = True
     proof: ClassVar = Proof(kind=ProofClass.A)
 
     def connect(self) -> Profile:

@@ -79,6 +79,7 @@ class Slack(Publisher):
     # Only where the app rotates its tokens: 12 hours, and a refresh token works once.
     renewal: ClassVar = Renewal(ahead=timedelta(hours=1), asked=True)
     pasted: ClassVar = "bot token"
+    repictures: ClassVar = True
     proof: ClassVar = Proof(kind=ProofClass.B)
     budgets: ClassVar = (Budget(posts=1, seconds=1),)  # https://docs.slack.dev/apis/web-api/rate-limits
     addressed: ClassVar = r"(?:^|/archives/\w+/p)(\d{10}\.?\d{6})(?=[/?#]|$)"
@@ -204,10 +205,12 @@ class Slack(Publisher):
             raise answer.unreadable("the answer is not a list of messages") from error
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        said = _said(post, list(receipt.extra.get("media") or commit.prepared.get("media", ())))
-        body = {"channel": self._channel(), "ts": receipt.id, **said}
+        media = commit.pictures(receipt)
+        for number in media if commit.fresh else ():
+            self._await(number)
+        body = {"channel": self._channel(), "ts": receipt.id, **_said(post, media)}
         self._ok(self.commit("POST", "/api/chat.update", headers=self._auth(), json=body))
-        return receipt
+        return commit.shown(receipt)
 
     def delete(self, receipt: Receipt) -> None:
         body = {"channel": self._channel(), "ts": receipt.id}

@@ -32,6 +32,7 @@ class Telegram(Publisher):
     )
     pasted: ClassVar = "bot token"
     # A bot has no key to repeat with and cannot read a channel: https://github.com/tdlib/telegram-bot-api/issues/482
+    repictures: ClassVar = True
     proof: ClassVar = Proof(kind=ProofClass.C)
     budgets: ClassVar = (
         Budget(posts=20, seconds=60),
@@ -67,12 +68,17 @@ class Telegram(Publisher):
         return self._receipt(self.commit("POST", self._path("sendPhoto"), form=form, files=files))
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        del commit
         target = {"chat_id": self.settings["chat_id"], "message_id": int(receipt.id)}
         photo = bool(receipt.extra.get("photo") or post.media)  # a receipt that a person gave does not tell
         path = self._path("editMessageCaption" if photo else "editMessageText")
+        request: dict[str, Any] = {"json": {**target, **(_caption(post) if photo else _message(post))}}
+        if commit.fresh and post.media:
+            path, picture = self._path("editMessageMedia"), post.media[0]
+            media = {"type": "photo", "media": "attach://picture", **_caption(post)}
+            form = {**target, "media": json.dumps(media, ensure_ascii=False), "message_id": receipt.id}
+            request = {"form": form, "files": {"picture": ("picture", picture.read(), picture.mime)}}
         try:
-            self.commit("POST", path, json={**target, **(_caption(post) if photo else _message(post))})
+            self.commit("POST", path, **request)
         except Rejected as error:
             if "message is not modified" not in error.words:
                 raise

@@ -86,6 +86,7 @@ class Vk(Publisher):
     renewal: ClassVar = Renewal(ahead=timedelta(minutes=20), asked=True)
     # `guid` is there "to avoid duplication", for how long and what a repeat is answered with is not told
     # (https://github.com/VKCOM/vk-api-schema, 5.199, wall/methods.json).
+    repictures: ClassVar = True
     proof: ClassVar = Proof(kind=ProofClass.B)
     budgets: ClassVar = (Budget(posts=1, seconds=1), Budget(posts=50, seconds=86_400))
     addressed: ClassVar = r"(?:^|/wall)(-?\d+_\d+)$"
@@ -197,11 +198,11 @@ class Vk(Publisher):
             self._commit("wall.editComment", form)
             return receipt
         # What is attached and not named again is taken away.
-        known = str(receipt.extra.get("attachments") or "")
+        known = "" if commit.fresh else str(receipt.extra.get("attachments") or "")
         kept = {"attachments": known} if known else _attached(post, commit.prepared.get("media", ()))
         form = {"owner_id": self._owner(), "post_id": number, "message": _said(post), **kept}
         self._commit("wall.edit", form)
-        return receipt
+        return dataclasses.replace(receipt, extra={**receipt.extra, **kept})
 
     def delete(self, receipt: Receipt) -> None:
         number = receipt.id.rpartition("_")[2]

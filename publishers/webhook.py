@@ -38,6 +38,7 @@ class Webhook(Publisher):
     )
     pasted: ClassVar = "address and signing secret"
     # A receiver after the specification takes a webhook-id once; how long it remembers is its own affair.
+    repictures: ClassVar = True
     proof: ClassVar = Proof(kind=ProofClass.A, window=timedelta(hours=24), then=ProofClass.C)
     unverified: ClassVar = (
         "class A is the receiver's promise: one that does not remember a webhook-id takes a repeat twice"

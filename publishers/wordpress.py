@@ -58,6 +58,7 @@ class WordPress(Publisher):
     )
     pasted: ClassVar = "application password"
     # A slug is no key, a repeat gets "-2" (https://github.com/WP-API/WP-API/issues/2984); a draft's number is one.
+    repictures: ClassVar = True
     proof: ClassVar = Proof(kind=ProofClass.A2)
     reshares: ClassVar = None  # a site has an article once
     unverified: ClassVar = "run against WordPress 6.1 on one machine, never against a public site or with plugins"
@@ -157,10 +158,11 @@ class WordPress(Publisher):
         return html.unescape(told)
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        del commit
-        comment = {"content": _comment(post)}
+        comment, said = {"content": _comment(post)}, _said(post)
+        if commit.fresh and (media := commit.pictures(receipt)):
+            said["featured_media"] = media[0]
         try:
-            self._commit(_place(receipt), json=comment if "on" in receipt.extra else _said(post))
+            self._commit(_place(receipt), json=comment if "on" in receipt.extra else said)
         except Unavailable as error:
             if error.stale:
                 raise Rejected("somebody has deleted the post", status=error.status, words=error.words) from None

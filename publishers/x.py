@@ -57,6 +57,7 @@ class X(Publisher):
     # A token lives two hours, a refresh token works once.
     renewal: ClassVar = Renewal(ahead=timedelta(minutes=20), asked=True)
     pasted: ClassVar = "access and refresh token"
+    repictures: ClassVar = True
     proof: ClassVar = Proof(kind=ProofClass.B)
     # Its rules forbid "duplicative or substantially similar" posts on one account and name no span:
     # https://help.circleboom.com/publish/faq/scheduling-tweet-rules (read 2026-11-26)
@@ -150,8 +151,8 @@ class X(Publisher):
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
         """X gives the changed post a number of its own; it wants a Premium account, and no more than an hour gone."""
         body: dict[str, Any] = {"text": post.text, "edit_options": {"previous_post_id": receipt.id}}
-        if media := receipt.extra.get("media") or commit.prepared.get("media"):
-            body["media"] = {"media_ids": list(media)}
+        if media := commit.pictures(receipt):
+            body["media"] = {"media_ids": media}
         return self._sent(body)
 
     def delete(self, receipt: Receipt) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import html
 import json
 import re
@@ -60,6 +61,7 @@ class Zulip(Publisher):
     )
     pasted: ClassVar = "bot's API key"
     # local_id and queue_id only come back in events: zerver/actions/message_send.py compares them with nothing.
+    repictures: ClassVar = True
     proof: ClassVar = Proof(kind=ProofClass.B)
     budgets: ClassVar = (Budget(posts=200, seconds=60),)  # https://zulip.com/api/rest-error-handling
     addressed: ClassVar = r"(?:^|/near/)(\d+)(?=[/?#]|$)"
@@ -152,11 +154,12 @@ class Zulip(Publisher):
         return self._receipt(number, self._get(f"/messages/{number}").pick("message", "subject"), [])
 
     def edit(self, receipt: Receipt, post: Post, commit: Commit) -> Receipt:
-        media = receipt.extra.get("media") or _pictures(post, commit.prepared.get("media", ()))
-        form = {"content": _content(post, [str(m) for m in media])}
+        told = () if commit.fresh else receipt.extra.get("media")
+        media = [str(m) for m in told or _pictures(post, commit.prepared.get("media", ()))]
+        form = {"content": _content(post, media)}
         answer = self.commit("PATCH", f"{API}/messages/{receipt.id}", headers=self._auth(), form=form)
         answer.pick("result")
-        return receipt
+        return dataclasses.replace(receipt, extra={**receipt.extra, "media": media}) if media else receipt
 
     def delete(self, receipt: Receipt) -> None:
         try:

@@ -210,7 +210,7 @@ class Discord(Platform):
 
     async def update(self, request: Request) -> Response:
         async def take() -> Response:
-            fields, _ = await _fields(request)
+            fields, files = await _fields(request)
             _authorize(request)
             account, post = self.account(request), self._found(request)
             content = _content(fields)
@@ -218,6 +218,7 @@ class Discord(Platform):
             told = {str(a["id"]): a for a in fields.get("attachments") or ()}
             kept = [p for p in post.pictures if "attachments" not in fields or p.id in told]
             pictures = [account.describe(p, str(told.get(p.id, {}).get("description", p.alt))) for p in kept]
+            pictures += _pictures(account, fields, files, account.snowflake(self.world.now())) if files else []
             better = dataclasses.replace(
                 post,
                 text=text,

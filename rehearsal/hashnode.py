@@ -85,7 +85,7 @@ class Hashnode(Platform):
         said = drafts.pop(number)
         _keep(account, drafts)
         post = hashlib.sha256(f"post {number}".encode()).hexdigest()[:24]
-        key = str((said.get("coverImageOptions") or {}).get("coverImageURL", "")).rpartition("/")[2]
+        key = _cover(said)
         slugs = {p.own["slug"] for p in account.living}
         slug = f"{said['slug']}-1" if said["slug"] in slugs else said["slug"]
         kept = Received(
@@ -105,7 +105,12 @@ class Hashnode(Platform):
         post = account.alive(said["id"])
         if post is None:
             raise _error("NOT_FOUND", "Post not found")
-        return {"updatePost": {"post": self._told(request, account.keep(dataclasses.replace(post, **_shown(said))))}}
+        cover = {"pictures": [account.pictures[key]]} if (key := _cover(said)) else {}
+        return {
+            "updatePost": {
+                "post": self._told(request, account.keep(dataclasses.replace(post, **_shown(said), **cover)))
+            }
+        }
 
     def _find(self, request: Request, given: dict[str, Any]) -> dict[str, Any]:
         found = [p for p in self.account(request).living if p.own["slug"] == given["slug"]]
@@ -124,6 +129,10 @@ class Hashnode(Platform):
         slug = request.path_params["slug"]
         found = [p for p in self.account(request).living if p.own["slug"] == slug]
         return RedirectResponse(self.permalink(request, found[0].id)) if found else Response(status_code=404)
+
+
+def _cover(said: dict[str, Any]) -> str:
+    return str((said.get("coverImageOptions") or {}).get("coverImageURL", "")).rpartition("/")[2]
 
 
 def _shown(said: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rehearsal import text as reading
-from rehearsal.world import Account, Platform, Received, Refused, body_of
+from rehearsal.world import Account, Picture, Platform, Received, Refused, body_of
 
 OWN = {"text_link": "link", "url": "link", "hashtag": "tag", "mention": "mention"}
 
@@ -53,6 +53,7 @@ class Telegram(Platform):
             "sendphoto": self._photo,
             "editmessagetext": self._edit_text,
             "editmessagecaption": self._edit_caption,
+            "editmessagemedia": self._edit_media,
             "deletemessage": self._delete,
         }
         method = request.path_params["method"].lower()
@@ -92,18 +93,7 @@ class Telegram(Platform):
         text = str(call.fields.get("caption", ""))
         if _utf16(text) > 1024:
             raise _bad("message caption is too long")
-        photo = call.fields.get("photo")
-        if not isinstance(photo, bytes):
-            raise _bad("there is no photo in the request")
-        if len(photo) > 10_000_000:
-            raise _error(413, "Request Entity Too Large")
-        picture = call.account.keep_picture(f"photo{len(call.account.pictures) + 1}", photo)
-        if picture is None:
-            raise _bad("IMAGE_PROCESS_FAILED")
-        if picture.width + picture.height > 10_000 or max(picture.width, picture.height) > 20 * min(
-            picture.width, picture.height
-        ):
-            raise _bad("PHOTO_INVALID_DIMENSIONS")
+        picture = _kept(call, call.fields.get("photo"))
         return self._publish(call, text, "caption_entities", photo=picture.id)
 
     def _publish(
@@ -136,6 +126,26 @@ class Telegram(Platform):
     def _edit_caption(self, call: Call) -> Response:
         return self._edit(call, str(call.fields.get("caption", "")), "caption_entities", photo=True)
 
+    def _edit_media(self, call: Call) -> Response:
+        told = _structured(call.fields, "media", {})
+        place = str(told.get("media", ""))
+        post = call.account.alive(str(call.fields.get("message_id")))
+        if post is None:
+            raise _bad("message to edit not found")
+        if told.get("type") != "photo" or not place.startswith("attach://"):
+            raise _bad("this stand-in takes a photo that comes with the request")
+        picture = _kept(call, call.fields.get(place.removeprefix("attach://")))
+        text, facets = (
+            str(told.get("caption", "")),
+            _facets(str(told.get("caption", "")), told.get("caption_entities", [])),
+        )
+        if _utf16(text) > 1024:
+            raise _bad("MESSAGE_TOO_LONG")
+        if facets is None:
+            raise _bad("can't parse entities: entity beyond the end of the text")
+        better = dataclasses.replace(post, text=text, facets=facets, card=None, pictures=[picture])
+        return _ok(_message(call.account, call.account.keep(better)))
+
     def _edit(self, call: Call, text: str, entities: str, *, photo: bool) -> Response:
         post = call.account.alive(str(call.fields.get("message_id")))
         if post is None:
@@ -165,6 +175,20 @@ def _structured(fields: dict[str, Any], name: str, empty: Any) -> Any:
     """A field that is JSON: itself in a JSON body, a text in a form."""
     value = fields.get(name, empty)
     return json.loads(value) if isinstance(value, str) else value
+
+
+def _kept(call: Call, photo: Any) -> Picture:
+    if not isinstance(photo, bytes):
+        raise _bad("there is no photo in the request")
+    if len(photo) > 10_000_000:
+        raise _error(413, "Request Entity Too Large")
+    picture = call.account.keep_picture(f"photo{len(call.account.pictures) + 1}", photo)
+    if picture is None:
+        raise _bad("IMAGE_PROCESS_FAILED")
+    longer, shorter = max(picture.width, picture.height), min(picture.width, picture.height)
+    if longer + shorter > 10_000 or longer > 20 * shorter:
+        raise _bad("PHOTO_INVALID_DIMENSIONS")
+    return picture
 
 
 def _facets(text: str, entities: list[dict[str, Any]]) -> list[dict[str, Any]] | None:

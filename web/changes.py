@@ -41,7 +41,7 @@ class ProposalOut(BaseModel):
     """What could be done about one delivery; ``ask`` must be answered with one of the other options.
 
     ``text`` is what it would say then; ``texts`` each of its messages, where it is a thread; ``title`` the one above
-    it, if that would be another.
+    it, if that would be another; ``alt`` the alt text of the picture that is drawn anew, "" if its own stays.
     """
 
     delivery: str
@@ -50,6 +50,7 @@ class ProposalOut(BaseModel):
     text: str
     texts: list[str]
     title: str
+    alt: str
     reply: str
     why: list[str]
 
@@ -230,6 +231,7 @@ def _out(parts: Runtime, change: Change) -> ChangeOut:
                 text=p.text,
                 texts=list(p.texts),
                 title=p.title,
+                alt=p.alt,
                 reply=p.reply,
                 why=list(p.why),
             )

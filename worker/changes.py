@@ -26,7 +26,12 @@ FRESH = timedelta(hours=24)
 
 
 PICTURE_STAYS = "an edit leaves its picture as it is"
+PICTURE_TITLE = "its picture shows the title as it was, and an edit leaves it"
 PICTURE_WRONG = "its picture or alt text says what is wrong, too, and an edit leaves both as they are"
+PICTURE_ANEW = "its picture is drawn anew, with its alt text"
+
+BARE = frozenset({"", "plain"})
+"""Designs of pictures on which no words stand."""
 
 SHORT = 20
 """A line that ends in … says the beginning of what it cuts, if it has more characters."""
@@ -68,7 +73,8 @@ class State(StrEnum):
 class Proposal:
     """What could be done about one delivery: ``action`` is proposed, ``options`` are all there are, ``text`` is what it
     would say then (``texts`` each of its messages, where there are several), ``title`` the one above it if that would
-    be another, ``reply`` the correction below it, ``why`` what is wrong or to know.
+    be another, ``alt`` the alt text of the picture that takes the place of its own ("" if that stays), ``reply`` the
+    correction below it, ``why`` what is wrong or to know.
     ``version`` is the delivery's when it was looked at (0: not known).
     """
 
@@ -78,6 +84,7 @@ class Proposal:
     text: str = ""
     texts: tuple[str, ...] = ()
     title: str = ""
+    alt: str = ""
     reply: str = ""
     why: tuple[str, ...] = ()
     version: int = 0
@@ -244,6 +251,21 @@ def told(slips_: Iterable[Slip], *texts: str, now: Article | None = None) -> lis
     return [*plain, *meant]
 
 
+def pictured(post: Post) -> list[str]:
+    """What the pictures of a post say: the words that stand on them, and their alt texts."""
+    said = [m.alt for m in post.media]
+    return said + [t for m in post.media if m.design not in BARE for t in (post.title, m.words) if t]
+
+
+def on_picture(slips_: Iterable[Slip], posts: Iterable[Post], *, now: Article) -> list[Slip]:
+    """Those of the slips whose numbers and names stand on a picture, or in its alt text; a title in other words is
+    none.
+    """
+    said, tag = [t for p in posts for t in pictured(p)], now.language
+    there = frozenset(f for t in said for f in (*facts(t, tag), *_every_word(t, tag)))
+    return [s for s in told(slips_, *said, now=now) if s.lost & there]
+
+
 def _in_other_words(texts: Iterable[str], now: Article) -> list[tuple[frozenset[Fact], set[str], words.Language]]:
     """What the sentences of a post that are none of the article's say, and what they speak of."""
     tag, language = now.language, words.language(now.language)
@@ -278,10 +300,12 @@ def propose(
     fresh: bool,
     sure: bool = True,
     anew: bool = True,
+    whole: bool = True,
 ) -> list[Action]:
     """What can be done, the best first: ``edits`` whether the platform edits it still, ``replaces`` whether there is a
     text to put in its place, ``fresh`` whether it is so new that hardly anybody has answered; unless ``sure`` a person
-    is asked; ``anew`` whether there is room for another once it is deleted.
+    is asked; ``anew`` whether there is room for another once it is deleted; ``whole`` whether an edit would leave
+    nothing wrong: one that would is never the first.
     """
     can_edit = [Action.EDIT] if edits and replaces else []
     if kind is Kind.GONE:
@@ -292,8 +316,8 @@ def propose(
         return [*([] if sure else [Action.ASK]), *can_edit, Action.LEAVE]
     again = [Action.REPOST] if deletes and replaces and anew else []
     reply = [Action.REPLY] if replies else []
-    order = [*can_edit, *(again + reply if fresh else reply)] or [Action.ASK]
-    rest = [*again, *reply, *([Action.DELETE] if deletes else []), Action.LEAVE]
+    order = [*(can_edit if whole else []), *(again + reply if fresh else reply)] or [Action.ASK]
+    rest = [*can_edit, *again, *reply, *([Action.DELETE] if deletes else []), Action.LEAVE]
     return list(dict.fromkeys([*order, *rest]))
 
 

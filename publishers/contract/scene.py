@@ -237,7 +237,9 @@ class Stage:
                     return adapter.create(self.post, self.commit(json.loads(json.dumps(self.prepared))))
                 case "edit":
                     assert self.target is not None
-                    return adapter.edit(self.target, self.post, self.commit({}))
+                    fresh = "prepared" in self.told  # pictures for the edit itself
+                    commit = dataclasses.replace(self.commit(self.told.get("prepared", {})), fresh=fresh)
+                    return adapter.edit(self.target, self.post, commit)
                 case "find":
                     return adapter.find(self.post, self.commit(self.told.get("prepared", {})))
                 case "read_back":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,8 @@ class Media:
     """One picture on disk, ready for the platform: ``size`` in bytes, ``width`` and ``height`` in pixels.
 
     ``url`` is its public address, given for platforms that fetch pictures themselves. ``design`` is how it was made,
-    for whoever compares posts; no platform is told.
+    for whoever compares posts, and ``words`` what stands on it where ``alt`` does not say all of it; no platform is
+    told.
     """
 
     path: str
@@ -30,6 +31,11 @@ class Media:
     alt: str
     url: str = ""
     design: str = ""
+    words: str = ""
+
+    def described(self, alt: str) -> Media:
+        """The same picture with another alt text; ``words`` keeps what stands on it."""
+        return self if alt == self.alt else replace(self, alt=alt, words=self.words or self.alt)
 
     def read(self) -> bytes:
         """The picture's bytes; raises ValueError if the file is no longer the one that was approved."""
@@ -104,7 +110,8 @@ class Commit:
 
     ``key`` is 40 hex digits derived from the step; ``at`` is the frozen instant of the first intent (aware);
     ``prepared`` is what ``prepare`` returned; ``reply_to`` is the receipt of the message this one answers and
-    ``root`` the first message of its thread.
+    ``root`` the first message of its thread. ``fresh`` says of an edit that its pictures were prepared for it and take
+    the place of those the message has.
     """
 
     key: str
@@ -112,3 +119,16 @@ class Commit:
     prepared: Prepared = field(default_factory=dict)
     reply_to: Receipt | None = None
     root: Receipt | None = None
+    fresh: bool = False
+
+    def pictures(self, receipt: Receipt) -> list[Any]:
+        """What the pictures of a message are called on the platform once it is edited: those prepared for the edit,
+        else those its receipt tells of, else those it was made with.
+        """
+        told = () if self.fresh else receipt.extra.get("media") or ()
+        return list(told or self.prepared.get("media", ()))
+
+    def shown(self, receipt: Receipt) -> Receipt:
+        """``receipt`` of a message once it is edited, where the platform does not tell of its pictures again."""
+        media = self.pictures(receipt)
+        return replace(receipt, extra={**receipt.extra, "media": media}) if media else receipt

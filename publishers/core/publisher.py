@@ -106,6 +106,8 @@ class Publisher(ABC):
     """How long after it went out a message may be edited; None: for ever."""
     retitles: ClassVar[bool] = True
     """Whether an edit changes what stands apart from the text, too."""
+    repictures: ClassVar[bool] = False
+    """Whether an edit may put other pictures, prepared for it, in the place of those the message has."""
     edits_anew: ClassVar[bool] = False
     """Whether an edited message has a new id: an edit whose answer is lost is then looked up as a new message is."""
     erases: ClassVar[bool] = True
@@ -156,6 +158,12 @@ class Publisher(ABC):
         """What readers see of ``post`` beside its text, on an account with these settings: its title, its summary."""
         del settings
         return (post.title,) if cls.limits.title else ()
+
+    @classmethod
+    def alterable(cls, settings: Mapping[str, str]) -> bool:
+        """Whether messages of an account with these settings can be edited."""
+        del settings
+        return cls.can("edit")
 
     @abstractmethod
     def connect(self) -> Profile:

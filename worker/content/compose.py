@@ -93,7 +93,7 @@ def compose(
     (without ``#``) and sentences not to use; ``variant`` counts the different posts the article gives, best first.
     Raises HandbillError if the template cannot be used.
     """
-    media = tuple(_with_alt(m, limits.alt) for m in media[: limits.media])
+    media = tuple(with_alt(m, limits.alt) for m in media[: limits.media])
     writer = _writer(
         article,
         content,
@@ -498,10 +498,11 @@ def _usable(
     return tuple(usable[:most])
 
 
-def _with_alt(media: Media, room: int) -> Media:
+def with_alt(media: Media, room: int) -> Media:
     """``media`` with an alt text the platform takes; one without a field for it keeps the whole."""
     alt = clean(media.alt)
-    return dataclasses.replace(media, alt=shorten(alt, lambda t: len(t) <= room) if room else alt)
+    whole = dataclasses.replace(media, alt=alt)
+    return whole.described(shorten(alt, lambda t: len(t) <= room)) if room else whole
 
 
 def _whole(link: str) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -16,7 +17,7 @@ from publishers.core.post import Media, Post
 from worker import changes, decisions
 from worker.changes import Action, Change, Kind, Proposal, Slip, State
 from worker.content.article import extract
-from worker.content.compose import clean, heading
+from worker.content.compose import clean, heading, with_alt
 from worker.errors import HandbillError, NotFound, Refused
 from worker.intake import gate
 from worker.intake.client import Answer
@@ -489,8 +490,7 @@ class Changes:
         said = [m.post for m in delivery.messages] if public else [s.post for s in delivery.steps]
         adapter, limits = publishers.load(account.platform), limits_of(account)
         beside = [t for p in said for t in adapter.apart(p, account.settings)]
-        drawn = [m.alt for p in said for m in p.media] + [p.title for p in said if p.media and p.media[0].design]
-        pictured = kind is Kind.CORRECTED and bool(changes.told(slips, *drawn, now=new))
+        drawn = [t for p in said for t in changes.pictured(p)]
         wrong = changes.told(
             slips, *drawn, *(p.text for p in said), *beside, *(p.title for p in said if limits.link_card), now=new
         )
@@ -516,18 +516,22 @@ class Changes:
         link = (new or article).url
         reply = changes.correction(kind, wrong, link if kind is not Kind.GONE else "")
         why = [*(s.what for s in wrong), *(_moved_to(new) if moved and kind is Kind.CORRECTED else ())]
-        if public and kind is Kind.CORRECTED and said[0].media:
-            why.append(changes.PICTURE_WRONG if pictured else changes.PICTURE_STAYS)
+        alt, on_it, whole = "", "", True
+        if new is not None and kind is Kind.CORRECTED and said[0].media:
+            alt, on_it, whole = self._picture(account, said, new, wrong)
+        why += [on_it] if public and on_it else []
         title = said[0].title
         if public:
             if kind is Kind.CORRECTED and new is not None and texts:
                 title = changes.title_over(said[0], texts[0], heading(new, limits), new.language)
             wrong_apart = bool(changes.told(wrong, *beside))
-            edits = len(texts) == len(said) and (texts != tuple(p.text for p in said) or wrong_apart)
+            other = texts != tuple(p.text for p in said) or wrong_apart or bool(alt and adapter.repictures)
+            edits = len(texts) == len(said) and other
             if edits and not adapter.retitles:
                 edits = title == said[0].title and not wrong_apart
             sure = new is None or all(gate.site_of(new.url) == gate.site_of(f) for f in formers)
-            options = self._options(delivery, account, kind, replaces=bool(texts), edits=edits, sure=sure)
+            able = {"replaces": bool(texts), "edits": edits, "sure": sure, "whole": whole}
+            options = self._options(delivery, account, kind, **able)
         else:
             first = {Kind.GONE: [], Kind.HIDDEN: [Action.ASK]}.get(kind, [Action.EDIT])
             options = [*first, Action.DELETE, Action.LEAVE]
@@ -539,24 +543,72 @@ class Changes:
             text=texts[0] if texts else "",
             texts=texts if len(texts) > 1 else (),
             title=title if title != said[0].title and adapter.apart(said[0], account.settings) else "",
+            alt=alt,
             reply=reply,
             why=tuple(why),
         )
 
+    def _picture(
+        self, account: Account, said: Sequence[Post], new: Article, wrong: Sequence[Slip]
+    ) -> tuple[str, str, bool]:
+        """The alt text of the picture that is drawn anew ("" if it stays), what to know of it, and whether an edit
+        leaves none that is wrong.
+        """
+        adapter = publishers.load(account.platform)
+        facts = changes.on_picture(wrong, said, now=new)
+        if not facts and not changes.told(wrong, *(t for p in said for t in changes.pictured(p)), now=new):
+            return "", changes.PICTURE_STAYS, True
+        below = changes.on_picture(wrong, said[1:], now=new)
+        (made,) = self._redrawn(account, said[0], new, wrong) or (None,)
+        alt = made.alt if made else ""
+        if alt and adapter.repictures and not below:
+            return alt, changes.PICTURE_ANEW, True
+        return alt, changes.PICTURE_WRONG if facts else changes.PICTURE_TITLE, not facts
+
+    def _redrawn(
+        self, account: Account, was: Post, article: Article, wrong: Sequence[Slip] = (), alt: str = ""
+    ) -> tuple[Media, ...]:
+        """The first picture of a post as it is drawn of its article now, in the same design; empty if it cannot be.
+
+        Its alt text is ``alt``, else the one that somebody wrote, put right, else what stands on it.
+        """
+        old = was.media[0]
+        if not alt and (old.words or old.design in changes.BARE):
+            alt = changes.amended(old.alt, changes.told(wrong, old.alt, now=article))
+        if old.design in changes.BARE:
+            return (old.described(alt),) if alt else ()
+        studio = self._parts.planner.studio
+        with suppress(HandbillError):
+            made = studio.picture(article, studio.written(article), account, design=old.design)
+            made = with_alt(made, limits_of(account).alt)
+            return (made.described(alt) if alt else made,)
+        return ()
+
     def _options(
-        self, delivery: Delivery, account: Account, kind: Kind, *, replaces: bool, edits: bool, sure: bool = True
+        self,
+        delivery: Delivery,
+        account: Account,
+        kind: Kind,
+        *,
+        replaces: bool,
+        edits: bool,
+        sure: bool = True,
+        whole: bool = True,
     ) -> list[Action]:
         adapter, limits = publishers.load(account.platform), limits_of(account)
         age = self._parts.now() - (delivery.steps[0].at or delivery.due)
         return changes.propose(
             kind,
-            edits=edits and adapter.can("edit") and (adapter.edits_for is None or age < adapter.edits_for),
+            edits=edits
+            and adapter.alterable(account.settings)
+            and (adapter.edits_for is None or age < adapter.edits_for),
             replaces=replaces,
             deletes=adapter.can("delete"),
             anew=adapter.erases,
             replies=limits.thread or limits.comment,
             fresh=age < changes.FRESH,
             sure=sure,
+            whole=whole,
         )
 
     def _texts(
@@ -675,11 +727,11 @@ class Changes:
                 continue
             try:
                 self._apply(change, proposal)
-            except Refused as error:
-                log.info("not carried out yet", change=change.id, delivery=proposal.delivery, reason=str(error))
-                continue
             except NotFound:
                 log.info("nothing to carry out", change=change.id, delivery=proposal.delivery)
+            except HandbillError as error:
+                log.info("not carried out yet", change=change.id, delivery=proposal.delivery, reason=str(error))
+                continue
             self._parts.aftercare.mark_applied(change, proposal.delivery)
         self._release(change.article, by=change.by)
 
@@ -721,15 +773,16 @@ class Changes:
         if change.kind is not Kind.CORRECTED:
             return dataclasses.replace(told, link=link)
         post = self._told_above(dataclasses.replace(was, text=texts[0]), was, delivery)
-        picture = self._redrawn(delivery) if post.title != was.title and was.media and was.media[0].design else None
+        picture = self._new_picture(proposal, delivery, was) or None
         return dataclasses.replace(told, link=link, title=post.title, description=post.description, picture=picture)
 
-    def _redrawn(self, delivery: Delivery) -> tuple[Media, ...] | None:
-        """The card of a post with its article's new title; None if it cannot be drawn."""
-        with suppress(HandbillError):
-            article, _ = self._parts.records.article(delivery.article)
-            return self._composed(article, self._parts.records.account(delivery.account), delivery)[0].media
-        return None
+    def _new_picture(self, proposal: Proposal, delivery: Delivery, was: Post) -> tuple[Media, ...]:
+        """The pictures that were approved in the place of those of a post; empty if they stay."""
+        if not proposal.alt or not was.media:
+            return ()
+        article, _ = self._parts.records.article(delivery.article)
+        made = self._redrawn(self._parts.records.account(delivery.account), was, article, alt=proposal.alt)
+        return (*made, *was.media[1:]) if made else ()
 
     def _steps(self, change: Change, proposal: Proposal, delivery: Delivery) -> list[Step]:
         there = delivery.messages
@@ -741,6 +794,9 @@ class Changes:
                 post = dataclasses.replace(message.post, link=link, text=text, facets=edit.facets(text, link))
                 if message is there[0] and change.kind is Kind.CORRECTED:
                     post = self._told_above(post, message.post, delivery)
+                    if publishers.load(delivery.platform).repictures:
+                        media = self._new_picture(proposal, delivery, message.post) or post.media
+                        post = dataclasses.replace(post, media=media)
                 if self._shown(delivery, post) != self._shown(delivery, message.post):
                     made.append((StepKind.EDIT, post, message.step))
         elif proposal.action is Action.REPLY:
@@ -765,9 +821,10 @@ class Changes:
         ]
 
     def _shown(self, delivery: Delivery, post: Post) -> tuple[str, ...]:
-        """What readers see of a message's words."""
+        """What readers see of a message."""
         account = self._parts.records.account(delivery.account)
-        return (post.text, *publishers.load(delivery.platform).apart(post, account.settings))
+        pictures = [t for m in post.media for t in (m.sha256, m.alt)]
+        return (post.text, *publishers.load(delivery.platform).apart(post, account.settings), *pictures)
 
     def _told_above(self, post: Post, was: Post, delivery: Delivery) -> Post:
         """``post`` with title and summary as its article is now, where it has them; as it was if that is not known."""
@@ -780,10 +837,14 @@ class Changes:
         return post
 
     def _anew(self, proposal: Proposal, delivery: Delivery) -> list[tuple[StepKind, Post]]:
-        """What takes the place of what was deleted: the words that were approved, with a new picture."""
+        """What takes the place of what was deleted: the words that were approved, and its picture, drawn anew unless
+        what stands on it is right.
+        """
         article, _ = self._parts.records.article(delivery.article)
         account = self._parts.records.account(delivery.account)
-        first = self._composed(article, account, delivery)[0]
+        first, was = self._composed(article, account, delivery)[0], delivery.messages[0].post
+        if media := self._new_picture(proposal, delivery, was) or _there(was.media):
+            first = dataclasses.replace(first, media=media)
         old = [(delivery.steps[m.step].kind, m.post) for m in delivery.messages]
         found = []
         for number, text in enumerate(proposal.said):
@@ -798,6 +859,11 @@ def _first(change: str) -> str:
     """The id of the first change that was made of what this one is about."""
     home, _, name = change.rpartition(".")
     return f"{home}.{name.partition('-')[0]}"
+
+
+def _there(media: tuple[Media, ...]) -> tuple[Media, ...]:
+    """Pictures, if their files are still here."""
+    return media if all(Path(m.path).is_file() for m in media) else ()
 
 
 def _gave_up(delivery: Delivery, change: Change) -> bool:

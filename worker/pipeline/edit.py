@@ -71,7 +71,7 @@ def rewritten(delivery: Delivery, edit: Edit, version: int) -> tuple[Step, ...]:
         first = dataclasses.replace(first, media=edit.picture)
     if edit.alt is not None and first.media:
         alt = " ".join(edit.alt.split())
-        first = dataclasses.replace(first, media=(dataclasses.replace(first.media[0], alt=alt), *first.media[1:]))
+        first = dataclasses.replace(first, media=(first.media[0].described(alt), *first.media[1:]))
     if edit.warning is not None:
         first = dataclasses.replace(first, warning=" ".join(edit.warning.split()))
     replies = [s.post for s in delivery.steps if s.kind is StepKind.REPLY]

@@ -257,9 +257,13 @@ class Engine:
 
     def _prepare(self, turn: Turn, step: Step, account: Account, publisher: Publisher) -> Step:
         at = turn.at
-        if step.prepared is None and step.kind not in {StepKind.EDIT, StepKind.DELETE}:
+        anew = step.kind is StepKind.EDIT and publisher.repictures and _repictured(turn.delivery, step)
+        if step.prepared is None and (anew or step.kind not in {StepKind.EDIT, StepKind.DELETE}):
             post = self._within_reach(step.post, account) if publisher.pulls else step.post
-            prepared = publisher.draft(post, step.key, _answered(turn.delivery))
+            if anew:  # its pictures alone: a draft would be another message
+                prepared = publisher.prepare(post, step.key)
+            else:
+                prepared = publisher.draft(post, step.key, _answered(turn.delivery))
             step = dataclasses.replace(step, prepared=dict(prepared))
             if step.prepared:
                 self._deliveries.keep(turn, _with(turn.delivery, step))
@@ -500,9 +504,19 @@ def _commit(delivery: Delivery, step: Step) -> Commit:
     assert step.at is not None
     root = _answered(delivery, first=True)
     prepared = step.prepared
+    fresh = step.kind is StepKind.EDIT and prepared is not None
     if step.kind is StepKind.EDIT and prepared is None:  # a receipt that was looked up may not tell its pictures
-        prepared = delivery.steps[step.of].prepared
-    return Commit(key=step.key, at=step.at, prepared=prepared or {}, reply_to=_answered(delivery), root=root)
+        before = (s for s in delivery.steps[: delivery.step] if s.of == step.of and s.kind is StepKind.EDIT)
+        made = [s.prepared for s in (delivery.steps[step.of], *before) if s.prepared is not None and not s.failed]
+        prepared = made[-1] if made else None
+    answers = _answered(delivery)
+    return Commit(key=step.key, at=step.at, prepared=prepared or {}, reply_to=answers, root=root, fresh=fresh)
+
+
+def _repictured(delivery: Delivery, step: Step) -> bool:
+    """Whether an edit gives its message other pictures, or other alt texts."""
+    there = next((m.post.media for m in delivery.messages if m.step == step.of), ())
+    return [(m.sha256, m.alt) for m in step.post.media] != [(m.sha256, m.alt) for m in there]
 
 
 def _answered(delivery: Delivery, *, first: bool = False) -> Receipt | None:

@@ -1,0 +1,139 @@
+"""A card or an alt text that says what is wrong by now is put right with its post, or the post is made anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from publishers import load
+from publishers.core.post import Media, Post
+from tests import test_changes
+from tests.test_change_after_change import corrected
+from tests.test_changes import PAGE, now, opened, public
+from worker import changes
+from worker.changes import PICTURE_ANEW, PICTURE_STAYS, Action
+from worker.model import Article, Status
+
+server, here, site = test_changes.server, test_changes.here, test_changes.site
+
+MEDIA = Media(path="", sha256="", mime="image/jpeg", width=1, height=1, size=1, alt="", design="photo")
+REPLACED = (
+    "mastodon",
+    "slack",
+    "discord",
+    "telegram",
+    "matrix",
+    "zulip",
+    "vk",
+    "x",
+    "outbox",
+    "ntfy",
+    "ghost",
+    "wordpress",
+    "hashnode",
+    "lemmy",
+)
+
+
+@pytest.mark.parametrize("platform", REPLACED)
+def test_an_edit_puts_the_card_and_its_alt_text_right(server, here, tmp_path, site, platform):
+    street = opened(server, here, tmp_path, site, [platform])
+    post = public(street)[platform]
+    was = post.steps[0].post.media[0]
+    assert "310,000" in was.alt
+    site.page = corrected("£210,000")
+    street.at += timedelta(minutes=30)
+    (change,) = street.parts.changes.recheck(post.article)
+    (proposal,) = change.proposals
+    assert (proposal.action, PICTURE_ANEW in proposal.why) == (Action.EDIT, True), proposal
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    done = now(street, post)
+    assert done.status is Status.EDITED, done.reason
+    said = done.messages[0].post.media[0]
+    assert said.sha256 != was.sha256
+    assert said.alt == was.alt.replace("310,000", "210,000") == proposal.alt
+    if platform == "outbox":
+        return
+    (after,) = street.got(platform)
+    assert "310,000" not in after.text
+    (shown,) = after.pictures
+    folder = street.world.account(platform, after.account).folder
+    assert (folder / shown.path).read_bytes() == Path(said.path).read_bytes()
+    if load(platform).limits.alt:
+        assert shown.alt == said.alt
+
+
+@pytest.mark.parametrize("platform", ["bluesky", "pinterest", "mattermost"])
+def test_where_a_picture_stays_what_it_was_the_post_is_made_anew_with_a_new_card(
+    server, here, tmp_path, site, platform
+):
+    street = opened(server, here, tmp_path, site, [platform])
+    post = public(street)[platform]
+    was = post.steps[0].post.media[0]
+    site.page = corrected("£210,000")
+    street.at += timedelta(minutes=30)
+    (change,) = street.parts.changes.recheck(post.article)
+    assert change.proposals[0].action is Action.REPOST
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    said = now(street, post).messages[0].post.media[0]
+    assert (said.sha256 != was.sha256, said.design) == (True, was.design)
+    assert said.alt == was.alt.replace("310,000", "210,000")
+    (after,) = street.got(platform)
+    folder = street.world.account(platform, after.account).folder
+    assert (folder / after.pictures[0].path).read_bytes() == Path(said.path).read_bytes()
+    assert street.parts.changes.pictures_wrong("main") == []
+
+
+def test_a_card_on_which_nothing_is_wrong_stays_and_so_does_the_post(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mattermost"])
+    post = public(street)["mattermost"]
+    number = next(n for n in ("2.34 million", "9,482", "14-month", "38 of") if n in post.steps[0].post.text)
+    site.page = PAGE.replace(number, f"1{number}")
+    street.at += timedelta(minutes=30)
+    (change,) = street.parts.changes.recheck(post.article)
+    (proposal,) = change.proposals
+    assert (proposal.action, proposal.alt, PICTURE_STAYS in proposal.why) == (Action.EDIT, "", True)
+    street.parts.changes.approve(change.id, {post.id: Action.REPOST}, by="Ada")
+    street.work()
+    assert now(street, post).messages[0].post.media == post.steps[0].post.media
+
+
+NEW = Article(
+    id="main.a", url="https://e.example/a", title="The bridge cost 5 million", text="It opened.", language="en"
+)
+
+
+@pytest.mark.parametrize(
+    ("media", "title", "there"),
+    [
+        (MEDIA, "The bridge cost 3 million", True),
+        (replace(MEDIA, alt="A bridge", words="The bridge cost 3 million."), "", True),
+        (replace(MEDIA, alt="It cost 3 million", design=""), "", True),
+        (replace(MEDIA, alt="A bridge"), "The bridge opens", False),
+        (replace(MEDIA, alt="A bridge", design="plain"), "The bridge cost 3 million", False),
+    ],
+)
+def test_a_picture_is_wrong_where_the_number_stands_on_it_or_in_its_alt_text(media, title, there):
+    old = replace(NEW, title="The bridge cost 3 million")
+    wrong = changes.slips(old, NEW)
+    assert bool(changes.on_picture(wrong, [Post(text="", title=title, media=(media,))], now=NEW)) is there
+
+
+def test_a_title_in_other_words_makes_a_card_old_and_not_wrong():
+    old = replace(NEW, title="The bridge opens again")
+    wrong = changes.slips(old, replace(NEW, title="The bridge is open"))
+    assert wrong
+    post = Post(text="", title=old.title, media=(replace(MEDIA, alt=old.title),))
+    assert changes.on_picture(wrong, [post], now=NEW) == []
+
+
+def test_what_stands_on_a_card_is_known_whatever_somebody_writes_of_it():
+    card = replace(MEDIA, alt="The bridge cost 3 million.")
+    told = card.described("A bridge").described("A bridge in the rain")
+    assert (told.alt, told.words) == ("A bridge in the rain", "The bridge cost 3 million.")
+    assert card.described(card.alt) is card
