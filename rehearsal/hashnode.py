@@ -105,12 +105,9 @@ class Hashnode(Platform):
         post = account.alive(said["id"])
         if post is None:
             raise _error("NOT_FOUND", "Post not found")
-        cover = {"pictures": [account.pictures[key]]} if (key := _cover(said)) else {}
-        return {
-            "updatePost": {
-                "post": self._told(request, account.keep(dataclasses.replace(post, **_shown(said), **cover)))
-            }
-        }
+        pictures = [account.pictures[key]] if (key := _cover(said)) else post.pictures
+        better = dataclasses.replace(post, pictures=pictures, **_shown(said))
+        return {"updatePost": {"post": self._told(request, account.keep(better))}}
 
     def _find(self, request: Request, given: dict[str, Any]) -> dict[str, Any]:
         found = [p for p in self.account(request).living if p.own["slug"] == given["slug"]]
