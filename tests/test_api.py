@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import io
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -360,10 +361,36 @@ def test_webhooks_are_added_tested_logged_and_removed_through_the_api(desk, monk
     assert (told["kind"], told["answers"][0]["said"]) == ("ping", "200 said")
     assert "secret" not in desk.get("/api/v1/webhooks", token=admin).text
     assert desk.get(f"{path}/log", token=desk.token("admin", "other")).status_code == 404
+    said = {"name": "CMS", "private": True, "active": False, "events": ["failed", "parked", "failed"]}
+    changed = desk.ask("PATCH", path, token=admin, json=said).json()
+    assert changed == {
+        "id": made.json()["id"],
+        "url": "https://cms.example/•••",
+        "name": "CMS",
+        "private": True,
+        "active": False,
+        "events": ["failed", "parked"],
+        "created_at": made.json()["created_at"],
+    }
+    assert desk.ask("PATCH", path, token=admin, json={"private": None}).json()["url"] == "https://cms.example/told"
+    assert desk.ask("PATCH", path, token=admin, json={"events": ["preparing"]}).status_code == 422
+    tag = {"If-Match": desk.get(path, token=admin).headers["etag"]}
+    edits = [desk.ask("PATCH", path, token=admin, json={"name": "Site"}, headers=tag) for _ in range(2)]
+    assert [e.status_code for e in edits] == [200, 412]
+    assert desk.ask("PATCH", path, token=desk.token("admin", "other"), json={"name": "x"}).status_code == 404
     assert desk.ask("DELETE", path, token=admin).status_code == 204
     assert desk.get("/api/v1/webhooks", token=admin).json() == {"webhooks": []}
     for body in ({"url": "ftp://x"}, {"url": "https://u:p@x/"}, {"url": "https://x", "events": ["preparing"]}):
         assert desk.post("/api/v1/webhooks", token=admin, json=body).status_code == 422
+
+
+def test_a_listener_that_is_told_again_hears_nothing_of_the_time_between(desk):
+    ear, meanwhile = Ear(desk), desk.plan()
+    ear.announcer.change("main", ear.listener.id, active=False)
+    publish(desk, meanwhile)
+    time.sleep(0.01)
+    ear.announcer.change("main", ear.listener.id, active=True)
+    assert (ear.announcer.tick(), ear.heard) == (0, [])
 
 
 def test_a_private_address_is_never_told(desk):

@@ -256,6 +256,25 @@ def test_an_editor_finds_a_feed_sees_what_would_be_taken_and_follows_it(room, pa
     assert ("source added", paper.base + "/feed") in room.log()
 
 
+def test_an_editor_says_on_the_page_whether_an_address_is_a_secret(room, paper):
+    browser = room.enter()
+    browser.get("/sources")
+    found = browser.send("/sources/find", address=paper.base + "/feed").text
+    assert '<option value="yes">is a secret</option>' in found
+    browser.send("/sources", address=paper.base + "/feed", private="yes")
+    page = browser.get("/sources/the-lantern").text
+    assert "(its secret is kept encrypted, and shown to nobody)" in page
+    assert '<option value="yes" selected>is a secret</option>' in page
+    assert paper.base + "/feed" not in page + str(room.log())
+    browser.send("/sources/the-lantern/rules", at="now", delay="0", most="0")  # a page of before says nothing of it
+    assert room.parts.sources.get("main.the-lantern").private is True
+    browser.get("/sources/the-lantern")
+    browser.send("/sources/the-lantern/rules", at="now", delay="0", most="0", private="no")
+    assert paper.base + "/feed" in browser.get("/sources/the-lantern").text
+    browser.send("/sources/the-lantern/rules", at="now", delay="0", most="0", private="")
+    assert room.parts.sources.get("main.the-lantern").private is None
+
+
 def test_rules_are_set_and_refused_on_the_page(room, follow, paper):
     source = follow.add("main", paper.base + "/feed")
     browser = room.enter()
@@ -409,6 +428,10 @@ def test_the_commands_follow_show_change_and_remove(handbill, house, paper):
     assert handbill("set", "lantern", "--include", "tag: Sea", "--most", "4", "--no-approve", "--every-account")[0] == 0
     shown = json.loads(handbill("show", "lantern", "--json")[1])
     assert (shown["rules"]["include"], shown["rules"]["most"], shown["accounts"]) == ({"tag": ["Sea"]}, 4, [])
+    assert handbill("set", "lantern", "--private")[0] == 0
+    assert f"{paper.base}/•••" in handbill("show", "lantern")[1]
+    assert handbill("set", "lantern", "--public")[0] == 0
+    assert json.loads(handbill("show", "lantern", "--json")[1])["address"] == f"{paper.base}/feed"
     assert handbill("set", "lantern", "--include", "", "--stop")[1] == "lantern is stopped by hand\n"
     assert json.loads(handbill("list", "--json")[1])[0]["health"] == "stopped by hand"
 

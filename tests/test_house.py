@@ -59,6 +59,9 @@ def test_a_source_is_read_changed_stopped_started_and_removed(desk):
         token = desk.token("write")
         body, tag = {"name": "The Lantern"}, {"If-Match": seen}
         assert desk.ask("PATCH", "/api/v1/sources/lantern", token=token, json=body, headers=tag).status_code == status
+    for private, address in ((True, "https://lantern.example/•••"), (None, "https://lantern.example/feed")):
+        changed = ask(desk, "PATCH", "/sources/lantern", {"private": private}).json()
+        assert (changed["private"], changed["address"]) == (private, address)
     assert ask(desk, "PATCH", "/sources/lantern", {"active": False}).json()["active"] is False
     assert ask(desk, "PATCH", "/sources/lantern", {"active": True}).json()["active"] is True
     for wrong in (

@@ -272,6 +272,8 @@ EXPECT = {
     "GET /api/v1/forecast": READ,
     "GET /api/v1/webhooks": READ,
     "POST /api/v1/webhooks": ADMIN,
+    "GET /api/v1/webhooks/{webhook}": READ,
+    "PATCH /api/v1/webhooks/{webhook}": ADMIN,
     "DELETE /api/v1/webhooks/{webhook}": ADMIN,
     "POST /api/v1/webhooks/{webhook}/test": WRITE,
     "GET /api/v1/webhooks/{webhook}/log": READ,

@@ -24,7 +24,7 @@ from worker.embedded import Embedded
 from worker.errors import BadSource, Refused
 from worker.intake.client import Client
 from worker.intake.model import Kind, Source
-from worker.intake.private import HIDDEN, is_private, shown
+from worker.intake.private import HIDDEN, is_private, shown, without
 from worker.keeping.retention import tidy_once_an_hour
 from worker.model import to_json
 from worker.people import Actor
@@ -99,6 +99,37 @@ def test_what_is_secret_in_an_address_is_not_shown(address, seen):
 def test_an_address_that_anybody_may_know_is_shown_as_it_is(address):
     assert shown(address) == address
     assert not is_private(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "secret", "seen"),
+    [
+        ("https://a.example/members/jane?lang=de", True, "https://a.example/•••"),
+        ("https://ada:pw@a.example/feed", True, "https://•••@a.example/•••"),
+        ("https://a.example/", True, "https://a.example/"),
+        (f"https://a.example/feed?token={TOKEN}", False, f"https://a.example/feed?token={TOKEN}"),
+        ("https://ada:pw@a.example/feed", False, "https://•••@a.example/feed"),
+    ],
+)
+def test_whoever_knows_better_says_whether_an_address_is_a_secret(address, secret, seen):
+    assert shown(address, secret=secret) == seen
+    assert shown(seen, secret=secret) == seen
+    assert is_private(address, secret=secret) is (seen != address)
+
+
+def test_an_error_is_told_without_what_is_secret_in_the_address_that_it_is_about():
+    address = f"https://a.example/private/{UU}/x?lang=de"
+    said = f"https://a.example/private/{UU}/x cannot be read: it leads to http://b.example/{UU}-2, not {UU}."
+    assert without(said, address) == (
+        "https://a.example/private/•••/x cannot be read: it leads to http://b.example/•••-2, not •••."
+    )
+    said = "https://a.example/members/jane cannot be read (see https://b.example/help/jane). Check the URL"
+    assert without(said, "https://a.example/members/jane", secret=True) == (
+        "https://a.example/••• cannot be read (see https://b.example/•••). Check the URL"
+    )
+    assert without("https://a.example/feed answered 404: no feed", "https://a.example/feed") == (
+        "https://a.example/feed answered 404: no feed"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +215,68 @@ def test_an_address_that_a_version_before_stored_is_read_and_encrypted_within_th
     assert house.parts.sources.get(source.id) == source
     assert TOKEN not in plain(house)
     assert house.parts.sources.seal("main") == 0
+
+
+def test_a_source_that_is_said_to_be_a_secret_is_kept_as_one_until_it_is_said_to_be_none(house, paper):
+    client, address = house.parts.store.client, f"{paper.base}/feed"
+    follow = Follow(house.parts)
+    source = follow.add("main", address, name="inside", private=True)
+    assert follow.poll(source) == (0, house.parts.sources.state(source.id))
+    assert (source.shown, source_json(source, None)["private"]) == (f"{paper.base}/{HIDDEN}", True)
+    assert house.parts.sources.get(source.id).address == address
+    assert address not in plain(house)
+    assert house.parts.sources.state(source.id).hub == ""
+
+    source = follow.change(source, private=False)
+    assert (source.shown, client.hlen("handbill:{main}:sources:addresses")) == (address, 0)
+    follow.poll(source)
+    assert house.parts.sources.state(source.id).hub == f"{paper.base}/hub"
+    source = follow.change(source, private=None)
+    assert (source.is_private, house.parts.sources.state(source.id).hub) == (False, f"{paper.base}/hub")
+    source = follow.change(source, private=True)
+    assert (source.is_private, house.parts.sources.state(source.id).hub) == (True, "")
+    assert address not in plain(house)
+
+    paper.pages["/feed"] = (302, {"Location": f"{address}/members"}, b"")
+    paper.pages["/feed/members"] = (302, {"Location": address}, b"")
+    assert "members" not in follow.poll(source)[1].error
+    follow.close()
+
+
+def test_a_public_address_that_moved_to_a_secret_one_is_kept_as_a_secret(house, paper):
+    paper.pages["/old"] = (301, {"Location": f"{paper.base}/feed?key={TOKEN}"}, b"")
+    sources = house.parts.sources
+    sources.save(Source(id="main.inside", kind=Kind.FEED, address=f"{paper.base}/old?token=1", private=False))
+    assert f"{paper.base}/old?token=1" in plain(house)
+    poller = Poller(sources, house.parts.intake, house.parts.settings)
+    poller.now(sources.get("main.inside"))
+    poller.close()
+    assert (sources.get("main.inside").private, TOKEN in plain(house)) == (None, False)
+
+
+def test_no_error_of_finding_or_polling_a_feed_tells_its_secret(house, paper, capsys):
+    follow, sources, log = Follow(house.parts), house.parts.sources, []
+    path = f"/private/{UU}/x"
+    del paper.pages["/feed"]
+    sources.save(Source(id="main.inside", kind=Kind.FEED, address=f"{paper.base}{path}"))
+    for page in (
+        (302, {"Location": f"{paper.base}{path}"}, b""),
+        (302, {"Location": f"http://[{UU}"}, b""),
+        (302, {"Location": f"ftp://a.example/{UU}"}, b""),
+        (200, {"Content-Encoding": "br"}, b"x"),
+        (404, {}, b""),
+        (200, {}, b"no feed"),
+    ):
+        paper.pages[path] = page
+        log.append(follow.poll(sources.get("main.inside"))[1].error)
+        with pytest.raises(BadSource) as refused:
+            follow.discover(f"{paper.base}{path}")
+        log.append(str(refused.value))
+    with pytest.raises(BadSource) as refused:
+        follow.discover(f"gopher://{paper.host}{path}")
+    follow.close()
+    assert all(log)
+    assert UU not in f"{log} {refused.value}" + plain(house) + capsys.readouterr().err
 
 
 def test_a_hub_that_a_version_before_told_a_secret_is_left_within_the_hour(house, paper):

@@ -63,6 +63,10 @@ class RulesIn(BaseModel):
     never: Words | None = None
 
 
+OF_ADDRESS = "Whether its address is a secret: encrypted, shown nowhere, told to no hub. Null: if it looks so."
+Private = Annotated[bool | None, Field(description=OF_ADDRESS)]
+
+
 class SourceIn(BaseModel):
     """A feed, or a site that has one, to be followed from now on; ``accounts`` none means every active one.
 
@@ -76,6 +80,7 @@ class SourceIn(BaseModel):
     name: Annotated[str, Field(max_length=100)] = ""
     accounts: Words = []
     backfill: Annotated[int, Field(ge=0, le=100, description="Old articles that are taken, too.")] = 0
+    private: Private = None
     rules: RulesIn = RulesIn()
 
 
@@ -87,6 +92,7 @@ class SourceEdit(BaseModel):
     name: Annotated[str | None, Field(min_length=1, max_length=100)] = None
     accounts: Words | None = None
     active: bool | None = None
+    private: Private = None
     rules: RulesIn | None = None
 
 
@@ -98,6 +104,7 @@ class SourceOut(BaseModel):
     dialect: str
     name: str
     address: str
+    private: Private
     accounts: list[str]
     active: bool
     reason: str
@@ -354,6 +361,7 @@ def add_source(parts: Parts, caller: Writer, wanted: SourceIn) -> SourceMade:
                 accounts=accounts,
                 asked=asked,
                 backfill=wanted.backfill,
+                private=wanted.private,
             )
     detail = made.shown or made.dialect
     parts.audit.record(caller.actor, "source added", workspace=caller.workspace, detail=detail)
@@ -382,12 +390,14 @@ def get_source(parts: Parts, caller: Reader, response: Response, source: str) ->
 def edit_source(
     parts: Parts, caller: Writer, response: Response, source: str, *, wanted: SourceEdit, if_match: IfMatch = ""
 ) -> SourceOut:
-    """Change a source's name, accounts or rules, stop it or start it again."""
+    """Change a source's name, accounts or rules, stop it or start it again, or say whether its address is a secret."""
     found = _source(parts, caller, source)
     said = None if wanted.rules is None else _said(wanted.rules)
     values: dict[str, Any] = {} if wanted.name is None else {"name": wanted.name}
     if wanted.accounts is not None:
         values["accounts"] = [_account(parts, caller, a).id for a in wanted.accounts]
+    if "private" in wanted.model_fields_set:
+        values["private"] = wanted.private
     with following(parts) as follow:
         found = follow.change(found, said=said, seen=lambda s: versions.seen(versions.tag(s), if_match, s.id), **values)
         if wanted.active is not None and wanted.active is not found.active:

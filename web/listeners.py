@@ -8,13 +8,19 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from web import versions
 from web.access import Admin, Parts, Reader, Writer
-from web.api import NOT_THERE, REFUSALS
+from web.api import CHANGED, NOT_THERE, REFUSALS
 from web.replay import Remembered
+from web.versions import IfMatch
 from worker.model import Status
 from worker.store.listeners import Listener, Notice
 
 router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"], responses=REFUSALS, route_class=Remembered)
+
+
+OF_ADDRESS = "Whether its address is a secret: encrypted, and shown nowhere. Null: if it looks so."
+Private = Annotated[bool | None, Field(description=OF_ADDRESS)]
 
 
 class WebhookIn(BaseModel):
@@ -25,6 +31,18 @@ class WebhookIn(BaseModel):
     url: Annotated[str, Field(min_length=1, max_length=2000)]
     name: Annotated[str, Field(max_length=100)] = ""
     events: Annotated[list[Status], Field(max_length=20)] = []
+    private: Private = None
+
+
+class WebhookEdit(BaseModel):
+    """What is to be different of a webhook; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str | None, Field(max_length=100)] = None
+    events: Annotated[list[Status] | None, Field(max_length=20)] = None
+    active: Annotated[bool | None, Field(description="True: it is told again, from now on.")] = None
+    private: Private = None
 
 
 class WebhookOut(BaseModel):
@@ -32,6 +50,7 @@ class WebhookOut(BaseModel):
 
     id: str
     url: str
+    private: Private
     name: str
     events: list[Status]
     active: bool
@@ -85,10 +104,37 @@ def list_webhooks(parts: Parts, caller: Reader) -> Webhooks:
 def add_webhook(parts: Parts, caller: Admin, wanted: WebhookIn) -> WebhookMade:
     """Tell an address from now on, signed after Standard Webhooks."""
     made, secret = parts.announcer.add(
-        caller.workspace, wanted.url, name=wanted.name, events=tuple(dict.fromkeys(wanted.events))
+        caller.workspace,
+        wanted.url,
+        name=wanted.name,
+        events=tuple(dict.fromkeys(wanted.events)),
+        private=wanted.private,
     )
     parts.audit.record(caller.actor, "webhook added", made.id, workspace=caller.workspace)
     return WebhookMade(**_webhook(made).model_dump(), secret=secret)
+
+
+@router.get("/{webhook}", responses=NOT_THERE)
+def get_webhook(parts: Parts, caller: Reader, response: Response, webhook: str) -> WebhookOut:
+    """One webhook; its ETag is what edits may name in If-Match."""
+    found = parts.listeners.find(caller.workspace, webhook)
+    response.headers["ETag"] = versions.tag(found)
+    return _webhook(found)
+
+
+@router.patch("/{webhook}", responses=NOT_THERE | {412: CHANGED[412]})
+def edit_webhook(
+    parts: Parts, caller: Admin, response: Response, webhook: str, *, wanted: WebhookEdit, if_match: IfMatch = ""
+) -> WebhookOut:
+    """Change its name or what it is told, tell it no more or again, or say whether its address is a secret."""
+    said = {n: getattr(wanted, n) for n in wanted.model_fields_set}
+    values = {n: v for n, v in said.items() if v is not None or n == "private"}
+    made = parts.announcer.change(
+        caller.workspace, webhook, seen=lambda one: versions.seen(versions.tag(one), if_match, one.id), **values
+    )
+    parts.audit.record(caller.actor, "webhook changed", made.id, workspace=caller.workspace)
+    response.headers["ETag"] = versions.tag(made)
+    return _webhook(made)
 
 
 @router.delete("/{webhook}", status_code=204, responses=NOT_THERE)
@@ -122,6 +168,7 @@ def _webhook(listener: Listener) -> WebhookOut:
     return WebhookOut(
         id=listener.id,
         url=listener.shown,
+        private=listener.private,
         name=listener.name,
         events=list(listener.events),
         active=listener.active,

@@ -27,6 +27,9 @@ BOXES = ("approve", "embargo")
 NUMBERS = ("delay", "most")
 TEXTS = ("at", "design", "brand", "template", "warning")
 TAGS = ("always", "never")
+SAID = {"yes": True, "no": False}
+"""Whether an address is a secret, where somebody said so."""
+
 TONES = {
     Fate.NEW: "work",
     Fate.HELD: "warn",
@@ -102,6 +105,7 @@ def add(request: Request, parts: Parts, person: Editor, sent: Form) -> Response:
                     accounts=accounts,
                     asked=asked,
                     backfill=_number(sent.get("backfill", ""), "old articles"),
+                    private=SAID.get(sent.get("private", "")),
                 )
     except HandbillError as error:
         return _overview(request, parts, person, problem=str(error), sent=sent)
@@ -162,7 +166,10 @@ def change(request: Request, parts: Parts, person: Editor, sent: Form, name: str
         with following(parts) as follow:
             asked = follow.ruled(source.rules, person.workspace, _said(sent, whole=True))
             called = sent.get("name", "").strip()[:100] or source.name
-            source = follow.change(source, rules=asked, accounts=sent.every("accounts"), name=called)
+            values: dict[str, Any] = {"rules": asked, "accounts": sent.every("accounts"), "name": called}
+            if source.kind in POLLED and "private" in sent:
+                values["private"] = SAID.get(sent["private"])
+            source = follow.change(source, **values)
     except HandbillError as error:
         return _one(request, parts, person, source, problem=str(error))
     parts.audit.record(person.actor, "source changed", workspace=person.workspace, detail=source.id)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Self
+
 
 class HandbillError(Exception):
     """An error for people: printed as one line without a traceback, exit 1 (or HTTP 4xx in the web)."""
@@ -10,6 +13,10 @@ class HandbillError(Exception):
         self.what, self.why, self.do = what, why, do
         line = what if not why else f"{what}: {why}"
         super().__init__(f"{line}. {do}" if do else f"{line}.")
+
+    def told(self, how: Callable[[str], str]) -> Self:
+        """The same error in other words."""
+        return type(self)(how(self.what), why=how(self.why), do=how(self.do))
 
 
 class NotFound(HandbillError):

@@ -136,6 +136,7 @@ def source_json(source: Source, state: State | None) -> dict[str, Any]:
         "dialect": source.dialect,
         "name": source.name,
         "address": source.shown,
+        "private": source.private,
         "accounts": list(source.accounts),
         "active": source.active,
         "reason": source.reason,

@@ -56,6 +56,14 @@ Brand = Annotated[str | None, typer.Option(help="Whose look its cards have; see:
 Tags = Annotated[list[str] | None, typer.Option("--always-tag", help="A hashtag in every post; repeat for more.")]
 Never = Annotated[list[str] | None, typer.Option("--never-tag", help="A hashtag in none; repeat for more.")]
 Warn = Annotated[str | None, typer.Option("--warning", help="A content warning, where the platform has one.")]
+Private = Annotated[
+    bool | None,
+    typer.Option(
+        "--private/--public",
+        help="Its address is a secret, or is none; otherwise it is one if it looks so. Secret: encrypted, shown "
+        "nowhere, and told to no hub.",
+    ),
+]
 Accounts = Annotated[list[str] | None, typer.Option("--account", help="An account it posts to; none is every one.")]
 
 
@@ -124,6 +132,7 @@ def add(
     always_tag: Tags = None,
     never_tag: Never = None,
     warning: Warn = None,
+    private: Private = None,
     preview: Annotated[bool, typer.Option(help="Only show what would be taken.")] = False,
     workspace: Workspace = "",
     as_json: AsJson = False,
@@ -138,13 +147,21 @@ def add(
     with following() as (found, follow):
         rules = follow.ruled(None, where, said)
         if preview:
-            _preview(follow, address, rules, as_json=as_json)
+            _preview(follow, address, rules, private=private, as_json=as_json)
             return
         link = secret = ""
         if webhook:
             source, link, secret = follow.add_hook(where, webhook, name=name, accounts=account or (), asked=rules)
         else:
-            source = follow.add(where, address, name=name, accounts=account or (), asked=rules, backfill=backfill)
+            source = follow.add(
+                where,
+                address,
+                name=name,
+                accounts=account or (),
+                asked=rules,
+                backfill=backfill,
+                private=private,
+            )
         found.audit.record(actor(), "source added", workspace=where, detail=source.shown or source.dialect)
     if as_json:
         print_json(source_json(source, None) | ({"hook": link, "secret": secret} if link else {}))
@@ -155,8 +172,8 @@ def add(
         err.print("The secret is shown this once.")
 
 
-def _preview(follow: Any, address: str, rules: Any, *, as_json: bool) -> None:
-    found = follow.discover(address)
+def _preview(follow: Any, address: str, rules: Any, *, private: bool | None, as_json: bool) -> None:
+    found = follow.discover(address, secret=private)
     rows = follow.preview(found[0].feed, rules)
     if as_json:
         feeds = [{"address": f.address, "title": f.feed.title, "dialect": f.feed.dialect} for f in found]
@@ -193,6 +210,7 @@ def change(
     always_tag: Tags = None,
     never_tag: Never = None,
     warning: Warn = None,
+    private: Private = None,
     stop: Annotated[bool, typer.Option("--stop", help="Take nothing from it until it is started.")] = False,
     start: Annotated[bool, typer.Option("--start", help="Take what it publishes from now on.")] = False,
     workspace: Workspace = "",
@@ -206,6 +224,8 @@ def change(
             values["name"] = name
         if account is not None or every_account:
             values["accounts"] = account or ()
+        if private is not None:
+            values["private"] = private
         known = follow.change(known, **values)
         if stop or start:
             known = follow.stop(known) if stop else follow.start(known)

@@ -36,6 +36,7 @@ THINGS = re.compile(
 )
 """Parts of a path behind which the next names what anybody may hear."""
 
+ADDRESS = re.compile(r"[a-z]+://[^\s<>\"',;]+[^\s<>\"',;.:)]", re.IGNORECASE)
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 LEAST_TOLD = 6
 """Characters of a part of a path that is secret because somebody said so; shorter ones are words like ``api``."""
@@ -92,6 +93,14 @@ def secrets(address: str, *, secret: bool | None = None) -> list[str]:
         hidden = [parts.path, *(p for p in (*parts.path.split("/"), *values) if len(p) >= LEAST_TOLD)]
     found = [address, target, user, password, *hidden]
     return list(dict.fromkeys(f for text in found for f in (text, unquote(text)) if f.strip("/")))
+
+
+def without(text: str, address: str, *, secret: bool | None = None) -> str:
+    """``text`` that was said of ``address``, such as an error, without what is secret in it or in any address in it."""
+    text = ADDRESS.sub(lambda found: shown(found[0], secret=secret), text)
+    for found in sorted(secrets(address, secret=secret), key=len, reverse=True):
+        text = text.replace(found, HIDDEN)
+    return text
 
 
 def _found(parts: SplitResult) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, str]]]:

@@ -7,8 +7,9 @@ import contextlib
 import dataclasses
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -75,8 +76,7 @@ class Announcer:
         ``private`` says whether the address itself is a secret; None: as it looks.
         """
         address(url)
-        if unknown := [e for e in events if e not in TOLD]:
-            raise HandbillError(f"{unknown[0]} is not announced", do=f"Use any of: {', '.join(TOLD)}")
+        _announced(events)
         listener = Listener(
             id=new_id(),
             workspace=workspace,
@@ -89,6 +89,26 @@ class Announcer:
         secret = new_secret()
         self._listeners.save(listener, secret)
         return listener, secret
+
+    def change(
+        self, workspace: str, listener: str, *, seen: Callable[[Listener], None] = lambda _: None, **values: Any
+    ) -> Listener:
+        """Set a listener's ``name``, ``events``, ``active`` or ``private``; one that is told again is so from now on.
+
+        ``seen`` is shown what is changed, and may raise. Raises NotFound and HandbillError.
+        """
+        if "events" in values:
+            values["events"] = tuple(dict.fromkeys(values["events"]))
+            _announced(values["events"])
+        before = self._listeners.find(workspace, listener)
+        if values.get("active") and not before.active:
+            self._listeners.mark_heard(before, self._deliveries.now())
+
+        def changed(now: Listener) -> Listener:
+            seen(now)
+            return dataclasses.replace(now, **values)
+
+        return self._listeners.change(workspace, listener, changed)
 
     def test(self, listener: Listener) -> Notice:
         """Tell a listener at once that it is heard, and keep it in its log; not told again if it fails."""
@@ -174,6 +194,11 @@ class Announcer:
         )
         if notice.given_up:
             log.warning("a webhook was not taken", webhook=listener.id, said=notice.answers[-1][1])
+
+
+def _announced(events: Iterable[Status]) -> None:
+    if unknown := [e for e in events if e not in TOLD]:
+        raise HandbillError(f"{unknown[0]} is not announced", do=f"Use any of: {', '.join(TOLD)}")
 
 
 def address(url: str) -> None:

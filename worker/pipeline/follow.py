@@ -16,7 +16,7 @@ from publishers.core import counting
 from worker.content.cards import DESIGNS
 from worker.content.template import parse
 from worker.errors import BadSource, HandbillError, NotFound, Refused
-from worker.intake import gate, private, rules
+from worker.intake import gate, private, rules, websub
 from worker.intake.client import checked
 from worker.intake.feeds import Entry, Feed
 from worker.intake.identity import address_key
@@ -74,15 +74,22 @@ class Follow:
         """Let go of threads and connections."""
         self._poller.close()
 
-    def discover(self, address: str) -> list[Found]:
-        """The feeds at ``address``, or of the page there, the best first; raises BadSource if there are none."""
-        address = checked(address if "://" in address else f"https://{address}")
-        answer = self._poller.read(address)
+    def discover(self, address: str, *, secret: bool | None = None) -> list[Found]:
+        """The feeds at ``address``, or of the page there, the best first; raises BadSource if there are none.
+
+        ``secret`` says whether the address is one; None: as it looks.
+        """
+        asked = address if "://" in address else f"https://{address}"
+        try:
+            address = checked(asked)
+        except BadSource as error:
+            raise error.told(lambda text: private.without(text, asked, secret=secret)) from None
+        answer = self._poller.read(address, secret=secret)
         if answer.status != 200:
             do = "Give the address of a feed or of a page"
-            raise BadSource(f"{private.shown(address)} answered {answer.status}", do=do)
+            raise BadSource(f"{private.shown(address, secret=secret)} answered {answer.status}", do=do)
         try:
-            return [Found(answer.moved_to or address, self._poller.understood(answer))]
+            return [Found(answer.moved_to or address, self._poller.understood(answer, secret=secret))]
         except BadSource as error:
             first = error
         text = answer.body.decode("utf-8", "replace")
@@ -90,7 +97,7 @@ class Follow:
         found = list(self._there(named or [urljoin(answer.url, path) for path in USUAL]))
         if not found:
             do = "Give the address of its feed"
-            raise BadSource(f"{private.shown(address)} has no feed", why=first.why, do=do)
+            raise BadSource(f"{private.shown(address, secret=secret)} has no feed", why=first.why, do=do)
         return found
 
     def _there(self, addresses: Sequence[str]) -> Iterator[Found]:
@@ -119,15 +126,18 @@ class Follow:
         accounts: Sequence[str] = (),
         asked: Rules | None = None,
         backfill: int = 0,
+        private: bool | None = None,
     ) -> Source:
         """Follow the best feed at ``address`` from now on; ``backfill`` of its articles are taken although old.
+
+        ``private`` says whether its address is a secret, which is encrypted, shown nowhere and told to no hub.
 
         Raises BadSource if there is no feed, Refused if it is followed already.
         """
         if not 0 <= backfill <= BACKFILL_MOST:
             raise HandbillError(f"{backfill} old articles cannot be taken", do=f"Give 0 to {BACKFILL_MOST}")
         chosen = self._accounts(workspace, accounts)
-        found = self.discover(address)[0]
+        found = self.discover(address, secret=private)[0]
         for other in self._sources.all(workspace):
             if address_key(other.address) == address_key(found.address) and other.kind in POLLED:
                 raise Refused(f"{other.shown} is followed already", why=f"as {short(other.id)}")
@@ -139,6 +149,7 @@ class Follow:
             dialect=found.feed.dialect,
             accounts=chosen,
             rules=asked or Rules(),
+            private=private,
         )
         self._sources.note(source.id, backfill=backfill)
         self._sources.watch(source, host_of(source.address))
@@ -213,7 +224,7 @@ class Follow:
         seen: Callable[[Source], None] = lambda _: None,
         **values: Any,
     ) -> Source:
-        """Set a source's ``name``, ``accounts`` or ``rules``, or what of its rules is ``said``.
+        """Set a source's ``name``, ``accounts``, ``rules`` or ``private``, or what of its rules is ``said``.
 
         ``seen`` is shown what is changed, and may raise.
         """
@@ -226,7 +237,13 @@ class Follow:
                 values["rules"] = self.ruled(now.rules, source.workspace, said)
             return dataclasses.replace(now, **values)
 
-        return self._sources.change(source.id, changed)
+        made = self._sources.change(source.id, changed)
+        if made.private is not source.private:
+            if made.is_private:
+                self._parts.push.found(made, websub.Push())
+            # Read anew, it says which hub may be asked now.
+            self._sources.note(made.id, etag="", last_modified="")
+        return made
 
     def stop(self, source: Source) -> Source:
         """Take nothing from a source until it is started again."""

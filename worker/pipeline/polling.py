@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -147,7 +147,7 @@ class Poller:
         if not source.active:
             return Poll(wait=None)
         try:
-            answer = self._ask(source.address, state)
+            answer = self._ask(source.address, state, secret=source.private)
         except BadSource as error:
             return self._failed(state, _line(error), now)
         moved = self._moved(source, answer)
@@ -165,7 +165,7 @@ class Poller:
             return self._refused(state, answer, now)
         else:
             try:
-                feed = self.understood(answer)
+                feed = self.understood(answer, secret=source.private)
             except BadSource as error:
                 return self._failed(state, _line(error), now)
             poll = self._read(where, state, feed, answer, now)
@@ -187,11 +187,11 @@ class Poller:
             raise BadSource(f"{private.shown(address)} answered {answer.status}", do="Check the address")
         return self.understood(answer), answer.url
 
-    def read(self, address: str) -> Answer:
-        """What stands at ``address``, feed or not; raises BadSource."""
-        return self._ask(address, State())
+    def read(self, address: str, *, secret: bool | None = None) -> Answer:
+        """What stands at ``address``, feed or not; raises BadSource, which tells no secret."""
+        return self._ask(address, State(), secret=secret)
 
-    def _ask(self, address: str, state: State) -> Answer:
+    def _ask(self, address: str, state: State, *, secret: bool | None) -> Answer:
         if private.HIDDEN in address:
             why = "its address is a secret that is not here: remove it, and follow it anew"
             raise BadSource("The feed cannot be read", why=why)
@@ -200,11 +200,17 @@ class Poller:
             headers["If-None-Match"] = state.etag
         if state.last_modified:
             headers["If-Modified-Since"] = state.last_modified
-        return self._guest.get(
-            address, deadline=Deadline(SECONDS), accept=feeds.ACCEPT, headers=headers, max_bytes=feeds.MOST_BYTES
-        )
+        return self._get(address, headers, secret=secret)
 
-    def understood(self, answer: Answer) -> Feed:
+    def _get(self, address: str, headers: Mapping[str, str], *, secret: bool | None) -> Answer:
+        try:
+            return self._guest.get(
+                address, deadline=Deadline(SECONDS), accept=feeds.ACCEPT, headers=headers, max_bytes=feeds.MOST_BYTES
+            )
+        except BadSource as error:
+            raise error.told(lambda text: private.without(text, address, secret=secret)) from None
+
+    def understood(self, answer: Answer, *, secret: bool | None = None) -> Feed:
         """The feed that was answered, with the first of its parts where it is an index; raises BadSource."""
         kind = answer.headers.get("content-type", "")
         charset = kind.rpartition("charset=")[2].strip("\"' ").partition(";")[0] if "charset=" in kind else ""
@@ -213,16 +219,20 @@ class Poller:
             return feed
         entries: list[Entry] = []
         for part in feed.parts[:PARTS_MOST]:
-            found = self._guest.get(part, deadline=Deadline(SECONDS), accept=feeds.ACCEPT, max_bytes=feeds.MOST_BYTES)
+            found = self._get(part, {}, secret=secret)
             if found.status == 200:
                 entries += feeds.read(found.body, found.url).entries
         return dataclasses.replace(feed, entries=tuple(entries[: feeds.MOST_ENTRIES]))
 
     def _moved(self, source: Source, answer: Answer) -> Source | None:
-        """The source at its new address, if it moved there for good and answers as a feed does."""
+        """The source at its new address, if it moved there for good and answers as a feed does.
+
+        That the old one was no secret says nothing of the new one.
+        """
         if answer.moved_to and answer.status in {200, 304} and answer.moved_to != source.address:
-            log.info("source moved", source=source.id, to=private.shown(answer.moved_to))
-            return dataclasses.replace(source, address=answer.moved_to)
+            moved = dataclasses.replace(source, address=answer.moved_to, private=source.private or None)
+            log.info("source moved", source=source.id, to=moved.shown)
+            return moved
         return None
 
     def _unchanged(self, state: State, now: datetime) -> Poll:
