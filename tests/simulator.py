@@ -110,7 +110,7 @@ def seamed_store(folder):
     """A real server that keeps nothing on disk, since nobody crashes it here, and a quiet engine."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
-        with Embedded.start(folder, fsync="everysec") as server:
+        with Embedded.start(folder) as server:
             opened = open_store(server.url)
             opened.client.config_set("appendonly", "no")
             yield SeamedStore(opened.client, where="here")

@@ -11,6 +11,7 @@ import sys
 import time
 from datetime import timedelta
 
+import argon2
 import httpx
 import pytest
 
@@ -87,8 +88,22 @@ class House:
 
 
 @pytest.fixture
-def house(server, tmp_path):
+def house(server, tmp_path, monkeypatch):
+    """Its passwords are quickly kept and compared, for these tests do so hundreds of times."""
+    quick = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    nobody = quick.hash("nobody")
+    monkeypatch.setattr(passwords, "_hasher", lambda: quick)
+    monkeypatch.setattr(passwords, "_nobody", lambda: nobody)
     return House(server, tmp_path)
+
+
+def test_a_password_costs_whoever_guesses_64_mib_and_a_core():
+    kept = passwords.hashed(PASSWORD)
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")  # RFC 9106, 4: the second recommended option
+    assert passwords.matches(kept, PASSWORD)
+    assert not passwords.matches(kept, PASSWORD + "s")
+    assert not passwords.matches("", PASSWORD)
+    assert passwords.outdated(kept.replace("t=3", "t=2"))
 
 
 # First run

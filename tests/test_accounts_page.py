@@ -79,7 +79,7 @@ def house(tmp_path_factory):
     command = [sys.executable, "-m", "rehearsal", "--port", "0", "--dir", str(folder / "stand-ins")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            with Embedded.start(folder / "redis", fsync="everysec") as redis:
+            with Embedded.start(folder / "redis") as redis:
                 started = House(redis, folder, process.stdout.readline().strip())
                 try:
                     yield started

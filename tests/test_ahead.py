@@ -33,7 +33,7 @@ BEGIN = datetime(2026, 11, 2, 8, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("ahead"), fsync="everysec") as running:
+    with Embedded.start(tmp_path_factory.mktemp("ahead")) as running:
         yield running
 
 

@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 26, 7, 30, tzinfo=UTC)
 
 @pytest.fixture
 def house(tmp_path, server, monkeypatch):
-    with Embedded.start(tmp_path / "redis", fsync="everysec") as redis:
+    with Embedded.start(tmp_path / "redis") as redis:
         parts = runtime(redis, tmp_path, allow_hosts=server.name)
         monkeypatch.setattr(parts, "now", lambda: NOW)
         for pool in ("publish", "content", "intake"):

@@ -77,7 +77,7 @@ class House:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hand")
-    with Embedded.start(folder / "redis", fsync="everysec") as redis:
+    with Embedded.start(folder / "redis") as redis:
         started = House(redis, folder)
         yield started
         started.stop()

@@ -100,7 +100,7 @@ def house(tmp_path_factory):
         "unguarded": BY_LIBRARY,
         "_env_file": None,
     }
-    with Embedded.start(folder / "valkey", fsync="everysec") as server:
+    with Embedded.start(folder / "valkey") as server:
         config = Settings(data_dir=folder, public_url="https://posts.example.org", redis_url=server.url, **told)
         parts, broker = open_runtime(config, server.url), make(config)
         yield parts, create_app(parts), broker

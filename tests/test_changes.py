@@ -45,7 +45,7 @@ URL = "https://example.org/larkhaven/senn-footbridge-reopens"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("changes"), fsync="everysec") as running:
+    with Embedded.start(tmp_path_factory.mktemp("changes")) as running:
         yield running
 
 

@@ -39,7 +39,7 @@ MARKS = ["0123456789abcdef0123", "fedcba98765432100000"]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("clicks"), fsync="everysec") as running:
+    with Embedded.start(tmp_path_factory.mktemp("clicks")) as running:
         yield running
 
 

@@ -590,7 +590,7 @@ def test_an_account_that_is_removed_takes_its_renewals_along(house):
 def command(tmp_path_factory, rehearsal):
     """Start ``handbill`` on a store of its own, with a pipe to its standard input."""
     folder = tmp_path_factory.mktemp("command")
-    with Embedded.start(folder / "redis", fsync="everysec") as server:
+    with Embedded.start(folder / "redis") as server:
         env = {**os.environ, "HANDBILL_DATA_DIR": str(folder), "HANDBILL_REDIS_URL": server.url}
         env["HANDBILL_REHEARSAL_URL"] = rehearsal
 

@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_left_out_from_the_end():
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("digest"), fsync="everysec") as running:
+    with Embedded.start(tmp_path_factory.mktemp("digest")) as running:
         yield running
 
 

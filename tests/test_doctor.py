@@ -145,7 +145,7 @@ def test_a_broker_that_is_away_is_named_and_one_that_answers_too(scheme, tmp_pat
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with embedded.Embedded.start(tmp_path / "data", fsync="everysec") as server:
+    with embedded.Embedded.start(tmp_path / "data") as server:
         given = {"redis_url": server.url, "broker_url": f"{scheme}://handbill:the-password@127.0.0.1:{port}//"}
         found = {f.check: f for f in examine(config(tmp_path / "data", **given))}["broker"]
         assert not found.ok

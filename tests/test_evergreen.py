@@ -34,7 +34,7 @@ FIXTURES = Path(__file__).parent / "fixtures" / "articles"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("evergreen"), fsync="everysec") as running:
+    with Embedded.start(tmp_path_factory.mktemp("evergreen")) as running:
         yield running
 
 

@@ -44,7 +44,7 @@ class Newcomer:
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("first"), fsync="everysec") as running:
+    with Embedded.start(tmp_path_factory.mktemp("first")) as running:
         yield running
 
 

@@ -27,7 +27,7 @@ SECONDS = 10.0
 def test_a_ghost_is_heard_within_seconds_and_an_article_is_one(tmp_path, capsys):
     (tmp_path / "ghost").mkdir()
     site, port = Ghost(tmp_path / "ghost", picture=PICTURE), free_port()
-    with Embedded.start(tmp_path / "redis", fsync="everysec") as redis, site:
+    with Embedded.start(tmp_path / "redis") as redis, site:
         parts = runtime(
             redis, tmp_path, port=port, public_url=f"http://127.0.0.1:{port}", allow_hosts=site.host, host_gap_seconds=0
         )

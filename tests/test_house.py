@@ -23,7 +23,7 @@ LOGO = (TEMPLATES / "sample" / "lead.jpg").read_bytes()
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("house"), fsync="everysec") as running:
+    with Embedded.start(tmp_path_factory.mktemp("house")) as running:
         yield running
 
 

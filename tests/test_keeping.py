@@ -40,7 +40,7 @@ PASSPHRASE = "correct horse battery"
 def servers(tmp_path_factory):
     """Two servers: one that is full, one that is empty."""
     folders = [tmp_path_factory.mktemp(name) for name in ("full", "empty")]
-    with Embedded.start(folders[0], fsync="everysec") as full, Embedded.start(folders[1], fsync="everysec") as other:
+    with Embedded.start(folders[0]) as full, Embedded.start(folders[1], fsync="everysec") as other:
         yield full, other
 
 

@@ -87,7 +87,7 @@ STAYS = {
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory):
     folders = [tmp_path_factory.mktemp(name) for name in ("full", "empty")]
-    with Embedded.start(folders[0]) as full, Embedded.start(folders[1], fsync="everysec") as other:
+    with Embedded.start(folders[0]) as full, Embedded.start(folders[1]) as other:
         yield full, other
 
 

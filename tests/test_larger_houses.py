@@ -352,7 +352,7 @@ def test_a_broker_of_quorum_queues_gets_them_and_a_redis_does_not():
 @pytest.fixture(scope="module")
 def celery(tmp_path_factory):
     """The application on a Redis of its own, and that Redis."""
-    with embedded.Embedded.start(tmp_path_factory.mktemp("valkey"), fsync="everysec") as server:
+    with embedded.Embedded.start(tmp_path_factory.mktemp("valkey")) as server:
         client = redis.Redis(unix_socket_path=str(server.socket))
         yield app.make(Settings(redis_url=server.url, _env_file=None)), client
         client.close()

@@ -211,7 +211,7 @@ def test_a_mail_is_handed_in_by_tls_with_a_password_and_says_what_the_post_says(
 
 
 def test_an_article_becomes_a_mail_by_the_engine_and_a_lost_answer_waits_for_a_person(server, box, tmp_path):
-    with Embedded.start(tmp_path / "redis", fsync="everysec") as redis:
+    with Embedded.start(tmp_path / "redis") as redis:
         parts = runtime(redis, tmp_path, allow_hosts=server.name)
         given = {k: v for k, v in settings(server).items() if k != "security"}
         account = parts.accounts.connect("smtp", given, workspace="main", name="Readers")

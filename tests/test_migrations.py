@@ -28,7 +28,7 @@ KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a key for tests").digest()).deco
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("valkey"), fsync="everysec") as running:
+    with Embedded.start(tmp_path_factory.mktemp("valkey")) as running:
         yield running
 
 

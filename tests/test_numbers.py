@@ -53,7 +53,7 @@ EXACT = (
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("numbers"), fsync="everysec") as running:
+    with Embedded.start(tmp_path_factory.mktemp("numbers")) as running:
         yield running
 
 

@@ -89,7 +89,7 @@ class House:
 
 @contextlib.contextmanager
 def running(folder, *, busy, **settings):
-    with Embedded.start(folder, fsync="everysec") as redis:
+    with Embedded.start(folder) as redis:
         parts = runtime(redis, folder, **settings)
         room = Newsroom(parts, folder) if busy else None
         if room:

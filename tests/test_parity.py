@@ -200,7 +200,7 @@ def test_every_edit_of_the_api_can_name_the_version_it_saw():
 
 
 def test_whatever_is_asked_wrongly_is_answered_with_problem_details(tmp_path):
-    with Embedded.start(tmp_path / "redis", fsync="everysec") as server:
+    with Embedded.start(tmp_path / "redis") as server:
         desk = Desk(server, tmp_path)
         token = desk.token("admin")
         for status, method, path, given in (

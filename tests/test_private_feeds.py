@@ -134,7 +134,7 @@ def test_an_error_is_told_without_what_is_secret_in_the_address_that_it_is_about
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("redis"), fsync="everysec") as running:
+    with Embedded.start(tmp_path_factory.mktemp("redis")) as running:
         yield running
 
 

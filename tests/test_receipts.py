@@ -30,7 +30,7 @@ from worker.receipts import Sight
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("receipts"), fsync="everysec") as running:
+    with Embedded.start(tmp_path_factory.mktemp("receipts")) as running:
         yield running
 
 

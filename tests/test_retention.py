@@ -31,7 +31,7 @@ DAY_MS = 86_400_000
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("valkey"), fsync="everysec") as running:
+    with Embedded.start(tmp_path_factory.mktemp("valkey")) as running:
         yield running
 
 

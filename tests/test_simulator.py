@@ -16,7 +16,7 @@ from tests.simulator import Simulation, Violation, seamed_store
 from worker.pipeline import publish
 from worker.store import redis as scripts
 
-EVERYDAY_SECONDS = 25
+EVERYDAY_SECONDS = 12
 
 
 @pytest.fixture(scope="module")

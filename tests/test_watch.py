@@ -51,7 +51,7 @@ DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "handbill.json").read_text
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Embedded.start(tmp_path_factory.mktemp("valkey"), fsync="everysec") as running:
+    with Embedded.start(tmp_path_factory.mktemp("valkey")) as running:
         yield running
 
 
@@ -358,7 +358,7 @@ def full_disk(server):
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process")
 def test_people_are_told_that_redis_writes_nothing_or_is_gone_although_nothing_can_be_stored(tmp_path):
     seconds = [0.0]
-    with Embedded.start(tmp_path / "server", fsync="everysec") as server:
+    with Embedded.start(tmp_path / "server", fsync="everysec") as server:  # with always it ends on a full disk
         parts = open_runtime(Settings(data_dir=tmp_path / "house", _env_file=None), server.url)
         parts.accounts.connect("outbox", {"folder": str(tmp_path / "team")}, workspace="main", name="team")
         [account] = parts.records.accounts("main")

@@ -844,7 +844,7 @@ def test_nothing_that_somebody_wrote_becomes_markup(desk):
 @pytest.fixture(scope="module")
 def newsroom(tmp_path_factory):
     folder = tmp_path_factory.mktemp("newsroom")
-    with Embedded.start(folder, fsync="everysec") as running:
+    with Embedded.start(folder) as running:
         room = Newsroom(runtime(running, folder), folder)
         room.busy()
         yield room

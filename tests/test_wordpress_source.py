@@ -100,7 +100,7 @@ class House:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wordpress")
-    with Embedded.start(folder / "redis", fsync="everysec") as redis:
+    with Embedded.start(folder / "redis") as redis:
         made = House(folder, redis)
         with serving(made.app, made.port), made.site:
             made.site.visit("/feed/")
@@ -232,7 +232,7 @@ def answers(port):
 @pytest.mark.nightly
 def test_with_every_process_running_publishing_leads_to_a_post_within_seconds(tmp_path, capsys):
     figures = {}
-    with Embedded.start(tmp_path / "redis", fsync="always") as redis:
+    with Embedded.start(tmp_path / "redis") as redis:
         house = House(tmp_path, redis)
         environment = {
             **os.environ,

@@ -125,7 +125,7 @@ def rehearse(parts: Runtime, workspace: str, *, days: int, ratio: float, seed: i
     with tempfile.TemporaryDirectory(prefix="handbill-rehearsal-") as place, contextlib.ExitStack() as stack:
         folder = Path(place)
         url = stack.enter_context(_stand_ins(folder / "platforms"))
-        server = stack.enter_context(Embedded.start(folder, fsync="everysec"))
+        server = stack.enter_context(Embedded.start(folder))
         clock = Clock(now)
         config = parts.settings.model_copy(
             update={

@@ -91,7 +91,7 @@ def test_workers_publish_through_tls_with_a_user_that_may_do_no_more(tmp_path, m
     folder.mkdir()
     with (
         guarded(folder, port) as tls,
-        Embedded.start(tmp_path / "broker", fsync="everysec") as broker,
+        Embedded.start(tmp_path / "broker") as broker,
         platform() as url,
     ):
         address = f"rediss://handbill:{PASSWORD}@localhost:{port}/0?ssl_ca_certs={tls}/ca.crt"

@@ -48,7 +48,9 @@ def _install(folder):
     _npm(node, f"{_node()}@{NODE}")
     shutil.copy(HERE / "package.json", folder)
     home = node / "node_modules" / _node()
-    _npm(folder, path=f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}", npm_config_nodedir=str(home))
+    path = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    # A store of a few posts needs no optimised SQLite, which takes a minute of a core to build.
+    _npm(folder, path=path, npm_config_nodedir=str(home), CFLAGS="-O0", CXXFLAGS="-O0", JOBS="max")
 
 
 def _node():
