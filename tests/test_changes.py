@@ -30,6 +30,7 @@ from web.changes import _changed
 from worker import changes, decisions, show
 from worker.changes import Action, Kind, State
 from worker.commands import changes as commands
+from worker.content import facts
 from worker.embedded import Embedded
 from worker.errors import Refused
 from worker.intake.client import Answer, Hop, Unreachable
@@ -112,7 +113,7 @@ def article(text, title="The bridge opens again"):
 )  # fmt: skip
 def test_small_edits_are_no_slips(new):
     old = article("The bridge cost 3 million pounds. Mayor Ada Byron opened it on Monday. It was raining.")
-    assert changes.slips(old, new) == []
+    assert facts.slips(old, new) == []
 
 
 @pytest.mark.parametrize(
@@ -128,18 +129,18 @@ def test_small_edits_are_no_slips(new):
 def test_a_number_a_name_or_a_title_that_changed_is_a_slip(new, word):
     old = article("The bridge cost 3 million pounds. Mayor Ada Byron opened it on Monday. Byron was glad.")
     new = dataclasses.replace(new, text=new.text if "glad" in new.text else f"{new.text} Byron was glad.")
-    (found,) = [s for s in changes.slips(old, new) if "glad" not in s.old or "Lovelace was" in s.new]
+    (found,) = [s for s in facts.slips(old, new) if "glad" not in s.old or "Lovelace was" in s.new]
     assert word in found.what
 
 
 def test_only_what_was_posted_is_wrong_and_is_replaced_where_it_stands():
     old = article("The bridge cost 3 million pounds. Mayor Ada Byron opened it on Monday.")
     new = article("The bridge cost 5 million pounds. Mayor Ada Lovelace opened it on Monday.")
-    slips = changes.slips(old, new)
+    slips = facts.slips(old, new)
     post = "Read: The bridge cost 3 million pounds.\n\nhttps://example.org #Bridge"
-    wrong = changes.told(slips, post)
+    wrong = facts.told(slips, post)
     assert [s.new for s in wrong] == ["The bridge cost 5 million pounds."]
-    assert changes.amended(post, wrong) == "Read: The bridge cost 5 million pounds.\n\nhttps://example.org #Bridge"
+    assert facts.amended(post, wrong) == "Read: The bridge cost 5 million pounds.\n\nhttps://example.org #Bridge"
 
 
 @pytest.mark.parametrize(
@@ -326,7 +327,7 @@ def test_a_title_that_stands_on_the_picture_alone_takes_a_new_post_and_no_edit(s
     account = street.accounts["discord"]
     street.at += changes.FRESH / 24
     first = now(street, posts["discord"])
-    wrong = [changes.Slip(first.steps[0].post.title, "Another title", "the title was another")]
+    wrong = [facts.Slip(first.steps[0].post.title, "Another title", title=True)]
     old, _ = street.parts.records.article(first.article)
     said = first.steps[0].post
     parts = [(StepKind.POST, dataclasses.replace(said, text="Something else."))]

@@ -46,7 +46,9 @@ PRICED = regex.compile(r"[$€£¥]\s?$")
 DATE = regex.compile(
     r"(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)|(?<day>\d{1,2})(?<mark>[./-])(?<month>\d{1,2})(?P=mark)(?<year>\d{4})"
 )
-DAY_BEFORE = regex.compile(r"(?<![\d.,:/-])(\d{1,2})(?:st|nd|rd|th|er|[.ºª])?\s(?:of\s|de\s)?$")
+DAY_BEFORE = regex.compile(
+    r"(?<![\d.,:/-])(\d{1,2})(?:st|nd|rd|th|er|[.ºª])?\s(?:of\s|de\s)?$|(?<!\p{L})(?:premier|primo|primero)\s(?:de\s)?$"
+)
 DAY_BEHIND = regex.compile(r"\.?\s(\d{1,2})(?:st|nd|rd|th)?(?![\p{L}\d:])")
 MONTHS = 12
 EITHER = frozenset({"", "en"})
@@ -149,12 +151,11 @@ def quantities(text: str, tag: str) -> tuple[Quantity, ...]:
     code = words.base(tag)
     found = [m for m in TOKEN.finditer(text) if m[0]]
     made = [q for m in found for q in _dates(m, code)]
-    if code in READ:
-        made += _called(text, code)
+    made += _called(text, code)
     loose = [Quantity(_figure(m[0], code), m.start(), m.end()) for m in found if m["figure"] is not None]
-    loose += _written(found, code) if code in READ else []
+    loose += _written(found, code)
     loose = sorted((q for q in loose if not any(o.start < q.end and q.start < o.end for o in made)), key=_place)
-    made += _put_together(text, loose, code) if code in READ else loose
+    made += _put_together(text, loose, code)
     return tuple(_signed(text, q, code) for q in sorted(made, key=_place) if q.worth != NONE)
 
 
@@ -194,8 +195,8 @@ def _called(text: str, code: str) -> Iterator[Quantity]:
             yield Quantity(worth, found.start(), found.end(), doubtful=worth == 0)
             continue
         month = int(worth.removeprefix("month "))
-        if (before := DAY_BEFORE.search(text[max(0, found.start() - 12) : found.start()])) is not None:
-            yield from _day(int(before[1]), month, found.start() - len(before[0]), found.end())
+        if (before := DAY_BEFORE.search(text[max(0, found.start() - 14) : found.start()])) is not None:
+            yield from _day(int(before[1] or 1), month, found.start() - len(before[0]), found.end())
         elif code == "en" and (after := DAY_BEHIND.match(text, found.end())) is not None:
             yield from _day(int(after[1]), month, found.start(), after.end())
         else:
@@ -205,7 +206,7 @@ def _called(text: str, code: str) -> Iterator[Quantity]:
 def _signed(text: str, one: Quantity, code: str) -> Quantity:
     """A number below zero with its sign, or the word for it."""
     before = text[max(0, one.start - 20) : one.start]
-    sign = MINUS.search(before) or (_known(code).minus.search(before) if code in READ else None)
+    sign = MINUS.search(before) or _known(code).minus.search(before)
     if sign is None or isinstance(one.worth, str):
         return one
     return replace(one, worth=-one.worth, start=one.start - len(before) + sign.start())
@@ -244,7 +245,7 @@ def _written(found: Sequence[regex.Match[str]], code: str) -> list[Quantity]:
     low = [unicodedata.normalize("NFC", m[0].casefold()) if code != "de" else m[0].lower() for m in found]
     tokens = [_Token(w, word=m["word"] is not None) for w, m in zip(low, found, strict=True)]
     made: dict[int, Quantity] = {}
-    for one in find_numbers(tokens, code, 0.0):
+    for one in find_numbers(tokens, code, 0.0) if code in READ else ():
         first, last = found[one.start], found[one.end - 1]
         if first is last and len(low[one.start]) == 1:
             continue  # O'Brien
@@ -265,6 +266,8 @@ def _written(found: Sequence[regex.Match[str]], code: str) -> list[Quantity]:
 
 def _worth(word: str, code: str) -> Fraction | None:
     """What a number in one word is worth; None if it is none."""
+    if code not in READ:
+        return _known(code).worth.get(word)
     try:
         return Fraction(str(text2num(word, code)))
     except ValueError:

@@ -15,9 +15,11 @@ import publishers
 from publishers.core.guard import Deadline
 from publishers.core.post import Media, Post
 from worker import changes, decisions
-from worker.changes import Action, Change, Kind, Proposal, Slip, State
+from worker.changes import Action, Change, Kind, Proposal, State
+from worker.content import facts
 from worker.content.article import extract
 from worker.content.compose import clean, heading, with_alt
+from worker.content.facts import Slip
 from worker.errors import HandbillError, NotFound, Refused
 from worker.intake import gate
 from worker.intake.client import Answer
@@ -253,10 +255,11 @@ class Changes:
         if address_key(new.url) != address_key(article.url) and gate.at_the_front(new.url):
             return self._doubted(article, Kind.HIDDEN, f"its canonical address is the front page: {new.url}")
         known = [*care.versions(article.id), article]
-        slips = list(dict.fromkeys(s for old in known for s in changes.slips(old, new)))
+        posted = self._posted(article.id)
+        slips = list(dict.fromkeys(s for old in dict.fromkeys(known) for s in facts.slips(old, new, posted)))
         now = dataclasses.replace(new, id=article.id, folder=article.folder)
         self._returned(article.id)
-        if changes.slips(article, new) or new.url != article.url:
+        if facts.slips(article, new) or new.url != article.url:
             care.keep_original(article)
             care.keep_version(article)  # what is sent just now may say this
         found = self._found(article, Kind.CORRECTED, [s.what for s in slips], new=now, slips=slips)
@@ -268,6 +271,13 @@ class Changes:
             self._parts.records.save_article(now, self._parts.planner.studio.written(now))
         self._release(article.id, by=ONCE_MORE if found else AGAIN)
         return found
+
+    def _posted(self, name: str) -> list[str]:
+        """Everything that posts of an article say, or will say."""
+        made = self._parts.deliveries.several(self._parts.records.deliveries_of(name))
+        posts = [p for d in made for p in (*(s.post for s in d.steps), *(m.post for m in d.messages))]
+        said = [t for p in posts for t in (p.text, p.title, p.warning, *(w for m in p.media for w in (m.alt, m.words)))]
+        return list(dict.fromkeys(t for t in said if t))
 
     def _formers(self, name: str) -> set[str]:
         """Where an article is, and where it was since it was first posted."""
@@ -308,8 +318,9 @@ class Changes:
         proposals = [p for p in made if p is not None]
         if kind not in PAGE_GONE:
             proposals = self._undecided(article.id, kind, proposals, new)
-            lines = {line for p in proposals for line in p.why}
-            what = list(what) if kind is Kind.MOVED else [line for line in (*what, *_moved_to(new)) if line in lines]
+            lines = dict.fromkeys(line for p in proposals for line in p.why if line not in changes.PICTURES)
+            order = {line: place for place, line in enumerate((*what, *_moved_to(new)))}
+            what = list(what) if kind is Kind.MOVED else sorted(lines, key=lambda line: order.get(line, len(what)))
         name = digest("change", article.id, kind, *what, *([since.isoformat()] if since else []), length=20)
         first = of or f"{article.workspace}.{name}"
         same = [c for c in care.changes(article.workspace) if _first(c.id) == first]
@@ -491,7 +502,7 @@ class Changes:
         adapter, limits = publishers.load(account.platform), limits_of(account)
         beside = [t for p in said for t in adapter.apart(p, account.settings)]
         drawn = [t for p in said for t in changes.pictured(p)]
-        wrong = changes.told(
+        wrong = facts.told(
             slips, *drawn, *(p.text for p in said), *beside, *(p.title for p in said if limits.link_card), now=new
         )
         if kind is Kind.CORRECTED and not wrong:
@@ -524,7 +535,7 @@ class Changes:
         if public:
             if kind is Kind.CORRECTED and new is not None and texts:
                 title = changes.title_over(said[0], texts[0], heading(new, limits), new.language)
-            wrong_apart = bool(changes.told(wrong, *beside))
+            wrong_apart = bool(facts.told(wrong, *beside))
             other = texts != tuple(p.text for p in said) or wrong_apart or bool(alt and adapter.repictures)
             edits = len(texts) == len(said) and other
             if edits and not adapter.retitles:
@@ -555,15 +566,15 @@ class Changes:
         leaves none that is wrong.
         """
         adapter = publishers.load(account.platform)
-        facts = changes.on_picture(wrong, said, now=new)
-        if not facts and not changes.told(wrong, *(t for p in said for t in changes.pictured(p)), now=new):
+        drawn = changes.on_picture(wrong, said, now=new)
+        if not drawn and not facts.told(wrong, *(t for p in said for t in changes.pictured(p)), now=new):
             return "", changes.PICTURE_STAYS, True
         below = changes.on_picture(wrong, said[1:], now=new)
         (made,) = self._redrawn(account, said[0], new, wrong) or (None,)
         alt = made.alt if made else ""
         if alt and adapter.repictures and not below:
             return alt, changes.PICTURE_ANEW, True
-        return alt, changes.PICTURE_WRONG if facts else changes.PICTURE_TITLE, not facts
+        return alt, changes.PICTURE_WRONG if drawn else changes.PICTURE_TITLE, not drawn
 
     def _redrawn(
         self, account: Account, was: Post, article: Article, wrong: Sequence[Slip] = (), alt: str = ""
@@ -574,7 +585,7 @@ class Changes:
         """
         old = was.media[0]
         if not alt and (old.words or old.design in changes.BARE):
-            alt = changes.amended(old.alt, changes.told(wrong, old.alt, now=article))
+            alt = facts.amended(old.alt, facts.told(wrong, old.alt, now=article))
         if old.design in changes.BARE:
             return (old.described(alt),) if alt else ()
         studio = self._parts.planner.studio
@@ -638,11 +649,11 @@ class Changes:
         if kind is Kind.MOVED:
             texts = tuple(changes.readdressed(t, formers, new.url) for t in old)
             return texts if fit(texts) else ()
-        right = (changes.amended(t, changes.told(wrong, t, now=new)) for t in old)
+        right = (facts.amended(t, facts.told(wrong, t, now=new)) for t in old)
         texts = tuple(changes.readdressed(t, formers, new.url) for t in right)
         if fit(texts):
             return texts
-        if not changes.told(wrong, *old, now=new):
+        if not facts.told(wrong, *old, now=new):
             return old  # only what stands beside it is wrong: its title, its picture, its link card
         below = tuple(p.text for kind, p in said if kind is StepKind.COMMENT)
         try:

@@ -1,0 +1,485 @@
+"""Corrections and small edits of articles in many languages, as editors make them, each with what it is (data of tests)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+# Each line is a sentence as it was and as it is. "changed": a name or a number is another one. "small": the same facts.
+NAMES = {
+    "de": {
+        "changed": """
+            Die Brücke führt über die Donau. | Die Brücke führt über den Rhein.
+            Das Feuer brach am Abend in Graz aus. | Das Feuer brach am Abend in Linz aus.
+            Bürgermeister Meier eröffnete die Brücke. | Bürgermeister Huber eröffnete die Brücke.
+            Die Brücke wurde von Anna Fischer geplant. | Die Brücke wurde von Anna Richter geplant.
+            Am Sonntag besuchte Fischer die Baustelle. | Am Sonntag besuchte Richter die Baustelle.
+            Die Firma Koch baute die Halle. | Die Firma Bauer baute die Halle.
+            Der Zug hält auch in Halle an der Saale. | Der Zug hält auch in Naumburg an der Saale.
+            Den Antrag stellte die SPD im Gemeinderat. | Den Antrag stellte die CDU im Gemeinderat.
+            Gebaut wird am Ufer des Bodensees. | Gebaut wird am Ufer des Wörthersees.
+            Über den Bau berichtete zuerst der Spiegel. | Über den Bau berichtete zuerst der Stern.
+            Die Delegation reiste weiter in die Ukraine. | Die Delegation reiste weiter in die Slowakei.
+            Gesperrt ist die Mühlgasse bis zum Herbst. | Gesperrt ist die Lindengasse bis zum Herbst.
+            Die alte Murbrücke wird abgerissen. | Die alte Ennsbrücke wird abgerissen.
+            Nach dem Spiel lobte Trainerin Klara Voss die Mannschaft. | Nach dem Spiel lobte Trainerin Klara Voigt die Mannschaft.
+            Die Ausstellung zeigt Bilder von Klimt. | Die Ausstellung zeigt Bilder von Schiele.
+            Der Verein aus Melsungen gewann das Turnier. | Der Verein aus Salzungen gewann das Turnier.
+            Das Werk gehört inzwischen zu Siemens. | Das Werk gehört inzwischen zu Bosch.
+            Die junge Forscherin kommt aus dem Libanon. | Die junge Forscherin kommt aus dem Jemen.
+            Der Fluss entspringt im Schwarzwald. | Der Fluss entspringt im Odenwald.
+            Er arbeitet für das Goethe-Institut. | Er arbeitet für das Robert-Koch-Institut.
+            Sie spielte die Rolle der Maria. | Sie spielte die Rolle der Magdalena.
+            Gegen Wolf wird seit Mai ermittelt. | Gegen Berger wird seit Mai ermittelt.
+            Gewonnen hat der Zürcher Architekt. | Gewonnen hat der Berner Architekt.
+            """,
+        "small": """
+            Das Viertel wächst seit Jahren. | Der Stadtteil wächst seit Jahren.
+            Die Brücke ist wegen der Bauarbeiten gesperrt. | Die Brücke ist wegen der Arbeiten gesperrt.
+            Die Bewohner freuen sich über die Eröffnung. | Die Anwohner freuen sich über den Start.
+            Der Rat beschloss die Sanierung der Brücke. | Der Rat beschloss die Erneuerung der Brücke.
+            Viele Menschen kamen zum Fest. | Viele Leute kamen zur Feier.
+            Nach dem Unfall war die Straße lange gesperrt. | Nach dem Unglück war die Fahrbahn lange gesperrt.
+            Die Polizei sucht nach Zeugen. | Die Beamten suchen nach Zeugen.
+            Das Gericht verschob die Entscheidung. | Das Gericht verschob das Urteil.
+            Kinder spielten am Ufer des Flusses. | Buben und Mädchen spielten am Ufer.
+            Der Chef der Firma kündigte Kündigungen an. | Der Leiter des Unternehmens kündigte Entlassungen an.
+            Die Stadt gab das Geld für die Schule aus. | Die Gemeinde gab die Mittel für die Schule aus.
+            Der Zug war mit Reisenden voll besetzt. | Der Zug war mit Passagieren voll besetzt.
+            Die Forscher veröffentlichten ihre Ergebnisse. | Die Wissenschaftler veröffentlichten ihre Resultate.
+            Der Bau verzögert sich wegen der Witterung. | Der Bau verzögert sich wegen des Wetters.
+            Das Haus gehört einer alten Dame. | Das Gebäude gehört einer alten Frau.
+            Es gab Probleme mit dem Antrag. | Es gab Schwierigkeiten mit dem Antrag.
+            Sie sprach über die Zukunft der Landwirtschaft. | Sie sprach über die Zukunft der Bauern.
+            Er lobte die Leistung seiner Mannschaft. | Er lobte die Leistung seines Teams.
+            Am Abend begann das Konzert. | Am Abend begann der Auftritt der Musiker.
+            Das Krankenhaus sucht dringend Personal. | Die Klinik sucht dringend Mitarbeiter.
+            Der Besitzer des Hundes meldete sich. | Der Halter des Hundes meldete sich.
+            Die Ursache des Feuers ist unklar. | Die Ursache des Brandes ist unklar.
+            Die Opposition kritisierte den Vorschlag. | Die Opposition kritisierte den Plan.
+            Das Fahrzeug kam von der Fahrbahn ab. | Das Auto kam von der Straße ab.
+            Der Rat der Stadt Graz tagt. | Der Stadtrat von Graz tagt.
+            """,
+    },
+    "en": {
+        "changed": """
+            The bridge was opened by Mayor Ada Byron. | The bridge was opened by Mayor Ada Lovelace.
+            The fire began in a shop in Graz. | The fire began in a shop in Linz.
+            Visitors came from France and Spain. | Visitors came from France and Italy.
+            The team beat Larkhaven Rovers on Monday. | The team beat Larkhaven United on Monday.
+            It was built by Siemens. | It was built by Bosch.
+            Byron opened the bridge. Byron was glad. | Lovelace opened the bridge. Lovelace was glad.
+            The German minister resigned. | The Austrian minister resigned.
+            The road is shut between Hill Street and Mill Lane. | The road is shut between Hill Street and Bell Lane.
+            """,
+        "small": """
+            The council said the Council would pay. | The council said the council would pay.
+            Visitors came from all over the county. | People came from all over the county.
+            Mayor Ada Byron opened the bridge. | Ada Byron, the mayor, opened the bridge.
+            However, the bridge stays shut. | But the bridge stays shut.
+            Residents of Graz complained. | People in Graz complained.
+            It was Ada Byron’s bridge. | The bridge was Ada Byron's.
+            The old bridge over the Senn is shut. | The Senn's old bridge is shut.
+            """,
+    },
+    "fr": {
+        "changed": """
+            Le pont a été inauguré par Anne Morel. | Le pont a été inauguré par Anne Moreau.
+            Le train s'arrête à Dijon et à Lyon. | Le train s'arrête à Dole et à Lyon.
+            Le journal Le Monde a publié la liste. | Le journal Le Figaro a publié la liste.
+            """,
+        "small": """
+            Les habitants de Lyon attendent le pont. | Les riverains de Lyon attendent le pont.
+            Cependant, le pont de Lyon reste fermé. | Toutefois, le pont de Lyon reste fermé.
+            La maire de Lyon a ouvert le pont. | Le pont a été ouvert par la maire de Lyon.
+            """,
+    },
+    "es": {
+        "changed": """
+            El puente fue inaugurado por Ana Molina. | El puente fue inaugurado por Ana Medina.
+            El tren para en Cádiz y en Jerez. | El tren para en Cádiz y en Sevilla.
+            """,
+        "small": """
+            Los vecinos de Cádiz esperan el puente. | Los habitantes de Cádiz esperan el puente.
+            Según la alcaldesa, Cádiz espera. | Como dijo la alcaldesa, Cádiz espera.
+            """,
+    },
+    "it": {
+        "changed": """
+            Il ponte è stato aperto da Anna Ricci. | Il ponte è stato aperto da Anna Rizzi.
+            Il treno ferma a Parma e a Bologna. | Il treno ferma a Modena e a Bologna.
+            Il premio è andato a Mario Conti. | Il premio è andato a Maria Conti.
+            """,
+        "small": """
+            Gli abitanti di Parma aspettano il ponte. | I cittadini di Parma aspettano il ponte.
+            Tuttavia il ponte di Parma resta chiuso. | Però il ponte di Parma resta chiuso.
+            """,
+    },
+    "nl": {
+        "changed": """
+            De brug werd geopend door Anna de Wit. | De brug werd geopend door Anna de Groot.
+            De trein stopt in Gouda en in Utrecht. | De trein stopt in Woerden en in Utrecht.
+            """,
+        "small": """
+            De bewoners van Gouda wachten op de brug. | De inwoners van Gouda wachten op de brug.
+            De burgemeester van Gouda opende de brug. | Goudas burgemeester opende de brug.
+            """,
+    },
+    "pt": {
+        "changed": """
+            A ponte foi aberta por Ana Moreira. | A ponte foi aberta por Ana Ferreira.
+            O comboio para em Braga e no Porto. | O comboio para em Aveiro e no Porto.
+            """,
+        "small": """
+            Os moradores de Braga esperam a ponte. | Os habitantes de Braga esperam a ponte.
+            No entanto, a ponte de Braga fica fechada. | Porém, a ponte de Braga fica fechada.
+            """,
+    },
+    "sv": {
+        "changed": """
+            Bron öppnades av Anna Lind. | Bron öppnades av Anna Lund.
+            Tåget stannar i Umeå och i Luleå. | Tåget stannar i Piteå och i Luleå.
+            """,
+        "small": """
+            Invånarna i Umeå väntar på bron. | De boende i Umeå väntar på bron.
+            Bron i Umeå är kommunens stolthet. | Umeås bro är kommunens stolthet.
+            """,
+    },
+    "da": {
+        "changed": """
+            Broen blev åbnet af Anna Holm. | Broen blev åbnet af Anna Holst.
+            Toget standser i Vejle og i Kolding. | Toget standser i Horsens og i Kolding.
+            """,
+        "small": """
+            Beboerne i Vejle venter på broen. | Borgerne i Vejle venter på broen.
+            Broen i Vejle er kommunens stolthed. | Vejles bro er kommunens stolthed.
+            """,
+    },
+    "pl": {
+        "changed": """
+            Most otworzyła burmistrz Anna Nowak. | Most otworzyła burmistrz Anna Nowicka.
+            Pociąg staje w Opolu i w Brzegu. | Pociąg staje w Nysie i w Brzegu.
+            """,
+        "small": """
+            Mieszkańcy Opola czekają na most. | Ludzie w Opolu czekają na most.
+            Jednak most w Opolu jest zamknięty. | Most w Opolu jest jednak zamknięty.
+            """,
+    },
+    "ru": {
+        "changed": """
+            Мост открыла мэр Анна Иванова. | Мост открыла мэр Анна Петрова.
+            Поезд останавливается в Туле. | Поезд останавливается в Орле.
+            """,
+        "small": """
+            Жители Тулы ждут моста. | Люди в Туле ждут моста.
+            Однако мост в Туле закрыт. | Но мост в Туле закрыт.
+            """,
+    },
+}  # fmt: skip
+
+
+# Another way to write the same, and another value.
+NUMBERS = {
+    "en": {
+        "small": """
+            The ferry leaves at 8 a.m. on Sunday. | The ferry leaves at 8:00 a.m. on Sunday.
+            The ferry leaves at 8am. | The ferry leaves at 8 a.m.
+            The ferry leaves at 8 AM. | The ferry leaves at 08:00.
+            The ferry leaves at 20:00. | The ferry leaves at 8 p.m.
+            The ferry leaves at 20:30. | The ferry leaves at 8.30 pm.
+            The ferry leaves at 8.30pm. | The ferry leaves at 8:30 p.m.
+            The ferry leaves at 12 noon. | The ferry leaves at noon.
+            The ferry leaves at midday. | The ferry leaves at noon.
+            The ferry leaves at noon. | The ferry leaves at 12 p.m.
+            The ferry leaves at midnight. | The ferry leaves at 12 a.m.
+            The ferry leaves at 3 o'clock. | The ferry leaves at three o'clock.
+            The ferry leaves at half past eight. | The ferry leaves at 8:30.
+            It drew 9,000 visitors. | It drew 9 000 visitors.
+            It drew 9,000 visitors. | It drew 9000 visitors.
+            It drew 9,000 visitors. | It drew nine thousand visitors.
+            It drew 9,000 visitors. | It drew 9k visitors.
+            It drew 1.5 million visitors. | It drew 1,500,000 visitors.
+            It drew 1.5m visitors. | It drew one and a half million visitors.
+            It drew 1,500 visitors. | It drew about 1,500 visitors.
+            It drew some 1,500 visitors. | It drew around 1,500 visitors.
+            It costs £210,000. | It costs 210,000 pounds.
+            It costs £210,000. | It costs £210k.
+            It costs £1.2m. | It costs £1.2 million.
+            It costs £1.2bn. | It costs £1.2 billion.
+            It costs $5 million. | It costs US$5 million.
+            It costs $5 million. | It costs 5 million dollars.
+            It costs €5. | It costs five euros.
+            It costs EUR 5. | It costs €5.
+            It costs £5.50. | It costs £5.50p.
+            It costs £5.00. | It costs £5.
+            It rose by 12%. | It rose by 12 per cent.
+            It rose by 12 percent. | It rose by 12 %.
+            It rose by twelve percent. | It rose by 12%.
+            It rose by 2.5%. | It rose by 2.50%.
+            It opened on 3 May. | It opened on May 3rd.
+            It opened on the 3rd of May. | It opened on 3 May.
+            It opened on 3 May 2026. | It opened on 2026-05-03.
+            It opened on 3 May 2026. | It opened on May 3, 2026.
+            It opened on 3 May 2026. | It opened on 03/05/2026.
+            It opened on Sunday 3 May. | It opened on Sunday, May 3.
+            It opened on Sun 3 May. | It opened on Sunday 3 May.
+            It opens on 3 Sept. | It opens on 3 September.
+            It opened on the 21st. | It opened on the twenty-first.
+            It was built in the 19th century. | It was built in the nineteenth century.
+            It was built in the 1990s. | It was built in the 90s.
+            It is open from 5 to 10 May. | It is open from 5–10 May.
+            It is open 9am to 5pm. | It is open from 9:00 to 17:00.
+            It is open 9-5pm. | It is open 9–5 pm.
+            It costs 5–10 pounds. | It costs between 5 and 10 pounds.
+            It costs £5-£10. | It costs £5 to £10.
+            The season 2025/26 begins. | The season 2025-26 begins.
+            It is 5 km long. | It is five kilometres long.
+            It is 5km long. | It is 5 km long.
+            It is 5 kilometers long. | It is 5 kilometres long.
+            It weighs 3 kg. | It weighs three kilograms.
+            It took 2 hours. | It took two hours.
+            It took 20 mins. | It took 20 minutes.
+            It took 2 hrs. | It took 2 hours.
+            It took a 10-year effort. | It took a ten-year effort.
+            The 12-year-old won. | The twelve-year-old won.
+            They won 3-2. | They won 3–2.
+            They won 3-2. | They won by 3 to 2.
+            It was -5 °C. | It was minus 5 °C.
+            One in ten fell ill. | 1 in 10 fell ill.
+            It doubled in size. | It has doubled in size.
+            It is two thirds done. | It is 2/3 done.
+            Call 0316 123456 now. | Call 0316-123456 now.
+            Henry VIII built it. | Henry the Eighth built it.
+            It won twice. | It won two times.
+            It lasted for a year. | It lasted a year.
+        """,
+        "changed": """
+            The ferry leaves at 8 a.m. | The ferry leaves at 9 a.m.
+            The ferry leaves at 8 a.m. | The ferry leaves at 8 p.m.
+            The ferry leaves at 8am. | The ferry leaves at 8.30am.
+            The ferry leaves at 20:00. | The ferry leaves at 9 p.m.
+            The ferry leaves at noon. | The ferry leaves at midnight.
+            The ferry leaves at half past eight. | The ferry leaves at half past nine.
+            It drew 9,000 visitors. | It drew 7,000 visitors.
+            It drew 9,000 visitors. | It drew 9.5 visitors.
+            It drew 9,000 visitors. | It drew 90,000 visitors.
+            It drew 1.5 million visitors. | It drew 1.5 billion visitors.
+            It costs £210,000. | It costs £120,000.
+            It costs £210,000. | It costs €210,000.
+            It costs $5 million. | It costs £5 million.
+            It costs 5 pounds. | It costs 5 dollars.
+            It costs 5 euros. | It costs 5 cents.
+            It rose by 12%. | It rose by 21%.
+            It rose by 12%. | It rose by 12 percentage points.
+            It opened on 3 May. | It opened on 4 May.
+            It opened on 3 May 2026. | It opened on 3 May 2025.
+            It opened on 3 May 2026. | It opened on 2026-06-03.
+            It was built in the 19th century. | It was built in the 18th century.
+            It is open from 5 to 10 May. | It is open from 5 to 12 May.
+            It is 5 km long. | It is 5 miles long.
+            It is 5 km long. | It is 5 metres long.
+            It took 2 hours. | It took 2 days.
+            It took nine years. | It took nine months.
+            It weighs 3 kg. | It weighs 3 tonnes.
+            They won 3-2. | They won 4-2.
+            One in ten fell ill. | One in five fell ill.
+            It won twice. | It won three times.
+            Henry VIII built it. | Henry VII built it.
+            It was 5 °C. | It was -5 °C.
+            The season 2025/26 begins. | The season 2026/27 begins.
+        """,
+    },
+    "de": {
+        "small": """
+            Die Fähre fährt um 8 Uhr ab. | Die Fähre fährt um 8.00 Uhr ab.
+            Die Fähre fährt um 8 Uhr ab. | Die Fähre fährt um acht Uhr ab.
+            Die Fähre fährt um 8:30 Uhr ab. | Die Fähre fährt um 8.30 Uhr ab.
+            Die Fähre fährt um 20 Uhr ab. | Die Fähre fährt um 20:00 Uhr ab.
+            Die Fähre fährt zu Mittag ab. | Die Fähre fährt mittags ab.
+            Es kamen 9.000 Besucher. | Es kamen 9000 Besucher.
+            Es kamen 9.000 Besucher. | Es kamen 9 000 Besucher.
+            Es kamen 9.000 Besucher. | Es kamen neuntausend Besucher.
+            Es kamen 1,5 Millionen Besucher. | Es kamen 1.500.000 Besucher.
+            Es kamen 1,5 Mio. Besucher. | Es kamen eineinhalb Millionen Besucher.
+            Es kamen 1500 Besucher. | Es kamen rund 1500 Besucher.
+            Es kostet 210.000 Euro. | Es kostet 210.000 €.
+            Es kostet 210.000 Euro. | Es kostet EUR 210.000.
+            Es kostet 5 Euro. | Es kostet 5,00 Euro.
+            Es kostet 5 Euro. | Es kostet fünf Euro.
+            Es stieg um 12 Prozent. | Es stieg um 12 %.
+            Es stieg um 12,5 Prozent. | Es stieg um 12,5%.
+            Sie öffnet am 3. Mai. | Sie öffnet am 3.5.
+            Sie öffnet am 3. Mai 2026. | Sie öffnet am 03.05.2026.
+            Sie öffnet am Sonntag, 3. Mai. | Sie öffnet am Sonntag, dem 3. Mai.
+            Sie ist im 19. Jahrhundert erbaut. | Sie ist im neunzehnten Jahrhundert erbaut.
+            Sie öffnet von 5. bis 10. Mai. | Sie öffnet vom 5. bis zum 10. Mai.
+            Sie kostet 5 bis 10 Euro. | Sie kostet 5–10 Euro.
+            Sie ist 5 km lang. | Sie ist fünf Kilometer lang.
+            Es dauerte 2 Stunden. | Es dauerte zwei Stunden.
+            Der 14-Jährige gewann. | Der 14jährige gewann.
+            Sie gewannen 3:2. | Sie gewannen 3 : 2.
+            Es war der 2. Sieg. | Es war der zweite Sieg.
+        """,
+        "changed": """
+            Die Fähre fährt um 8 Uhr ab. | Die Fähre fährt um 9 Uhr ab.
+            Die Fähre fährt um 8.30 Uhr ab. | Die Fähre fährt um 8.45 Uhr ab.
+            Es kamen 9.000 Besucher. | Es kamen 7.000 Besucher.
+            Es kamen 1,5 Millionen Besucher. | Es kamen 1,5 Milliarden Besucher.
+            Es kostet 210.000 Euro. | Es kostet 210.000 Franken.
+            Es kostet 210.000 Euro. | Es kostet 210.000 Dollar.
+            Es stieg um 12 Prozent. | Es stieg um 12 Prozentpunkte.
+            Sie öffnet am 3. Mai. | Sie öffnet am 4. Mai.
+            Sie öffnet am 3. Mai. | Sie öffnet am 3. Juni.
+            Sie ist im 19. Jahrhundert erbaut. | Sie ist im 18. Jahrhundert erbaut.
+            Sie ist 5 km lang. | Sie ist 5 Meter lang.
+            Es dauerte neun Jahre. | Es dauerte neun Monate.
+            Es dauerte neun Jahre. | Es dauerte neun Tage.
+            Sie gewannen 3:2. | Sie gewannen 3:1.
+            Es war der zweite Sieg. | Es war der dritte Sieg.
+        """,
+    },
+    "fr": {
+        "small": """
+            Le bac part de Lyon à 8 h. | Le bac part de Lyon à 8 heures.
+            Le bac part de Lyon à 8h30. | Le bac part de Lyon à 8 h 30.
+            Le bac part de Lyon à midi. | Le bac part de Lyon à 12 h.
+            Il y avait 9 000 visiteurs à Lyon. | Il y avait 9.000 visiteurs à Lyon.
+            Il y avait 9 000 visiteurs à Lyon. | Il y avait neuf mille visiteurs à Lyon.
+            Il y avait 1,5 million de visiteurs. | Il y avait 1 500 000 visiteurs.
+            Il coûte 210 000 euros. | Il coûte 210 000 €.
+            Il coûte 2 M€. | Il coûte 2 millions d'euros.
+            Il ouvre le 3 mai. | Il ouvre le 3 mai prochain.
+            Il ouvre le 1er mai. | Il ouvre le premier mai.
+            Il date du XIXe siècle. | Il date du 19e siècle.
+            Il est long de 5 km. | Il est long de cinq kilomètres.
+        """,
+        "changed": """
+            Le bac part de Lyon à 8 h. | Le bac part de Lyon à 9 h.
+            Il y avait 9 000 visiteurs à Lyon. | Il y avait 7 000 visiteurs à Lyon.
+            Il coûte 210 000 euros. | Il coûte 210 000 dollars.
+            Il ouvre le 3 mai. | Il ouvre le 4 mai.
+            Il date du XIXe siècle. | Il date du XVIIIe siècle.
+            Il a duré neuf ans. | Il a duré neuf mois.
+            Il est long de 5 km. | Il est long de 5 mètres.
+        """,
+    },
+    "es": {
+        "small": """
+            El barco sale a las 8 de Cádiz. | El barco sale a las ocho de Cádiz.
+            El barco sale a las 20:00. | El barco sale a las 20.00.
+            Hubo 9.000 visitantes. | Hubo 9000 visitantes.
+            Hubo 1,5 millones de visitantes. | Hubo 1.500.000 visitantes.
+            Cuesta 210.000 euros. | Cuesta 210.000 €.
+            Abre el 3 de mayo de 2026. | Abre el 3/5/2026.
+            Mide 5 km. | Mide cinco kilómetros.
+        """,
+        "changed": """
+            Hubo 9.000 visitantes. | Hubo 7.000 visitantes.
+            Cuesta 210.000 euros. | Cuesta 210.000 pesos.
+            Abre el 3 de mayo. | Abre el 4 de mayo.
+            Duró nueve años. | Duró nueve meses.
+        """,
+    },
+    "it": {
+        "small": """
+            Il traghetto parte alle 8. | Il traghetto parte alle 8:00.
+            C'erano 9.000 visitatori. | C'erano 9000 visitatori.
+            Costa 210.000 euro. | Costa 210.000 €.
+        """,
+        "changed": """
+            C'erano 9.000 visitatori. | C'erano 7.000 visitatori.
+            Costa 210.000 euro. | Costa 210.000 dollari.
+            È durato nove anni. | È durato nove mesi.
+        """,
+    },
+    "nl": {
+        "small": """
+            De veerboot vaart om 8 uur. | De veerboot vaart om 8.00 uur.
+            Er kwamen 9.000 bezoekers. | Er kwamen 9000 bezoekers.
+            Het kost 5 euro. | Het kost € 5,-.
+        """,
+        "changed": """
+            Er kwamen 9.000 bezoekers. | Er kwamen 7.000 bezoekers.
+            Het duurde negen jaar. | Het duurde negen maanden.
+            Het kost 5 euro. | Het kost 5 dollar.
+        """,
+    },
+    "pt": {
+        "small": """
+            O barco parte às 8h. | O barco parte às 8 horas.
+            Vieram 9.000 visitantes. | Vieram 9 mil visitantes.
+            Custa R$ 5. | Custa 5 reais.
+        """,
+        "changed": """
+            Vieram 9.000 visitantes. | Vieram 7.000 visitantes.
+            Durou nove anos. | Durou nove meses.
+            Custa 5 reais. | Custa 5 dólares.
+        """,
+    },
+    "sv": {
+        "small": """
+            Färjan går kl. 8. | Färjan går klockan 8.
+            Färjan går kl. 8.00. | Färjan går kl. 08.00.
+            Det kom 9 000 besökare. | Det kom 9000 besökare.
+            Det kostar 5 kronor. | Det kostar 5 kr.
+        """,
+        "changed": """
+            Det kom 9 000 besökare. | Det kom 7 000 besökare.
+            Det tog 9 år. | Det tog 9 månader.
+            Det kostar 5 kronor. | Det kostar 5 euro.
+            Den öppnar på måndag. | Den öppnar på tisdag.
+            Den öppnar i maj. | Den öppnar i juni.
+        """,
+    },
+    "da": {
+        "small": """
+            Færgen sejler kl. 8. | Færgen sejler klokken 8.
+            Der kom 9.000 gæster. | Der kom 9000 gæster.
+        """,
+        "changed": """
+            Der kom 9.000 gæster. | Der kom 7.000 gæster.
+            Det tog ni år. | Det tog ni måneder.
+        """,
+    },
+    "pl": {
+        "small": """
+            Prom odpływa o 8:00. | Prom odpływa o 8.00.
+            Przyszło 9 tys. gości. | Przyszło 9 000 gości.
+            Kosztuje 5 złotych. | Kosztuje 5 zł.
+        """,
+        "changed": """
+            Przyszło 9 tys. gości. | Przyszło 7 tys. gości.
+            Otwarcie 3 maja. | Otwarcie 3 czerwca.
+            Otwarcie w poniedziałek. | Otwarcie we wtorek.
+            Trwało to 9 lat. | Trwało to 9 miesięcy.
+        """,
+    },
+    "ru": {
+        "small": """
+            Пришло 9000 гостей. | Пришло 9 000 гостей.
+            Пришло 9 тыс. гостей. | Пришло 9 тысяч гостей.
+        """,
+        "changed": """
+            Пришло 9000 гостей. | Пришло 7000 гостей.
+            Мост откроют в понедельник. | Мост откроют во вторник.
+            Мост откроют 3 мая. | Мост откроют 3 июня.
+        """,
+    },
+    "ja": {
+        "small": "来場者は9,000人だった。 | 来場者は9000人だった。",
+        "changed": "来場者は9000人だった。 | 来場者は7000人だった。",
+    },
+}  # fmt: skip
+
+
+def lines(table: str) -> Iterator[tuple[str, str]]:
+    """The pairs of a table, before and after."""
+    for line in table.strip().splitlines():
+        before, after = line.strip().split(" | ")
+        yield before, after
+
+
+def pairs(tables: dict[str, dict[str, str]]) -> Iterator[tuple[str, bool, str, str]]:
+    """Every pair with its language and whether a fact is another one."""
+    for tag, kinds in tables.items():
+        for kind, table in kinds.items():
+            yield from ((tag, kind == "changed", before, after) for before, after in lines(table))

@@ -1,0 +1,552 @@
+"""Which facts of an article are others by now, its names and numbers, and which of its posts say them (pure).
+
+Marks, spaces, spelling, synonyms, another way to write a number and sentences that were only moved are small edits.
+What it costs grows with the length of an article, not with its square, and hardly with how many versions there are:
+each sentence is read once, only what changed is compared, and that with ``CANDIDATES`` others at most.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import itertools
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import regex
+import snowballstemmer
+
+from worker.content import nouns, words
+from worker.content.grounding import stem
+from worker.content.quantities import Worth, quantities
+from worker.content.units import Kinds, unit
+from worker.model import Article
+
+CLOSE = 0.5
+"""From here on (difflib's ratio, of words without endings and any number) a sentence is the same one in other words;
+below it, the old one is gone."""
+
+CANDIDATES = 8
+"""A sentence is compared with so many of those that have most words in common with it, at most."""
+
+PLACES = 200
+"""So many places where a sentence's words stand are looked at, those of its rarest words first."""
+
+LONG = 250
+"""What has more words is a list or a table, no sentence: its words are compared in whatever order."""
+
+SHORT = 20
+"""A line that ends in … says the beginning of what it cuts, if it has more characters."""
+
+FEW = 3
+"""A title of fewer words is posted where it is a line of its own: within a sentence they may mean anything."""
+
+WORD = regex.compile(r"(?:(?<![\p{L}\p{M}\p{N}]|\p{N}\s)[-−](?=\p{Nd}))?[\p{L}\p{M}\p{N}]+|[\p{Sc}%‰]")
+LETTERS = regex.compile(r"\p{L}[\p{L}\p{M}’'-]*")
+CAPITAL = regex.compile(r"(?<![\p{L}\p{M}\p{N}])\p{Lu}[\p{L}\p{M}’'-]+")
+INSIDE = regex.compile(r"[\p{L}\p{N},;:)”’'–-]\s[(\[]?$|\p{L}[(/]$|(?:^|\s)\p{L}{1,5}[’']$")
+"""What stands before a name that begins no sentence: "in Graz", "l'Isère", "Graz/Linz", "town (Graz)"."""
+
+HASHTAG = regex.compile(r"[#＃]([\p{L}\p{M}\p{N}_]+)")
+HEADLINE, STOPS = 0.6, tuple('.!?…:"”')
+"""Where so many words of an English line have capitals and no full stop ends it, capitals make no names."""
+
+RUN = regex.compile(r"(?<![\p{L}\p{M}\p{N}])\p{Lu}[\p{L}\p{M}’'-]+(?: \p{Lu}[\p{L}\p{M}’'-]+)*")
+"""Words with capitals that follow each other."""
+
+GENITIVE = frozenset({"da", "nb", "nl", "nn", "no", "sv"})
+"""Languages whose names take an "s" without an apostrophe."""
+
+CASES = {"de": "german", "pl": "polish", "ru": "russian"}
+"""Languages whose names have endings, and Snowball's name of each."""
+
+Fact = Worth
+"""What a number is worth, that with its unit ("9 duration-year"), or a name without its endings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """Something of the old article that is not true any more: ``new`` is what it says now, "" if nothing does; ``lost``
+    are the numbers and names that are not said any more: how each is written, and what it is.
+    """
+
+    old: str
+    new: str
+    lost: tuple[tuple[str, Fact], ...] = ()
+    title: bool = False
+
+    @property
+    def what(self) -> str:
+        """What is wrong, in words for who decides."""
+        if self.title:
+            return f"the title was {words.quoted(self.old)} and is {words.quoted(self.new)}"
+        says = f"it reads {words.quoted(self.new)} now" if self.new else "it does not stand there any more"
+        lost = ", ".join(dict.fromkeys(w for w, _ in self.lost))
+        return f"{words.quoted(self.old)}: {lost} is not said any more; {says}"
+
+    @property
+    def facts(self) -> frozenset[Fact]:
+        """What is not said any more."""
+        return frozenset(f for _, f in self.lost)
+
+
+@dataclass(frozen=True, slots=True)
+class _Amount:
+    """A number with its unit, from ``start`` to ``end``."""
+
+    worth: Worth
+    kinds: Kinds
+    start: int
+    end: int
+    doubtful: bool
+
+    def differs(self, other: _Amount) -> bool:
+        """Whether it is another number, or surely another unit."""
+        return self.worth != other.worth or bool(self.kinds and other.kinds and not self.kinds & other.kinds)
+
+    def facts(self) -> Iterator[Fact]:
+        yield self.worth
+        yield from (f"{self.worth} {kind}" for kind in self.kinds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Said:
+    """A sentence: ``flat`` are its words in one spelling, ``items`` the same with a number's worth in its place and
+    ``amounts`` those numbers; ``names`` are as they are written and what each is known by, ``first`` what may be one
+    because it begins the sentence; ``shape`` is what it is like in other words, ``keys`` what it is looked up by,
+    ``about`` what it speaks of, ``every`` each word as a name.
+    """
+
+    text: str
+    flat: str
+    items: tuple[str | tuple[Worth], ...]
+    amounts: tuple[_Amount | None, ...]
+    names: Mapping[str, str]
+    first: Mapping[str, str]
+    shape: tuple[str, ...]
+    keys: frozenset[str | tuple[Worth]]
+    about: frozenset[str]
+    every: frozenset[str]
+    facts: frozenset[Fact]
+
+    def named(self, pages: Iterable[_Page]) -> dict[str, str]:
+        """Its names, with what begins it if it is a name elsewhere on these pages."""
+        return {**self.names, **{w: n for w, n in self.first.items() if any(p.inside(w) for p in pages)}}
+
+    def numbers(self) -> list[_Amount]:
+        return [a for a in self.amounts if a]
+
+    def written(self, one: _Amount) -> str:
+        return self.text[one.start : one.end]
+
+
+@functools.lru_cache(maxsize=4096)
+def _said(text: str, tag: str) -> _Said:
+    code, language = words.base(tag), words.language(tag)
+    counted = _amounts(text, tag)
+    items: list[str | tuple[Worth]] = []
+    amounts: list[_Amount | None] = []
+    begin = 0
+    for one in (*counted, None):
+        between = flat(text[begin : one.start if one else len(text)]).split()
+        items += between
+        amounts += [None] * len(between)
+        if one:
+            items.append((one.worth,))
+            amounts.append(one)
+            begin = max(begin, one.end)
+    _dates_alike(items, amounts)
+    names, first = _names(text, tag, counted)
+    said = " ".join(i for i in items if isinstance(i, str))
+    return _Said(
+        text=text,
+        flat=flat(text),
+        items=tuple(items),
+        amounts=tuple(amounts),
+        names=names,
+        first=first,
+        shape=tuple(stem(i, code) if isinstance(i, str) else "#" for i in items),
+        keys=frozenset(i if isinstance(i, tuple) else stem(i, code) for i in items if i not in language.stop),
+        about=frozenset(words.terms(said, language)),
+        every=frozenset(_named(w, code) for w in LETTERS.findall(text)),
+        facts=frozenset([*names.values(), *(f for one in counted for f in one.facts())]),
+    )
+
+
+def _dates_alike(items: list[str | tuple[Worth]], amounts: list[_Amount | None]) -> None:
+    """Put what a date says in one order, however the date is written: 2026-05-03, 3 May 2026."""
+    begin = 0
+    for dated, run in itertools.groupby(amounts, key=bool):
+        found = [a for a in run if a] if dated else []
+        if any(str(a.worth).startswith("month") for a in found):
+            found.sort(key=lambda a: str(a.worth))
+            amounts[begin : begin + len(found)] = found
+            items[begin : begin + len(found)] = [(a.worth,) for a in found]
+        begin += len(found)
+        while begin < len(amounts) and not amounts[begin]:
+            begin += 1
+
+
+def flat(text: str) -> str:
+    """The words of a text in one spelling, without marks but for signs of money, shares and what is below zero."""
+    return " ".join(w.replace("−", "-") for w in WORD.findall(text.casefold()))
+
+
+def _amounts(text: str, tag: str) -> list[_Amount]:
+    """The numbers of a text with their units, which are no numbers themselves: "a second bridge"."""
+    found = quantities(text, tag)
+    made = []
+    for place, one in enumerate(found):
+        least = found[place - 1].end if place else 0
+        most = next((q.start for q in found[place + 1 :] if q.start >= one.end), len(text))
+        there = unit(text, one.start, one.end, tag)
+        if there is None or there.start < least or there.end > most:
+            made.append(_Amount(one.worth, frozenset(), one.start, one.end, one.doubtful))
+        else:
+            made.append(_Amount(one.worth, there.kinds, there.start, there.end, one.doubtful))
+    return made
+
+
+def _names(text: str, tag: str, counted: Iterable[_Amount]) -> tuple[dict[str, str], dict[str, str]]:
+    """The names of a text as they are written, and what each is known by: words with a capital that are no numbers, no
+    small words and, where all nouns have capitals, no common ones; and apart those that may be names, as they begin it.
+    """
+    code, stop = words.base(tag), words.language(tag).stop
+    headline = code == "en" and not text.rstrip().endswith(STOPS) and _capitals(text) > HEADLINE
+    names: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for found in CAPITAL.finditer(text):
+        word, before = found[0], text[max(0, found.start() - nouns.BEFORE) : found.start()]
+        if any(one.start < found.end() and found.start() < one.end for one in counted):
+            continue
+        if words.plain(word) in stop or nouns.common(word, before, code):
+            continue
+        (names if INSIDE.search(before) and not headline else first)[word] = _named(word, code)
+    return names, first
+
+
+def _capitals(text: str) -> float:
+    """The share of a text's words of more than three letters that have a capital."""
+    found = [w for w in LETTERS.findall(text) if len(w) > FEW]
+    return sum(w[0].isupper() for w in found) / len(found) if found else 0
+
+
+@functools.lru_cache(maxsize=8192)
+def _named(word: str, code: str) -> str:
+    """What a name is known by, whatever its case."""
+    word = _bare(word).casefold()
+    if code in CASES:
+        return str(snowballstemmer.stemmer(CASES[code]).stemWord(word))
+    return word.removesuffix("s") if code in GENITIVE and len(word) > FEW else word
+
+
+def _bare(word: str) -> str:
+    return word.rstrip("’'-").removesuffix("'s").removesuffix("’s")
+
+
+class _Page:
+    """An article, each of whose sentences is read once, when somebody asks."""
+
+    def __init__(self, title: str, text: str, tag: str) -> None:
+        self.tag, self.title, self.text = tag, title, text
+        self._inside: dict[str, bool] = {}
+        self.sentences = [text[a:b] for a, b in words.sentences(text, words.base(tag))]
+        self.flat = [flat(s) for s in self.sentences]
+        self.there = frozenset(self.flat)
+
+    @functools.cached_property
+    def said(self) -> list[_Said]:
+        return [_said(s, self.tag) for s in self.sentences]
+
+    def inside(self, word: str) -> bool:
+        """Whether a word with a capital stands somewhere within a sentence."""
+        if word not in self._inside:
+            places = (m.start() for m in regex.finditer(rf"\b{regex.escape(_bare(word))}", self.text))
+            self._inside[word] = any(INSIDE.search(self.text[max(0, p - nouns.BEFORE) : p]) for p in places)
+        return self._inside[word]
+
+    @functools.cached_property
+    def everything(self) -> frozenset[Fact]:
+        """Every number, name and word of it, its title's too."""
+        return frozenset(f for s in (*self.said, _said(self.title, self.tag)) for f in (*s.facts, *s.every))
+
+    def without(self, there: frozenset[str]) -> _Index:
+        """Its sentences but those that stand ``there`` as well, to be looked up."""
+        return _Index([_said(s, self.tag) for s, f in zip(self.sentences, self.flat, strict=True) if f not in there])
+
+
+class _Index:
+    """Sentences, to find the one that says the same in other words."""
+
+    def __init__(self, said: Sequence[_Said]) -> None:
+        self._said = said
+        self._places: dict[str | tuple[Worth], list[int]] = {}
+        for place, one in enumerate(said):
+            for item in one.keys:
+                self._places.setdefault(item, []).append(place)
+
+    def closest(self, one: _Said) -> _Said | None:
+        """The sentence that is most like ``one``; None if none is the same in other words."""
+        found: Counter[int] = Counter()
+        left = PLACES
+        for places in sorted((self._places.get(item, []) for item in one.keys), key=len):
+            found.update(places[:left])
+            left -= len(places)
+            if left <= 0:
+                break
+        chosen = [p for p, _ in found.most_common(CANDIDATES)]
+        if len(self._said) <= CANDIDATES:
+            chosen = list(range(len(self._said)))
+        rated = [(_ratio(one.shape, self._said[p].shape), -p) for p in chosen]
+        ratio, place = max(rated, default=(0.0, 0))
+        return self._said[-place] if ratio >= CLOSE else None
+
+
+def _ratio(one: Sequence[str], other: Sequence[str]) -> float:
+    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
+    return matcher.quick_ratio() if max(len(one), len(other)) > LONG else matcher.ratio()
+
+
+@functools.lru_cache(maxsize=8)
+def _page(title: str, text: str, tag: str) -> _Page:
+    return _Page(title, text, tag)
+
+
+class _Posted:
+    """What was posted: in an article's words, cut short with …, and in others."""
+
+    def __init__(self, texts: Iterable[str], tag: str) -> None:
+        texts = [t for t in texts if t]
+        self._tag = tag
+        self._whole = [f" {flat(t)} " for t in texts]
+        rows = [row.rstrip() for t in texts for row in t.splitlines()]
+        self._rows = {flat(row) for row in rows}
+        self._cut = [flat(row) for row in rows if row.endswith("…") and len(row) > SHORT]
+        self._texts = texts
+        self.tags = frozenset(m[1].casefold() for t in texts for m in HASHTAG.finditer(t))
+
+    def whole(self, said: str, *, title: bool = False) -> bool:
+        """Whether a sentence (flat) stands there as it is."""
+        if title and said.count(" ") + 1 < FEW:
+            return said in self._rows
+        return bool(said) and any(f" {said} " in f for f in self._whole)
+
+    def cut(self, said: str) -> str:
+        """What is said of a sentence (flat) that was cut short."""
+        return max((c for c in self._cut if said.startswith(c)), key=len, default="")
+
+    @functools.cached_property
+    def sentences(self) -> list[_Said]:
+        code = words.base(self._tag)
+        return [_said(t[a:b], self._tag) for t in self._texts for a, b in words.sentences(t, code)]
+
+    @functools.cached_property
+    def about(self) -> frozenset[str]:
+        return frozenset(t for s in self.sentences for t in s.about)
+
+    def may_say(self, old: str) -> bool:
+        """Whether any of it may come from this sentence, in whatever words."""
+        said = flat(old)
+        if self.whole(said) or self.cut(said):
+            return True
+        about = words.terms(old, words.language(self._tag))
+        return not self.about.isdisjoint(about) or any(tag in said.replace(" ", "") for tag in self.tags)
+
+
+def slips(old: Article, new: Article, posted: Iterable[str] | None = None) -> list[Slip]:
+    """What the old article said that the new one corrects: its title, and sentences whose numbers or names changed; of
+    these, if it is told, only what can stand in a text that was ``posted``.
+    """
+    tag = new.language or old.language
+    before, after = _page(old.title, old.text, tag), _page(new.title, new.text, tag)
+    found = []
+    if retitled(old.title, new.title, tag):
+        one, other = _said(old.title, tag), _said(new.title, tag)
+        found.append(Slip(old.title, new.title, _ordered(_nowhere(one, other.facts | other.every, ())), title=True))
+    changed = [s for s, f in zip(before.sentences, before.flat, strict=True) if f not in after.there]
+    if posted is not None:
+        said = _Posted(posted, tag)
+        changed = [s for s in changed if said.may_say(s)]
+    index = after.without(before.there) if changed else _Index(())
+    for one in (_said(s, tag) for s in changed):
+        close = index.closest(one)
+        lost = _missed(one, close, before, after) if close else _nowhere(one, after.everything, (before, after))
+        if lost:
+            found.append(Slip(one.text, close.text if close else "", _ordered(lost)))
+    return found
+
+
+def _ordered(lost: Iterable[tuple[str, Fact]]) -> tuple[tuple[str, Fact], ...]:
+    return tuple(sorted(lost, key=lambda one: (one[0], str(one[1]))))
+
+
+def _nowhere(one: _Said, there: Collection[Fact], pages: Iterable[_Page]) -> set[tuple[str, Fact]]:
+    """The numbers and names of a sentence that are not ``there``, as they are written."""
+    sure = ((one.written(a), a.worth) for a in one.numbers() if not a.doubtful)
+    return {(w, f) for w, f in (*sure, *one.named(pages).items()) if f not in there}
+
+
+def _missed(one: _Said, other: _Said, before: _Page, after: _Page) -> set[tuple[str, Fact]]:
+    """The numbers and names of a sentence that it does not say any more in its new words, as they are written.
+
+    A word that may be no number ("one", "second") counts where another number stands in its place, and any number where
+    the same words now stand around others, or where it counts something else.
+    """
+    pages = (before, after)
+    found = _nowhere(one, other.facts | other.every, pages)
+    found -= set(_shortened(one, other, found, pages))
+    for ours in one.numbers():
+        same = [a for a in other.numbers() if a.worth == ours.worth]
+        if same and all(ours.differs(a) for a in same):
+            found |= {(one.written(ours), f"{ours.worth} {kind}") for kind in ours.kinds}
+    if max(len(one.items), len(other.items)) <= LONG:
+        found |= {(one.written(a), a.worth) for a in _replaced(one, other)}
+    if before.tag.startswith("en"):
+        found |= _begun(one, other, pages)
+    return found
+
+
+def _shortened(
+    one: _Said, other: _Said, found: Iterable[tuple[str, Fact]], pages: tuple[_Page, _Page]
+) -> Iterator[tuple[str, Fact]]:
+    """Words of a name of which another word still stands there, if no other name does and the article says it all
+    elsewhere: "Mayor Ada Byron" and "Byron".
+    """
+    if not set(other.named(pages).values()) <= one.every:
+        return
+    for run in RUN.finditer(one.text):
+        names = run[0].split()
+        if any(_named(w, words.base(pages[1].tag)) in other.every for w in names):
+            yield from (f for f in found if f[0] in names and f[1] in pages[1].everything)
+
+
+def _replaced(one: _Said, other: _Said) -> Iterator[_Amount]:
+    """The numbers of a sentence in whose place another one stands."""
+    opcodes = difflib.SequenceMatcher(None, one.items, other.items, autojunk=False).get_opcodes()
+    for how, i, j, k, m in opcodes:
+        before, after = [a for a in one.amounts[i:j] if a], [a for a in other.amounts[k:m] if a]
+        instead = {a.worth for a in after}
+        if how == "replace" and instead - {a.worth for a in before}:
+            yield from (a for a in before if a.worth not in instead)
+    if [isinstance(i, str) and i for i in one.items] == [isinstance(i, str) and i for i in other.items]:
+        pairs = zip(one.amounts, other.amounts, strict=True)
+        yield from (a for a, b in pairs if a and b and a.worth != b.worth)
+
+
+def _begun(one: _Said, other: _Said, pages: tuple[_Page, _Page]) -> set[tuple[str, Fact]]:
+    """The name that begins an English sentence whose rest is as it was: a noun has an article there, or is a plural."""
+    if not one.items or one.items[1:] != other.items[1:] or one.items == other.items:
+        return set()
+    begin = [next(iter(s.first), "") for s in (one, other)]
+    if all(w and s.text.startswith(w) and _like_a_name(w, pages) for w, s in zip(begin, (one, other), strict=True)):
+        return {(begin[0], one.first[begin[0]])}
+    return set()
+
+
+def _like_a_name(word: str, pages: Iterable[_Page]) -> bool:
+    known = words.language("en")
+    low = word.casefold()
+    plain = low in known.verbs | known.general | known.roles or low.endswith(("s", "ly", "ing", "ed"))
+    return not plain and not any(regex.search(rf"\b{regex.escape(low)}\b", p.text) for p in pages)
+
+
+def told(slips_: Iterable[Slip], *texts: str, now: Article | None = None) -> list[Slip]:
+    """Those of the slips that stand in what was posted, each with what of it does: in the article's words, cut short
+    with …, in a hashtag, or in others that speak of the same and say a number or a name that the article does not say
+    of it any more (``now`` is what it says).
+    """
+    slips_ = list(slips_)
+    posted = _Posted(texts, now.language if now else "")
+    plain = [s for s in slips_ if posted.whole(flat(s.old), title=s.title)]
+    cut = [c for s in slips_ if s not in plain for c in _cut(s, posted)]
+    if now is None:
+        return [*plain, *cut]
+    page = _page(now.title, now.text, now.language)
+    known = frozenset(f for s in (*plain, *cut) for f in s.facts)
+    meant = []
+    for slip in slips_:
+        if slip in plain or any(c.old == slip.old for c in cut):
+            continue
+        said = (_meant(slip, posted, page) | _tagged(slip, posted, page)) - known
+        if lost := tuple(one for one in slip.lost if one[1] in said):
+            meant.append(dataclasses.replace(slip, lost=lost))
+    return [*plain, *cut, *meant]
+
+
+def _cut(slip: Slip, posted: _Posted) -> Iterator[Slip]:
+    """A slip as far as it stands in a line that was cut short."""
+    there = posted.cut(flat(slip.old))
+    lost = tuple(one for one in slip.lost if f" {flat(one[0])} " in f" {there} ")
+    if there and (lost or slip.title):
+        yield dataclasses.replace(slip, lost=lost)
+
+
+def _meant(slip: Slip, posted: _Posted, page: _Page) -> frozenset[Fact]:
+    """What is not said any more and a sentence of a post says that speaks of the same, unless the article says it of
+    something that is more like it.
+    """
+    old = _said(slip.old, page.tag).about
+    found: set[Fact] = set()
+    for one in posted.sentences:
+        said = slip.facts & {*one.facts, *one.first.values()}
+        if one.flat in page.there or not said or not (alike := len(one.about & old)):
+            continue
+        for fact in said:
+            about = (s.about for s in page.said if fact in s.facts or fact in s.first.values())
+            if all(len(one.about & other) < alike for other in about):
+                found.add(fact)
+    return frozenset(found)
+
+
+def _tagged(slip: Slip, posted: _Posted, page: _Page) -> frozenset[Fact]:
+    """The names in hashtags of a post that stand nowhere in the article any more."""
+    code = words.base(page.tag)
+    tags = {run: names for run, names in _runs(slip.old) if run in posted.tags}
+    said = frozenset(_named(n, code) for names in tags.values() for n in names)
+    return (slip.facts & said) - page.everything
+
+
+def _runs(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Every name of one or more words as a hashtag says it (casefolded), and its words."""
+    for run in RUN.finditer(text):
+        names = run[0].split()
+        for i in range(len(names)):
+            yield from (("".join(names[i:j]).casefold(), names[i:j]) for j in range(i + 1, len(names) + 1))
+
+
+def said(text: str, tag: str) -> frozenset[Fact]:
+    """Every number, name and word of a text."""
+    one = _said(text, tag)
+    return one.facts | one.every
+
+
+def amended(text: str, wrong: Sequence[Slip]) -> str:
+    """``text`` with what is wrong replaced by what stands now, in its hashtags, too; empty if something cannot be."""
+    tags = {m[1].casefold() for m in HASHTAG.finditer(text)}
+    for slip in wrong:
+        if not slip.new or slip.old not in text:
+            return ""
+        lost = {w for w, _ in slip.lost}
+        if any(run in tags and lost.intersection(names) for run, names in _runs(slip.old)):
+            return ""
+        text = text.replace(slip.old, slip.new)
+    return text
+
+
+def retitled(old: str, new: str, tag: str) -> bool:
+    """Whether a title says something else; not if only the spelling of words that are no names or numbers changed."""
+    one, other = _said(old, tag), _said(new, tag)
+    pairs = list(zip(one.amounts, other.amounts, strict=False))
+    if one.items == other.items:
+        return any(a and b and a.differs(b) for a, b in pairs)
+    if one.facts != other.facts or len(one.items) != len(other.items):
+        return True
+    return not all(x == y or _spelt(x, y) for x, y in zip(one.items, other.items, strict=True))
+
+
+def _spelt(one: str | tuple[Worth], other: str | tuple[Worth]) -> bool:
+    """Whether two words are one, in another spelling."""
+    both = isinstance(one, str) and isinstance(other, str)
+    return both and difflib.SequenceMatcher(None, one, other).ratio() >= 0.75

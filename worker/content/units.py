@@ -1,0 +1,119 @@
+"""What a number counts, by CLDR: money, time, a length, a share (pure). "Nine years" are not "nine months"."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import regex
+from babel import Locale, UnknownLocaleError
+from babel.numbers import get_currency_name, get_currency_symbol
+from babel.units import format_unit
+
+from worker.content import words
+
+Kinds = frozenset[str]
+"""What a unit may be: "dollars" are those of many countries, "$" and "US dollars" those of one. What two units have in
+common, they may both be."""
+
+REGIONS = {"en": ("en", "en_GB"), "pt": ("pt", "pt_PT")}
+MEASURES = {
+    "duration": "century decade year month week day hour minute second night",
+    "length": "kilometer meter centimeter millimeter mile foot inch yard light-year nautical-mile",
+    "mass": "kilogram gram milligram tonne ton pound ounce stone",
+    "area": "hectare acre square-kilometer square-meter square-mile square-foot",
+    "volume": "liter milliliter cubic-meter gallon pint barrel",
+    "speed": "kilometer-per-hour mile-per-hour meter-per-second knot",
+    "temperature": "celsius fahrenheit",
+    "power": "watt kilowatt megawatt gigawatt horsepower",
+    "energy": "kilowatt-hour",
+    "digital": "megabit gigabit kilobyte megabyte gigabyte terabyte",
+    "concentr": "percent permille",
+}
+ONE = {"mass-ton": "mass-tonne"}  # who writes "tons" may mean either
+SMALL = 2  # letters: "5 in" is hardly ever a length
+COUNTS = (1, 2, 5, 1.5)  # one of each plural that languages have
+POINTS = regex.compile(r"percentage points?|prozentpunkte?n?|procentpunt(?:en)?|procentenhet(?:er)?|procentpoint")
+CENTS = frozenset(
+    words.words(
+        "cent cents penny pence centime centimes céntimo céntimos centavo centavos cêntimo cêntimos centesimo "
+        "centesimi öre øre grosz grosze groszy копейка копейки копеек rappen"
+    )
+)
+BEFORE = regex.compile(r"(?<!\p{L})(?:\p{Lu}{0,3}\p{Sc}|\p{Lu}{3})(?=\s?[-−]?$)")
+BEHIND = regex.compile(
+    r"[\s\u00a0\u202f-]*(?:(?:de|di|of)\s|d['’])?(?<one>[%‰]|\p{Sc}|°\s?[CF](?!\p{L})|\p{L}[\p{L}\p{M}./]*)"
+    r"(?<two>[\s\u00a0]\p{L}+)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What may be meant, and where it stands (code points): with the number between them, or behind it."""
+
+    kinds: Kinds
+    start: int
+    end: int
+
+
+def unit(text: str, start: int, end: int, tag: str) -> Unit | None:
+    """What the number from ``start`` to ``end`` of ``text`` counts; None if it counts something else."""
+    known = _known(words.base(tag))
+    inside = known.get(text[start:end].rsplit(maxsplit=1)[-1].casefold(), frozenset())
+    if "concentr-percent" in inside:
+        return Unit(inside, start, end)  # "12 Prozent" is one number
+    if (before := BEFORE.search(text, max(0, start - 8), start)) and (kinds := known.get(before[0].casefold())):
+        return Unit(kinds, before.start(), end)
+    behind = BEHIND.match(text, end)
+    if behind is None:
+        return None
+    one = regex.sub(r"\s", "", behind["one"]).rstrip(".").casefold()
+    both = f"{one}{behind['two'] or ''}".casefold().replace("\u00a0", " ")
+    ways = ((both, behind.end()), (one, behind.end("one")))
+    return next((Unit(kinds, start, end) for said, end in ways if (kinds := _kinds(said, known))), None)
+
+
+def _kinds(said: str, known: Mapping[str, Kinds]) -> Kinds:
+    if POINTS.fullmatch(said):
+        return frozenset({"points"})
+    return frozenset({"cents"}) if said in CENTS else known.get(said, frozenset())
+
+
+@functools.cache
+def _known(code: str) -> Mapping[str, Kinds]:
+    """Every way a language writes a unit, casefolded, and what may be meant by it."""
+    found: dict[str, set[str]] = {}
+    stop = words.language(code).stop
+    for name in REGIONS.get(code, (code,)) if code else ():
+        try:
+            locale = Locale.parse(name)
+        except (UnknownLocaleError, ValueError):
+            continue
+        for said, kind in (*_measures(locale, stop), *_money(locale, stop)):
+            if said and not (said in stop and len(said) <= SMALL):
+                found.setdefault(said, set()).add(kind)
+    return {said: frozenset(kinds) for said, kinds in found.items()}
+
+
+def _measures(locale: Locale, stop: frozenset[str]) -> Iterator[tuple[str, str]]:
+    for kind in (f"{group}-{name}" for group, names in MEASURES.items() for name in names.split()):
+        for count in COUNTS:
+            for length in ("long", "short"):
+                said = regex.sub(r"\p{Nd}+(?:[.,]\p{Nd}+)?", "", format_unit(count, kind, length, locale=locale))
+                said = regex.sub(r"[\s\u200f]+", " ", said).strip(" .").casefold()
+                yield said, ONE.get(kind, kind)
+                first = said.partition(" ")[0].rstrip(".")
+                yield "" if first in stop else first, ONE.get(kind, kind)
+
+
+def _money(locale: Locale, stop: frozenset[str]) -> Iterator[tuple[str, str]]:
+    for code in map(str, Locale("en").currency_symbols):
+        symbol = get_currency_symbol(code, locale=locale)
+        sign = regex.search(r"\p{Sc}$", symbol)  # "$" of "A$"
+        yield from ((said.rstrip(".").casefold(), code) for said in (code, symbol, sign[0] if sign else ""))
+        for count in COUNTS:
+            for word in regex.findall(r"[\p{L}\p{M}]{3,}", get_currency_name(code, count, locale=locale).casefold()):
+                if word not in stop:
+                    yield word, code
+    yield from (("us$", "USD"), ("$", "USD"), ("£", "GBP"), ("€", "EUR"), ("¥", "JPY"), ("₽", "RUB"), ("zł", "PLN"))
