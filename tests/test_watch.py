@@ -8,6 +8,7 @@ import io
 import json
 import re
 import resource
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ import publishers
 from publishers.core.errors import Unavailable, Unconfirmed
 from publishers.core.limits import Limits
 from publishers.core.post import Post
+from publishers.outbox import Outbox
 from worker import app
 from worker.doctor import _of_redis
 from worker.embedded import Embedded
@@ -356,53 +358,77 @@ def full_disk(server):
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process")
-def test_people_are_told_that_redis_writes_nothing_or_is_gone_although_nothing_can_be_stored(tmp_path):
+def test_people_are_told_that_redis_writes_nothing_or_is_gone_although_nothing_can_be_stored(tmp_path, monkeypatch):
     seconds = [0.0]
     with Embedded.start(tmp_path / "server", fsync="everysec") as server:  # with always it ends on a full disk
         parts = open_runtime(Settings(data_dir=tmp_path / "house", _env_file=None), server.url)
         parts.accounts.connect("outbox", {"folder": str(tmp_path / "team")}, workspace="main", name="team")
         [account] = parts.records.accounts("main")
         one, other = Alerts(parts, alone=True, clock=lambda: seconds[0]), Alerts(parts)
-        for pool in ("publish", "content", "intake"):
-            parts.records.seen_alive(f"{pool}@here", seconds=900)
+        second_worker = Alerts(parts, alone=True, clock=lambda: seconds[0])
         one.add(account, ["redis"])
-        assert one.round() == 0
+        everybody_works(parts)
+        assert (one.round(), second_worker.round()) == (0, 0)
 
         def told():
-            found = [json.loads(p.read_text()) for p in (tmp_path / "team").rglob("*.json")]
-            return [f["text"] for f in found]
+            return [json.loads(p.read_text())["text"] for p in (tmp_path / "team").rglob("*.json")]
 
         with full_disk(server):
             while server_takes(parts):
                 time.sleep(0.01)
             with pytest.raises(redis.ResponseError, match="MISCONF"):
                 other.round()  # who is not alone leaves it to who is
-            assert one.round() == 0  # a moment is no matter
+            assert (one.round(), second_worker.round()) == (0, 0)  # a moment is no matter
             seconds[0] += 61
-            assert one.round() == 1
+            with monkeypatch.context() as patch:
+                patch.setattr(Outbox, "create", refusing(Unavailable("no connection")))
+                assert one.round() == 0  # certainly not told
+            assert one.round() == 0  # not so soon
+            seconds[0] += 31
+            assert (second_worker.round(), one.round()) == (0, 1)  # of one folder, one
             for _ in range(3):
                 seconds[0] += 3600
-                assert one.round() == 0
+                assert (one.round(), second_worker.round()) == (0, 0)
         [first] = told()
         assert first.startswith("Handbill:\nRedis is not safe: MISCONF ")
+        assert f"(seen from {socket.gethostname()})" in first
         assert "→ Free its disk or start it, and see its log" in first
         end = time.monotonic() + 20
         while not server_takes(parts):
             assert time.monotonic() < end
             time.sleep(0.1)
-        assert one.round() == 0  # it is well again
+        assert (one.round(), second_worker.round()) == (0, 0)  # it is well again
 
         def gone(*_, **__):
             raise redis.ConnectionError("Error 111 connecting to state:6379. Connection refused.")
 
         parts.store.client.execute_command = parts.store.client.pipeline = gone
-    assert one.round() == 0
+    assert (one.round(), second_worker.round()) == (0, 0)
     seconds[0] += 61
-    assert one.round() == 1
-    assert one.round() == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(Outbox, "create", refusing(Unconfirmed("no answer")))
+        assert one.round() == 0
+    seconds[0] += 61
+    assert one.round() == 0  # perhaps told: not told twice
+    one.close()  # whoever told is gone: another tells
+    assert second_worker.round() == 1
+    assert second_worker.round() == 0
     [second] = set(told()) - {first}
     assert second.startswith("Handbill:\nRedis is not safe: Error 111 connecting")
+    second_worker.close()
     parts.close()
+
+
+def everybody_works(parts):
+    for pool in ("publish", "content", "intake"):
+        parts.records.seen_alive(f"{pool}@here", seconds=900)
+
+
+def refusing(error):
+    def create(*_):
+        raise error
+
+    return create
 
 
 def server_takes(parts):

@@ -66,6 +66,7 @@ class Gatherer:
         for thread in threads:
             thread.join(5)
         self._poller.close()
+        self._alerts.close()
 
     def polled(self) -> float:
         """Poll what is due; the seconds until it is worth while again."""

@@ -187,6 +187,10 @@ class Http:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of its connections; nothing more is sent."""
         self._transport.close()
 
     def expire(self, seconds: float) -> None:

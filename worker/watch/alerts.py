@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
 
@@ -33,15 +39,37 @@ PASSED = timedelta(minutes=10)
 NAMED = 5
 SECONDS = 20.0
 
+TRIES_DOUBLED = 6
+"""How often the pause before the next try of such a message doubles: to half an hour."""
+
 AWAY_SECONDS = 60.0
 """How long Redis may refuse to answer or to write before people are told: a restart is shorter."""
+
+
+@dataclass
+class _Away:
+    """One time in which Redis takes nothing: ``since`` when, who is ``owed`` the message, when that is tried again."""
+
+    since: float
+    at: datetime
+    owed: dict[str, tuple[Account, Mapping[str, str], Publisher]] = field(default_factory=dict)
+    again: float = 0.0
+    tries: int = 0
+
+    def end(self, file: int | None) -> None:
+        """Redis is back."""
+        for _, _, publisher in self.owed.values():
+            publisher.http.close()
+        if file is not None:
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_UN)
 
 
 class Alerts:
     """Any number of processes may look; a lock lets one of them tell.
 
-    Where Redis itself is what is wrong there is no lock, and nothing to be read: the one process that is made
-    ``alone`` tells then whoever it knew of before.
+    Where Redis itself is what is wrong there is no such lock, and nothing to be read: a process that is made ``alone``
+    tells then whoever it knew of before; of several with one data folder, one.
     """
 
     def __init__(self, parts: Runtime, *, alone: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
@@ -50,8 +78,16 @@ class Alerts:
         self._alone = alone
         self._clock = clock
         self._known: dict[str, tuple[Account, Mapping[str, str], Publisher]] = {}
-        self._since: float | None = None
-        self._told = False
+        self._away: _Away | None = None
+        self._file: int | None = None
+
+    def close(self) -> None:
+        """Let another process tell, and let go of what was kept for that."""
+        for _, _, publisher in [*self._known.values(), *(self._away.owed.values() if self._away else ())]:
+            publisher.http.close()
+        if self._file is not None:
+            os.close(self._file)
+        self._known, self._away, self._file = {}, None, None
 
     def add(self, account: Account, kinds: Sequence[str] = ()) -> None:
         """Tell the readers of an account; raises Refused where they are the public, HandbillError for unknown kinds."""
@@ -89,11 +125,15 @@ class Alerts:
             if not (self._alone and lost(error)):
                 raise
             return self._by_heart(str(error).partition("\n")[0][:200])
-        self._since, self._told = None, False
+        if self._away is not None:
+            self._away.end(self._file)
+            self._away = None
         return sent
 
     def _remember(self) -> None:
         """Keep in mind who wants to know of the installation as a whole."""
+        if self._file is None:
+            self._file = _lock_file(self._parts.settings.data_dir)
         channels = self._channels.listed(self._parts.settings.workspace)
         known, self._known = self._known, {}
         for name in (n for n, kinds in channels.items() if not kinds or Kind.REDIS in kinds):
@@ -107,23 +147,34 @@ class Alerts:
                 log.warning("an alert could not be told here", account=name, reason=str(error))
 
     def _by_heart(self, why: str) -> int:
-        """Tell them, once, that Redis has taken nothing for a while."""
+        """Tell them, once each, that Redis has taken nothing for a while; who certainly was not told is told again."""
         now = self._clock()
-        self._since = now if self._since is None else self._since
+        away = self._away = self._away or _Away(now, utc_now())
         log.warning("no alert can be kept", reason=why)
-        if self._told or now - self._since < AWAY_SECONDS:
+        if now - away.since < AWAY_SECONDS or now < away.again or not _take(self._file):
             return 0
-        self._told, sent = True, 0
-        found = [Condition("redis:away", Kind.REDIS, why, "Free its disk or start it, and see its log")]
+        if self._known:
+            away.owed, self._known = self._known, {}
+        sent = 0
+        here = f"{why} (seen from {socket.gethostname()})"
+        found = [Condition("redis:away", Kind.REDIS, here, "Free its disk or start it, and see its log")]
         text = message(found, self._parts.settings.origin)
-        known, self._known = self._known, {}  # their connections are closed then
-        for account, _, publisher in known.values():
+        for name, (account, _, publisher) in list(away.owed.items()):
             try:
-                at = utc_now()
-                self._speak(account, publisher, text, at, at.isoformat(), "redis:away", title=subject(found))
+                key = (away.at.isoformat(), "redis:away")
+                self._speak(account, publisher, text, utc_now(), *key, title=subject(found))
                 sent += 1
-            except Exception as error:  # noqa: BLE001 - the others are told all the same
-                log.warning("an alert was not taken", account=account.id, reason=str(error))
+            except Unconfirmed:  # perhaps told: not told twice
+                pass
+            except (PublishError, HandbillError) as error:
+                log.warning("an alert was not taken", account=name, reason=str(error))
+                continue
+            except Exception:
+                log.exception("an alert was perhaps not taken", account=name)
+            del away.owed[name]
+            publisher.http.close()
+        away.again = now + EVERY_SECONDS * 2**away.tries
+        away.tries = min(away.tries + 1, TRIES_DOUBLED)
         return sent
 
     def _round(self) -> int:
@@ -177,17 +228,38 @@ class Alerts:
 
     def _send(self, name: str, text: str, *key: str, title: str) -> None:
         account, publisher = self._parts.accounts.open(name)
-        self._speak(account, publisher, text, self._parts.now(), *key, title=title)
+        with publisher.http:
+            self._speak(account, publisher, text, self._parts.now(), *key, title=title)
 
     @staticmethod
     def _speak(account: Account, publisher: Publisher, text: str, now: datetime, *key: str, title: str) -> None:
-        with publisher.http:
-            publisher.http.expire(SECONDS)
-            limits = limits_of(account)
-            post = Post(text=fitted(text, limits), title=title[: limits.title or 0])
-            commit = digest("alert", account.id, *key, length=40)
-            prepared = publisher.draft(post, commit, None)
-            publisher.create(post, Commit(key=commit, at=now, prepared=prepared))
+        publisher.http.expire(SECONDS)
+        limits = limits_of(account)
+        post = Post(text=fitted(text, limits), title=title[: limits.title or 0])
+        commit = digest("alert", account.id, *key, length=40)
+        prepared = publisher.draft(post, commit, None)
+        publisher.create(post, Commit(key=commit, at=now, prepared=prepared))
+
+
+def _lock_file(folder: Path) -> int | None:
+    """What is locked when Redis is away; it is made before, for a full disk may be why. None: it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return os.open(folder / "alerts.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return None
+
+
+def _take(file: int | None) -> bool:
+    """Whether no other process of the folder tells; where that cannot be known, better twice than not at all."""
+    try:
+        if file is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def subject(found: Sequence[Condition]) -> str:
