@@ -31,6 +31,7 @@ from worker.receipts import Entry, Readback, Sight
 from worker.runtime import Runtime, open_runtime
 from worker.settings import Settings
 from worker.shortener import own
+from worker.store.aftercare import VERSIONS_MOST
 from worker.store.links import Link
 
 SENT = datetime(2023, 1, 2, 9, tzinfo=UTC)
@@ -68,6 +69,9 @@ class After:
         yield self._row("short link of our own", "delivery", self._links, "HANDBILL_KEEP_LINKS_DAYS")
         yield self._row("clicks on it", "delivery", self._clicks, posts)
         yield self._row("article as it was first posted", "article", self._originals, posts)
+        yield self._row(
+            "version of it, before a correction", "version", self._versions, f"{posts}, {VERSIONS_MOST} at most"
+        )
         yield self._row(f"change, with {ACCOUNTS} proposals", "changed article", self._changes, posts)
 
     def sealed_bytes(self) -> int:
@@ -149,6 +153,10 @@ class After:
     def _originals(self, number: int) -> None:
         self._parts.aftercare.keep_original(self._article(number))
         self._parts.aftercare.recheck_at(self._article(number).id, SENT)
+
+    def _versions(self, number: int) -> None:
+        corrected = replace(self._article(number), text=f"{ORIGINAL} Corrected: {number}.")
+        self._parts.aftercare.keep_version(corrected)
 
     def _changes(self, number: int) -> None:
         article = self._article(number)

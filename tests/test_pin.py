@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,9 +69,34 @@ def test_a_registry_is_asked_by_whichever_tool_there_is(tool, tmp_path, monkeypa
         pin.asked("valkey/valkey:9.1")
 
 
-def test_whoever_looks_is_told_what_has_no_digest():
+def test_whoever_looks_is_told_what_has_no_digest_until_it_has_one(tmp_path):
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(ROOT / "deploy" / "pin.py", tmp_path / "deploy")
+    (tmp_path / "Dockerfile").write_text(f"FROM python:3.13-slim@{ONE}\n")
+    (tmp_path / "docker-compose.yml").write_text(
+        "services:\n  state:\n    image: valkey/valkey:9.1\n  web:\n    image: handbill\n"
+    )
+    tool = tmp_path / "skopeo"
+    tool.write_text(f"#!/bin/sh\necho {OTHER}\n")
+    tool.chmod(0o755)
+
+    def run(*words):
+        argv, env = [sys.executable, tmp_path / "deploy" / "pin.py", *words], {"PATH": str(tmp_path)}
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
+        return done.returncode, done.stdout.splitlines(), done.stderr
+
+    first = f"Dockerfile: python:3.13-slim {ONE}"
+    assert run("--check") == (1, [first, "docker-compose.yml: valkey/valkey:9.1 has no digest"], "")
+    assert run() == (0, [f"python:3.13-slim@{OTHER}", f"valkey/valkey:9.1@{OTHER}"], "")
+    said = [first.replace(ONE, OTHER), f"docker-compose.yml: valkey/valkey:9.1 {OTHER}"]
+    assert run("--check") == (0, said, "")
+
+
+def test_the_files_of_this_copy_are_looked_at_too():
+    found = [(name, digest) for path in pin.files(ROOT) for name, digest in pin.images(path.read_text())]
     done = subprocess.run(
         [sys.executable, "deploy/pin.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == ("has no" in done.stdout)
-    assert "Dockerfile: python:" in done.stdout
+    said = [line.partition(": ")[2].split(" ", 1) for line in done.stdout.splitlines()]
+    assert said == [[name, digest or "has no digest"] for name, digest in found]
+    assert done.returncode == (1 if any(not digest for _, digest in found) else 0)

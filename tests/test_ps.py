@@ -30,9 +30,10 @@ TOLD = {
     "HANDBILL_MODEL_KEY": "key-of-the-model-6d1f",
     "HANDBILL_SHORTENER_KEY": "key-of-the-shortener-6d1f",
     "HANDBILL_OIDC_CLIENT_SECRET": "secret-of-the-provider-6d1f",
-    "SENTRY_DSN": "",
+    "SENTRY_DSN": "http://key-of-sentry-6d1f@127.0.0.1:9/1",
+    "ANOTHER_PROGRAMS_TOKEN": "token-of-another-program-6d1f",
 }
-SECRETS = [PASSWORD, *filter(None, TOLD.values())]
+SECRETS = [PASSWORD, *(v for n, v in TOLD.items() if n != "ANOTHER_PROGRAMS_TOKEN")]
 
 
 def read(pid, what):
@@ -111,6 +112,7 @@ def test_no_process_of_a_house_shows_a_secret_and_who_needs_none_has_none(server
         for pid in (pids["rehearsal"], *warden):
             assert read(pid, "environ")
             assert [s for s in SECRETS if s in read(pid, "environ")] == []
+        assert "6d1f" not in read(*warden, "environ")  # of nobody's
     finally:
         running.stop()
         thread.join()

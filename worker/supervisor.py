@@ -23,6 +23,9 @@ SETTLED = 30.0
 ORPHAN_GRACE = 1.5
 LONGEST_LINE = 65_536
 
+NEEDED = frozenset({"PATH", "LD_LIBRARY_PATH"})
+"""All of our environment that the warden is told: it starts no other program, and no secret has one of these names."""
+
 ANNOUNCE = 'echo "+$$" >&0; exec "$@" </dev/null'
 """A shell that tells the warden its number and then becomes the child: none can run without being known."""
 
@@ -266,7 +269,7 @@ class _Warden:
             [sys.executable, "-I", "-S", __file__],
             stdin=reading,
             stdout=subprocess.DEVNULL,
-            env={name: value for name, value in os.environ.items() if not name.startswith("HANDBILL_")},
+            env={name: value for name, value in os.environ.items() if name in NEEDED},
             start_new_session=True,
         )
         os.close(reading)

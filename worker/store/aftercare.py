@@ -206,8 +206,13 @@ class Aftercare:
         return from_json(Article, found) if found else None
 
     def keep_version(self, article: Article) -> None:
-        """Remember an article as it is before it changes: what is posted, or being sent, may say this."""
+        """Remember an article as it is before it changes: what is posted, or being sent, may say this.
+
+        As it was first posted it is kept as the original alone.
+        """
         line, key = to_json(article), keys.aftercare(article.workspace, "versions")
+        if self._redis.hget(keys.aftercare(article.workspace, "original"), article.id) == line.encode():
+            return
 
         def with_it(found: bytes | None) -> str:
             known = [row for row in (found or b"").decode().splitlines() if row != line]
