@@ -159,6 +159,7 @@ def fill_to_the_brim(parts, *, workspace="main"):  # noqa: PLR0915 - one of each
     )  # fmt: skip
     care.add_change(change)
     care.mark_applied(change, made[0])
+    care.leave(change, made[0])
     care.mark_events(workspace, now)
     care.keep_samples(made[0], [Sample(60, likes=3)])
     care.report_to(workspace, account.id, 0)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
 from datetime import timedelta
 
 import pytest
+from typer.testing import CliRunner
 
 from rehearsal.world import Faults
 from tests import test_changes
@@ -13,6 +16,7 @@ from tests.test_changes import PAGE, now, opened, public
 from tests.test_web import Desk
 from web.app import create_app
 from worker.changes import PICTURE_WRONG, Action
+from worker.commands import changes as commands
 from worker.model import Status
 
 server, here, site = test_changes.server, test_changes.here, test_changes.site
@@ -86,3 +90,14 @@ def test_where_the_card_says_what_is_wrong_a_new_post_is_offered_and_an_edit_is_
     desk = Desk.__new__(Desk)
     desk.parts, desk.app = street.parts, create_app(street.parts)
     assert PICTURE_WRONG[1:] in desk.page("/changes").text
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(commands, "parts", lambda: contextlib.nullcontext(street.parts))
+        answer = CliRunner().invoke(commands.cli, ["list", "--workspace", "main", "--json"])
+        (told,) = json.loads(answer.output)
+        assert (answer.exit_code, told["id"], told["picture_wrong"], told["given_up"]) == (1, change.id, [post.id], [])
+        said = CliRunner().invoke(commands.cli, ["list", "--workspace", "main"]).output
+        assert f"  {post.id} on {platform}\n" in said
+        assert CliRunner().invoke(commands.cli, ["leave", post.id]).exit_code == 0
+        answer = CliRunner().invoke(commands.cli, ["list", "--workspace", "main", "--json"])
+        assert (answer.exit_code, json.loads(answer.output)) == (0, [])
+        assert CliRunner().invoke(commands.cli, ["leave", post.id]).exit_code == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import getpass
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,8 @@ from worker.errors import HandbillError
 cli = typer.Typer(help="Articles that changed after they were posted.", no_args_is_help=True)
 
 NOTHING = "Nothing of what was posted is wrong"
+GIVEN_UP = "What was approved was given up, and these posts are as they were:"
+PICTURES = "The words were put right, but the picture or alt text still says what was wrong:"
 
 ChangeName = Annotated[str, typer.Argument(help="A change's id.")]
 
@@ -25,22 +28,22 @@ def list_(
     workspace: Workspace = "",
     as_json: AsJson = False,
 ) -> None:
-    """List what is to be decided; exits with 1 if there is anything."""
+    """List what is to be decided and what is not right all the same; exits with 1 if there is anything."""
     home = workspace_or_own(workspace)
     with parts() as found:
-        known = [c for c in found.aftercare.changes(home) if every or c.state == "open"]
+        wrong = found.changes.not_right(home)
+        known = [c for c in found.aftercare.changes(home) if every or c.state == "open" or (as_json and c.id in wrong)]
         unmended = [f"{d.id} on {d.platform}: {d.reason or d.status}" for d in found.changes.unmended(home)]
         pictures = [f"{d.id} on {d.platform}" for d in found.changes.pictures_wrong(home)]
-    _show(known, nothing="" if unmended or pictures else NOTHING, as_json=as_json)
-    if unmended and not as_json:
-        out.print("What was approved was given up, and these posts are as they were:")
-        for line in unmended:
-            out.print(f"  {line}", markup=False, soft_wrap=True)
-    if pictures and not as_json:
-        out.print("The words were put right, but the picture or alt text still says what was wrong:")
-        for line in pictures:
-            out.print(f"  {line}", markup=False, soft_wrap=True)
-    raise typer.Exit(1 if any(c.state == "open" for c in known) else 0)
+    _show(known, nothing="" if wrong else NOTHING, as_json=as_json, wrong=wrong)
+    for told, lines in ((GIVEN_UP, unmended), (PICTURES, pictures)):
+        if lines and not as_json:
+            out.print(told)
+            for line in lines:
+                out.print(f"  {line}", markup=False, soft_wrap=True)
+    if wrong and not as_json:
+        out.print("Where it shall stay so: handbill changes leave DELIVERY")
+    raise typer.Exit(1 if wrong or any(c.state == "open" for c in known) else 0)
 
 
 @cli.command("look")
@@ -83,9 +86,25 @@ def dismiss(change: ChangeName) -> None:
     out.print(f"Nothing is done about {change}", markup=False)
 
 
-def _show(changes: list[Any], *, nothing: str, as_json: bool) -> None:
+@cli.command("leave")
+def leave(
+    delivery: Annotated[str, typer.Argument(help="A delivery's id.")],
+) -> None:
+    """Leave a post as it is that a change did not put right; it is listed no more."""
+    with parts() as found:
+        change = found.changes.leave(delivery)
+        found.audit.record(actor(), "change dismissed", change.id, workspace=change.workspace, detail=delivery)
+    out.print(f"{delivery} stays as it is", markup=False)
+
+
+def _show(
+    changes: list[Any], *, nothing: str, as_json: bool, wrong: Mapping[str, Mapping[str, list[str]]] | None = None
+) -> None:
+    """``wrong`` are the deliveries that changes left wrong, by change and in which way."""
     if as_json:
-        print_json([dataclasses.asdict(c) | {"found_at": c.found_at.isoformat()} for c in changes])
+        none: dict[str, list[str]] = {"given_up": [], "picture_wrong": []}
+        rows = [(c, none | dict((wrong or {}).get(c.id, {}))) for c in changes]
+        print_json([dataclasses.asdict(c) | {"found_at": c.found_at.isoformat()} | more for c, more in rows])
         return
     if not changes and nothing:
         out.print(nothing, markup=False)

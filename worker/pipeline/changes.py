@@ -410,28 +410,47 @@ class Changes:
 
     def unmended(self, workspace: str) -> list[Delivery]:
         """Posts that are public as they were, because what somebody approved about them was given up."""
-        known = self._parts.aftercare.changes(workspace)
-        since: set[str] = set()  # what a later change is about
-        wrong: list[str] = []
-        for change in known:  # the latest first
-            names = [p.delivery for p in change.proposals if p.delivery not in since]
-            if change.state is State.APPROVED:
-                posts = self._parts.deliveries.several(names)
-                wrong += [d.id for d in posts if d.status in PUBLIC and _gave_up(d, change)]
-            if change.state is not State.DISMISSED or change.by not in WITHDRAWN:
-                since |= set(names)
-        return list(self._parts.deliveries.several(wrong))
+        return [d for c, p, d in self._decided_last(workspace) if _gave_up(d, c)]
 
     def pictures_wrong(self, workspace: str) -> list[Delivery]:
         """Posts that an edit corrected, or nothing did, whose picture or alt text still says what was wrong."""
-        last: dict[str, tuple[Change, Proposal]] = {}
-        for change in self._parts.aftercare.changes(workspace):  # the latest first
-            if change.state is State.APPROVED and change.kind is not Kind.MOVED:
-                for proposal in change.proposals:
-                    last.setdefault(proposal.delivery, (change, proposal))
         stays = {Action.EDIT, Action.REPLY}
-        names = [n for n, (_, p) in last.items() if p.action in stays and changes.PICTURE_WRONG in p.why]
-        return [d for d in self._parts.deliveries.several(names) if d.status in PUBLIC]
+        found = [(p, d) for c, p, d in self._decided_last(workspace) if c.kind is not Kind.MOVED]
+        return [d for p, d in found if p.action in stays and changes.PICTURE_WRONG in p.why]
+
+    def not_right(self, workspace: str) -> dict[str, dict[str, list[str]]]:
+        """By change, the deliveries that it left wrong: ``given_up`` as they were, ``picture_wrong`` in other words."""
+        known = (("given_up", self.unmended(workspace)), ("picture_wrong", self.pictures_wrong(workspace)))
+        last = {d.id: c.id for c, _, d in self._decided_last(workspace)}
+        found: dict[str, dict[str, list[str]]] = {}
+        for how, posts in known:
+            for post in posts:
+                found.setdefault(last[post.id], {}).setdefault(how, []).append(post.id)
+        return found
+
+    def leave(self, delivery: str) -> Change:
+        """What the last change did not put right of a post stays as it is; raises NotFound if nothing is."""
+        workspace = delivery.partition(".")[0]
+        change = next((c for c, _, d in self._decided_last(workspace) if d.id == delivery), None)
+        if change is None or not any(
+            delivery in names for names in self.not_right(workspace).get(change.id, {}).values()
+        ):
+            raise NotFound(f"Nothing of {delivery} was left wrong", do="See: handbill changes list")
+        self._parts.aftercare.leave(change, delivery)
+        return change
+
+    def _decided_last(self, workspace: str) -> list[tuple[Change, Proposal, Delivery]]:
+        """What was approved last about each post that is public, unless somebody leaves what came of it."""
+        last: dict[str, tuple[Change, Proposal]] = {}
+        since: set[str] = set()  # what a later change is about
+        for change in self._parts.aftercare.changes(workspace):  # the latest first
+            if change.state is State.APPROVED:
+                last |= {p.delivery: (change, p) for p in change.proposals if p.delivery not in since}
+            if change.state is not State.DISMISSED or change.by not in WITHDRAWN:
+                since |= _about(change.proposals)
+        left = self._parts.aftercare.left(workspace)
+        posts = self._parts.deliveries.several(n for n, (c, _) in last.items() if (c.id, n) not in left)
+        return [(*last[d.id], d) for d in posts if d.status in PUBLIC]
 
     def nothing_new(self, article: str) -> str:
         """What to say when a look at an article has found nothing."""
@@ -441,7 +460,9 @@ class Changes:
         unknown = sum(d.status in UNDER_WAY for d in posts)
         told = [f"changes that wait for a decision: {waiting}"] if waiting else []
         care = self._parts.aftercare
-        if (since := care.missing(article)) and article not in care.gone(article.partition(".")[0]):
+        asked = any(c.article == article and c.state is State.OPEN and c.kind is not Kind.CORRECTED for c in found)
+        gone = article in care.gone(article.partition(".")[0])
+        if (since := care.missing(article)) and not asked and not gone:
             again = since + SURE_AFTER
             told.append(f"its page is not there: that counts if it is so after {again:%H:%M} UTC, too")
         stay = sum(d.article == article for d in self.pictures_wrong(article.partition(".")[0]))

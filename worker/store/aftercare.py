@@ -293,6 +293,15 @@ class Aftercare:
         """A change was carried out for a delivery."""
         self._redis.sadd(keys.aftercare(change.workspace, "applied"), f"{change.id} {delivery}")
 
+    def leave(self, change: Change, delivery: str) -> None:
+        """Somebody has seen what a change did not put right of a delivery, and leaves it."""
+        self._redis.sadd(keys.aftercare(change.workspace, "left"), f"{change.id} {delivery}")
+
+    def left(self, workspace: str) -> set[tuple[str, str]]:
+        """The changes, and deliveries, about which somebody has said so."""
+        found = cast("set[bytes]", self._redis.smembers(keys.aftercare(workspace, "left")))
+        return {(change, delivery) for change, _, delivery in (f.decode().partition(" ") for f in found)}
+
     def events_until(self, workspace: str) -> datetime | None:
         """The instant of the last event of sources that was acted on."""
         found = cast("bytes | None", self._redis.get(keys.aftercare(workspace, "events")))

@@ -66,6 +66,7 @@ ORPHANS: Mapping[str, tuple[str, Owner, bool]] = {
     "sampling": ("z", _itself, True),
     "ledger:done": ("s", _first_word, True),
     "applied": ("s", _last_word, True),
+    "left": ("s", _last_word, True),
     "original": ("h", _itself, False),
     "versions": ("h", _itself, False),
     "missing": ("h", _itself, False),

@@ -59,7 +59,8 @@ def aftercare(workspace: str, what: str) -> str:
     back, ``seen`` hash of what that showed, ``flagged`` those that are not as they were sent by when that was seen ·
     ``original`` hash of articles as they were first posted and ``versions`` of those that what was posted since may say
     · ``rechecks`` articles by when their page is looked at again, ``missing`` hash of since when it was not there, and
-    how · ``changes`` hash of JSON, ``applied`` set of what was done of them, ``sampling`` deliveries by when their
+    how · ``changes`` hash of JSON, ``applied`` set of what was done of them, ``left`` set of what
+    somebody leaves as it is all the same, ``sampling`` deliveries by when their
     numbers are asked for, ``numbers`` hash of those as rows of minutes and counts, ``clicks`` hash of how often the
     short links of deliveries were followed, ``counters`` hash of the services that count visits, ``counter-secrets``
     hash of what they are asked with, encrypted, ``asked`` hash of when they were, ``visits`` hash from deliveries to
