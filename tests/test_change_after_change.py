@@ -43,7 +43,7 @@ def look(street, article, **span):
     return street.parts.changes.recheck(article)
 
 
-def tomorrow(street, article):
+def tomorrow(street, article, **options):
     """A post of the article that is planned for tomorrow, on Slack."""
 
     def due(account, delivery):
@@ -51,7 +51,7 @@ def tomorrow(street, article):
         street.parts.records.reserve(account, delivery, at, gap=0)
         return When(at, "", account.zone)
 
-    (made,) = street.parts.planner.plan(article, [street.accounts["slack"]], due=due)
+    (made,) = street.parts.planner.plan(article, [street.accounts["slack"]], due=due, **options)
     return made
 
 

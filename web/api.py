@@ -411,7 +411,7 @@ def approve(parts: Parts, caller: Admin, response: Response, delivery: str, if_m
     """A post that awaits approval goes out at its time, exactly as it is."""
     found = seen(own_delivery(parts, caller, delivery), if_match, needed=False)
     seal = approval.seal(found)
-    decisions.approve(parts.deliveries, found.id, seal=seal, by=caller.actor.name)
+    edit.approve(parts, found.id, seal=seal, by=caller.actor.name)
     return done_with(parts, caller, response, found, decisions.DONE["approve"], detail=seal)
 
 

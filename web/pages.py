@@ -130,7 +130,7 @@ def decide(request: Request, parts: Parts, person: Operator, sent: Form, *, deli
             if not approves:
                 raise HTTPException(403, f"You are {article(person.role)}; approving needs an owner or an approver.")
             detail = sent.get("seal", "")
-            decisions.approve(parts.deliveries, delivery, seal=detail, by=name)
+            edit.approve(parts, delivery, seal=detail, by=name)
         case "resolve":
             detail = _found(sent)
             look = witness(parts.accounts)

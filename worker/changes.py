@@ -62,7 +62,7 @@ class Proposal:
     would say then (``texts`` each of its messages, where there are several), ``title`` the one above it if that would
     be another, ``alt`` the alt text of the picture that takes the place of its own ("" if that stays), ``reply`` the
     correction below it, ``why`` what is wrong or to know.
-    ``version`` is the delivery's when it was looked at (0: not known).
+    ``version`` is the delivery's when it was looked at (0: not known), ``out`` whether it was public then.
     """
 
     delivery: str
@@ -75,6 +75,7 @@ class Proposal:
     reply: str = ""
     why: tuple[str, ...] = ()
     version: int = 0
+    out: bool = True
 
     @property
     def said(self) -> tuple[str, ...]:

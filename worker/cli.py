@@ -470,10 +470,10 @@ def delivery_cancel(delivery: DeliveryName) -> None:
 @delivery_cli.command("approve")
 def delivery_approve(delivery: DeliveryName) -> None:
     """Let a post that awaits approval go out at its time."""
-    from worker.decisions import approve  # noqa: PLC0415
+    from worker.pipeline.edit import approve  # noqa: PLC0415
 
     with _parts() as parts:
-        approve(parts.deliveries, delivery)
+        approve(parts, delivery)
         _record(parts, "approve", delivery)
     out.print(f"{delivery} is approved")
 

@@ -269,6 +269,7 @@ class Changes:
             self._follow(article, new.url)
         if (now.title, now.text, now.url) != (article.title, article.text, article.url):
             self._parts.records.save_article(now, self._parts.planner.studio.written(now))
+        self._overtaken(article.id)
         self._release(article.id, by=ONCE_MORE if found else AGAIN)
         return found
 
@@ -278,6 +279,18 @@ class Changes:
         posts = [p for d in made for p in (*(s.post for s in d.steps), *(m.post for m in d.messages))]
         said = [t for p in posts for t in (p.text, p.title, p.warning, *(w for m in p.media for w in (m.alt, m.words)))]
         return list(dict.fromkeys(t for t in said if t))
+
+    def _overtaken(self, name: str) -> None:
+        """What was approved about posts that somebody has rewritten before it was carried out is not: it was asked
+        again just now, where it had to be.
+        """
+        care = self._parts.aftercare
+        for change in care.changes(name.partition(".")[0]):
+            if change.article == name and change.state is State.APPROVED and change.kind not in PAGE_GONE:
+                left = {p.delivery: p for p in change.proposals if p.action is Action.EDIT}
+                for delivery in self._parts.deliveries.several(set(left) - care.applied(change)):
+                    if _rewritten(left[delivery.id], delivery):
+                        care.mark_applied(change, delivery.id)
 
     def _formers(self, name: str) -> set[str]:
         """Where an article is, and where it was since it was first posted."""
@@ -388,7 +401,7 @@ class Changes:
             decided = [(c, p) for c in known for p in c.proposals if p.delivery == proposal.delivery]
             if decided:
                 last, was = decided[0]
-                stands = set(proposal.why) <= set(was.why)
+                stands = set(proposal.why) <= set(was.why) and (proposal.out or not _other_words(proposal, was))
                 if kind is Kind.MOVED:
                     stands = last.address == (new.url if new else "")
                 if stands and not _gave_up(self._parts.deliveries.get(proposal.delivery), last):
@@ -570,6 +583,7 @@ class Changes:
         return Proposal(
             delivery=delivery.id,
             version=delivery.version,
+            out=bool(public),
             action=options[0],
             options=tuple(options),
             text=texts[0] if texts else "",
@@ -702,27 +716,36 @@ class Changes:
         chosen = []
         for proposal in found.proposals:
             action = (choices or {}).get(proposal.delivery, proposal.action)
+            asked = dataclasses.replace(proposal, action=action)
             if action is Action.ASK or action not in proposal.options:
                 there = ", ".join(o for o in proposal.options if o is not Action.ASK)
                 raise Refused(
                     f"Nobody said what becomes of {self._called(proposal.delivery)}",
                     do=f"Choose one of: {there}; on the command line: --do {proposal.delivery}={Action.LEAVE}",
                 )
-            if action is Action.EDIT and self._rewritten(proposal):
-                do = f"Look at its article again, then decide: handbill changes look {found.article}"
-                raise Refused(f"Somebody has changed {self._called(proposal.delivery)}", do=do)
-            chosen.append(dataclasses.replace(proposal, action=action))
+            if why := self._other_now(asked, found.kind):
+                self._parts.aftercare.recheck_at(found.article, self._parts.now(), sooner=True)
+                do = (
+                    f"Wait until its article is looked at again, or: handbill changes look {found.article}; then decide"
+                )
+                raise Refused(f"{why} {self._called(proposal.delivery)}", do=do)
+            chosen.append(asked)
         approved = dataclasses.replace(found, state=State.APPROVED, proposals=tuple(chosen), by=by)
         self._decide(found, approved)
         self._carry_out(approved)
         return approved
 
-    def _rewritten(self, proposal: Proposal) -> bool:
-        """Whether what is not out yet says something else than when this was proposed."""
+    def _other_now(self, proposal: Proposal, kind: Kind) -> str:
+        """What has happened to a post since this was proposed, so that something else could be done about it now."""
+        if proposal.action is Action.LEAVE or kind in PAGE_GONE:  # whatever it says by now, it is taken back
+            return ""
         with suppress(NotFound):
             delivery = self._parts.deliveries.get(proposal.delivery)
-            return bool(delivery.status in PENDING and proposal.version and delivery.version != proposal.version)
-        return False
+            if delivery.status in PUBLIC and not proposal.out:
+                return "What was planned has gone out meanwhile, so it is no longer the same that can be done:"
+            if proposal.action is Action.EDIT and _rewritten(proposal, delivery):
+                return "Somebody has changed"
+        return ""
 
     def _called(self, name: str) -> str:
         """A delivery as a person knows it."""
@@ -777,11 +800,15 @@ class Changes:
                 decisions.cancel(self._parts.deliveries, delivery.id, by=change.by)
             else:
                 told = self._edit(change, proposal, delivery)
+                then = edit.rewritten(delivery, told, delivery.version)
+                if _rewritten(proposal, delivery) and [s.post for s in then] != [s.post for s in delivery.steps]:
+                    self._parts.aftercare.recheck_at(delivery.article, self._parts.now(), sooner=True)
+                    raise Refused("Somebody has changed it since this was approved, and is asked again")
                 edit.change(self._parts, delivery.id, told, by=change.by, seen=delivery.fence)
             return
         if delivery.status in UNDER_WAY:
             raise Refused(f"It is {delivery.status}: nobody knows yet what is public of it")
-        steps = self._steps(change, proposal, delivery)
+        steps = self._steps(change, proposal, delivery) if delivery.messages else []
         if not steps or any(s.key == steps[0].key for s in delivery.steps):
             return
         self._parts.deliveries.change(
@@ -903,16 +930,26 @@ def _gave_up(delivery: Delivery, change: Change) -> bool:
     return any(s.failed and s.change == change.id for s in delivery.steps)
 
 
+def _rewritten(proposal: Proposal, delivery: Delivery) -> bool:
+    """Whether what is not out yet says something else than when this was proposed."""
+    return bool(delivery.status in PENDING and proposal.version and delivery.version != proposal.version)
+
+
+def _other_words(proposal: Proposal, was: Proposal) -> bool:
+    """Whether a post that is not out yet has other words than those that were decided about."""
+    return bool(was.version) and proposal.version != was.version
+
+
 def _about(proposals: Iterable[Proposal]) -> frozenset[str]:
     return frozenset(p.delivery for p in proposals)
 
 
-def _versions(proposals: Iterable[Proposal]) -> frozenset[tuple[str, int]]:
+def _versions(proposals: Iterable[Proposal]) -> frozenset[tuple[str, int, bool]]:
     """The deliveries, as they are, that proposals are about."""
-    return frozenset((p.delivery, p.version) for p in proposals)
+    return frozenset((p.delivery, p.version, p.out) for p in proposals)
 
 
-def _asked(change: Change) -> tuple[Kind, tuple[str, ...], str, frozenset[tuple[str, int]]]:
+def _asked(change: Change) -> tuple[Kind, tuple[str, ...], str, frozenset[tuple[str, int, bool]]]:
     """What a change is about."""
     return change.kind, change.what, change.address, _versions(change.proposals)
 

@@ -12,7 +12,7 @@ import publishers
 from publishers.core import counting
 from publishers.core.limits import Limits
 from publishers.core.post import Facet, Media, Post
-from worker import schedule
+from worker import decisions, schedule
 from worker.errors import HandbillError, NotFound, Refused
 from worker.model import Account, Delivery, Status, Step, StepKind, step_key
 from worker.pipeline.accounts import limits_of
@@ -256,10 +256,17 @@ def accept(
     return parts.planner.plan(article, accounts, due=due, approve=approve, draft=draft, thread=thread, again=again)
 
 
+def approve(parts: Runtime, delivery: str, *, seal: str = "", by: str = "") -> None:
+    """``decisions.approve``, unless the article is gone by now; raises Refused."""
+    refuse_gone(parts, parts.deliveries.get(delivery).article)
+    decisions.approve(parts.deliveries, delivery, seal=seal, by=by)
+
+
 def refuse_gone(parts: Runtime, article: str) -> None:
     """Raise Refused if an article was taken down: nothing more is posted of it until it is there again."""
     if why := parts.aftercare.gone(article.partition(".")[0]).get(article):
-        do = "Look at its page again: handbill changes look; or allow it all the same: handbill evergreen allow"
+        look, allow = f"handbill changes look {article}", f"handbill evergreen allow {article}"
+        do = f"Look at its page again: {look}; or, to post it all the same, first: {allow}"
         raise Refused("The article is gone", why=why, do=do)
 
 

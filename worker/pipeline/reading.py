@@ -122,6 +122,7 @@ class Reader:
             reason = "waits in the inbox until somebody accepts it"
             self._sources.settle(item.id, Fate.INBOX, reason, hold=hold, article=home, of="")
             return
+        edit.refuse_gone(self._parts, home)  # it is looked at again: its system may say next that it is there again
         due = functools.partial(self._due, item, asked, now)
         speaking = [_speaking(a, article, asked) for a in accounts]
         posts = planner.plan(home, speaking, due=due, approve=asked.approve)

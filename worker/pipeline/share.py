@@ -70,6 +70,7 @@ def share(
 
     # What came as another article before, by a feed or under another address, is planned as that one.
     home = parts.owners.by_hand(article)
+    edit.refuse_gone(parts, home)
     return article, parts.planner.plan(home, chosen, due=due, approve=approve, thread=thread, again=again)
 
 

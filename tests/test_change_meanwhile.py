@@ -1,0 +1,166 @@
+"""What people and sites do while a change waits: nothing of a gone article goes out, and nobody's words are lost."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+from tests import test_changes
+from tests.street import SAMPLE
+from tests.test_change_after_change import corrected, look, tomorrow, waiting
+from tests.test_changes import BASE, PAGE, URL, Desk, now, opened, public
+from web.app import create_app
+from worker import cli
+from worker.changes import Action, State
+from worker.errors import Refused
+from worker.intake.model import Candidate, Fate
+from worker.intake.webhooks import Event
+from worker.intake.webhooks import Kind as Heard
+from worker.model import Page, Status
+from worker.pipeline import edit
+from worker.pipeline.share import share
+
+server, here, site = test_changes.server, test_changes.here, test_changes.site
+
+
+def desk_of(street):
+    desk = Desk.__new__(Desk)
+    desk.parts, desk.app = street.parts, create_app(street.parts)
+    return desk
+
+
+def taken_back(street):
+    street.at += timedelta(seconds=1)
+    street.parts.hooks.record("main.blog", Event(kind=Heard.DELETED, key=str(street.at), url=URL), street.at)
+    street.parts.changes.round("main")
+
+
+def test_what_its_site_took_back_is_shared_only_by_somebody_who_insists(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "telegram"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    taken_back(street)
+    allow = f"handbill evergreen allow {post.article}"
+    with pytest.raises(Refused, match="The article is gone: the site said: deleted") as told:
+        share(street.parts, SAMPLE, workspace="main", accounts=["telegram-me"])
+    assert allow in told.value.do
+    reader = street.parts.reader
+    passed = SimpleNamespace(page=Page(url=URL, kind="html", content=PAGE), address=URL)
+    asked = Candidate(address=URL, accounts=("main.telegram-me",), at="now", way="api")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reader, "_looked_at", lambda _: passed)
+        reader.work(street.parts.intake.arrived(None, asked, workspace="main").id)
+    (row,) = street.parts.sources.latest("main", [Fate.HELD], most=2)
+    (item,) = street.parts.sources.items([row[1]])
+    assert "The article is gone: the site said: deleted" in item.reason
+    assert street.parts.records.deliveries_of(post.article) == [post.id]
+    street.work()
+    assert street.got("telegram") == []
+    street.parts.aftercare.allow(post.article)
+    share(street.parts, SAMPLE, workspace="main", accounts=["telegram-me"])
+    street.work()
+    assert len(street.got("telegram")) == 1
+
+
+@pytest.mark.parametrize("how", ["page", "api", "command line"])
+def test_a_post_of_an_article_that_is_gone_is_not_approved(server, here, tmp_path, site, how):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    planned = tomorrow(street, post.article, approve=True)
+    street.parts.aftercare.stop(post.article, "the site said: deleted", gone=True)  # found just now, and not held yet
+    assert now(street, planned).status is Status.AWAITING_APPROVAL
+    desk = desk_of(street)
+    if how == "page":
+        data = {"form_token": desk.owner.form_token, "seal": ""}
+        said = desk.post(f"/queue/{planned.id}/approve", data=data, headers={"Origin": BASE}, visit=desk.owner).text
+    elif how == "api":
+        said = desk.post(f"/api/v1/deliveries/{planned.id}/approve", token=desk.token("admin")).text
+    else:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(cli, "_parts", lambda: contextlib.nullcontext(street.parts))
+            said = str(CliRunner().invoke(cli.cli, ["delivery", "approve", planned.id]).exception)
+    assert "The article is gone" in said
+    assert now(street, planned).status is Status.AWAITING_APPROVAL
+    street.parts.aftercare.allow(post.article)
+    edit.approve(street.parts, planned.id, by="Ada")
+    assert now(street, planned).status is Status.SCHEDULED
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_what_somebody_writes_between_approval_and_its_execution_stays_and_is_asked_about(
+    server, here, tmp_path, site, right
+):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    planned = tomorrow(street, post.article)
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article, minutes=1)
+    care = street.parts.aftercare
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(street.parts.changes, "_carry_out", lambda _: None)  # its worker is lost
+        street.parts.changes.approve(change.id, by="Ada")
+    words = f"Careful words{'' if right else ' about £310,000 saved'}. {planned.steps[0].post.link}"
+    title = planned.steps[0].post.title.replace("£310,000", "£210,000")
+    picture = () if right else None
+    edit.change(street.parts, planned.id, edit.Edit(text=words, picture=picture, title=title), by="Bob")
+    for _ in range(2):
+        street.parts.changes.finish("main")
+        street.work()
+        found = now(street, planned)
+        assert (found.status, found.steps[0].post.text) == (Status.HELD, words)
+    assert "210,000" in street.got("mastodon")[0].text, "the others are put right meanwhile"
+    street.at += timedelta(minutes=1)
+    street.parts.changes.round("main")
+    open_ = list(waiting(street, post.article).values())
+    assert [p.delivery for c in open_ for p in c.proposals] == ([] if right else [planned.id])
+    assert planned.id in care.applied(change)
+    if not right:
+        assert look(street, post.article, minutes=1) == [], "asked about once"
+        street.parts.changes.approve(open_[0].id, {planned.id: Action.LEAVE}, by="Ada")
+    found = now(street, planned)
+    assert (found.status, found.steps[0].post.text) == (Status.SCHEDULED, words)
+    assert look(street, post.article, minutes=1) == []
+
+
+def test_what_was_planned_and_has_gone_out_is_asked_about_with_what_can_be_done_by_now(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "bluesky"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    (planned,) = street.share(platforms=["bluesky"], send=False)
+    site.page = corrected("£210,000")
+    (change,) = street.parts.changes.recheck(post.article)
+    assert {p.action for p in change.proposals} == {Action.EDIT}
+    street.parts.changes._resume(now(street, planned), by="Bob")
+    street.later(days=1)
+    assert now(street, planned).status is Status.PUBLISHED
+    with pytest.raises(Refused, match="has gone out meanwhile"):
+        street.parts.changes.approve(change.id, by="Ada")
+    (again,) = look(street, post.article, minutes=1)
+    assert street.parts.aftercare.change(change.id).state is State.DISMISSED
+    asked = {street.parts.deliveries.get(p.delivery).platform: p.action for p in again.proposals}
+    assert asked == {"mastodon": Action.EDIT, "bluesky": Action.REPOST}
+
+
+def test_a_reply_to_what_is_not_there_any_more_is_not_sent(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article)
+    site.status = 410
+    (gone,) = look(street, post.article)
+    with pytest.raises(Refused):
+        street.parts.changes.approve(change.id, {post.id: Action.REPLY}, by="Ada")
+    street.parts.changes.approve(gone.id, by="Bob")
+    street.work()
+    approved = dataclasses.replace(
+        gone, id=f"{gone.id}-9", state=State.APPROVED,
+        proposals=(dataclasses.replace(gone.proposals[0], action=Action.REPLY, reply="Correction"),),
+    )  # fmt: skip
+    street.parts.aftercare.add_change(approved)
+    street.parts.changes.finish("main")
+    street.work()
+    assert street.got("mastodon") == []
+    assert street.parts.aftercare.applied(approved) == {post.id}
