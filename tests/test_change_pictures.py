@@ -15,6 +15,7 @@ from tests.test_change_after_change import corrected
 from tests.test_changes import PAGE, now, opened, public
 from worker import changes
 from worker.changes import PICTURE_ANEW, PICTURE_STAYS, Action
+from worker.content import facts
 from worker.model import Article, Status
 
 server, here, site = test_changes.server, test_changes.here, test_changes.site
@@ -120,13 +121,13 @@ NEW = Article(
 )
 def test_a_picture_is_wrong_where_the_number_stands_on_it_or_in_its_alt_text(media, title, there):
     old = replace(NEW, title="The bridge cost 3 million")
-    wrong = changes.slips(old, NEW)
+    wrong = facts.slips(old, NEW)
     assert bool(changes.on_picture(wrong, [Post(text="", title=title, media=(media,))], now=NEW)) is there
 
 
 def test_a_title_in_other_words_makes_a_card_old_and_not_wrong():
     old = replace(NEW, title="The bridge opens again")
-    wrong = changes.slips(old, replace(NEW, title="The bridge is open"))
+    wrong = facts.slips(old, replace(NEW, title="The bridge is open"))
     assert wrong
     post = Post(text="", title=old.title, media=(replace(MEDIA, alt=old.title),))
     assert changes.on_picture(wrong, [post], now=NEW) == []
