@@ -471,6 +471,98 @@ NUMBERS = {
 }  # fmt: skip
 
 
+# Written down when the lists of German nouns were done, to see what they are worth on words that nobody had in mind.
+UNSEEN = {
+    "de": {
+        "changed": """
+            Der Sturm zog über Kärnten hinweg. | Der Sturm zog über Tirol hinweg.
+            Die Fabrik liegt am Inn. | Die Fabrik liegt an der Drau.
+            Den Vorsitz übernimmt Frau Steiner. | Den Vorsitz übernimmt Frau Egger.
+            Das Medikament stellt Bayer her. | Das Medikament stellt Novartis her.
+            Das Rennen gewann die Norwegerin. | Das Rennen gewann die Schwedin.
+            Die Kundgebung fand vor dem Stephansdom statt. | Die Kundgebung fand vor dem Veitsdom statt.
+            Sie las aus ihrem Roman über Prag. | Sie las aus ihrem Roman über Brünn.
+            Der Minister reiste mit Scholz nach Oman. | Der Minister reiste mit Merz nach Oman.
+            Der Konzern verkauft seine Anteile an Huber & Söhne. | Der Konzern verkauft seine Anteile an Mayr & Söhne.
+            Die Autobahn endet vor Villach. | Die Autobahn endet vor Spittal.
+            Die Grünen stimmten gegen den Vorschlag. | Die Linken stimmten gegen den Vorschlag.
+            Im Film spielt Hannah Schwarz mit. | Im Film spielt Hannah Weiß mit.
+            """,
+        "small": """
+            Die Ärztin riet zu mehr Schlaf. | Die Medizinerin riet zu mehr Ruhe.
+            Der Ausfall betraf Tausende Haushalte. | Die Störung betraf Tausende Haushalte.
+            Die Erntehelfer klagen über niedrige Löhne. | Die Saisonkräfte klagen über niedrige Löhne.
+            Der Kater wurde vom Dach geholt. | Die Katze wurde vom Dach geholt.
+            Mit dem Rad kommt man am schnellsten ans Ziel. | Mit dem Fahrrad kommt man am schnellsten ans Ziel.
+            Die Veranstalter erwarten eine Rekordkulisse. | Die Organisatoren erwarten viele Zuschauer.
+            Die Genossenschaft senkt die Mieten. | Die Wohnbaugesellschaft senkt die Mieten.
+            Der Richter sprach von Fahrlässigkeit. | Der Vorsitzende sprach von Leichtsinn.
+            Das Gemälde hängt wieder im Museum. | Das Bild hängt wieder in der Galerie.
+            Die Einsatzkräfte pumpten Keller aus. | Die Feuerwehrleute pumpten Keller aus.
+            Die Wanderer kehrten in der Hütte ein. | Die Ausflügler kehrten in der Hütte ein.
+            Auf der Bühne stand ein Klavier. | Auf der Bühne stand ein Flügel.
+            Die Kanzlei legte Berufung ein. | Die Verteidigung legte Berufung ein.
+            Ein Passant rief die Rettung. | Ein Fußgänger rief den Notarzt.
+            Die Verhandlungen dauern an. | Die Gespräche dauern an.
+            Der Tierarzt behandelte das Reh. | Der Veterinär behandelte das Tier.
+            """,
+    },
+}
+
+# A correction or small edit and what a post says: "wrong" about what is named before the post, "right" otherwise.
+POSTS = (
+    # several facts changed, and the post says one of them
+    ("en", "It drew 9,000 visitors on Sunday. The bridge cost £210,000. Mayor Ada Byron opened it.", "It drew 7,000 visitors on Sunday. The bridge cost £310,000. Mayor Ada Lovelace opened it.", "The bridge cost £210,000.", "£210,000"),
+    ("en", "It drew 9,000 visitors on Sunday. It has three arches.", "It drew 7,000 visitors on Sunday. It has three arches.", "It has three arches.", ""),
+    ("en", "The bridge drew 9,000 visitors and cost £210,000 in all.", "The bridge drew 7,000 visitors and cost £310,000 in all.", "Our bridge: 9,000 visitors!", "9,000"),
+    ("en", "The fair drew 9,000 visitors. The bridge cost 9,000 pounds.", "The fair drew 7,000 visitors. The bridge cost 9,000 pounds.", "A bridge for 9,000 pounds!", ""),
+    # lines that were cut short
+    ("en", "The bridge over the river Senn in the old town of Larkhaven cost £210,000 in the end.", "The bridge over the river Senn in the old town of Larkhaven cost £310,000 in the end.", "The bridge over the river Senn in the old town…", ""),
+    ("en", "The bridge drew 9,000 visitors to the river Senn in the old town of Larkhaven.", "The bridge drew 7,000 visitors to the river Senn in the old town of Larkhaven.", "The bridge drew 9,000 visitors to the river Senn…", "9,000"),
+    # hashtags and alt texts
+    ("en", "The bridge was opened by Ada Byron.", "The bridge was opened by Ada Lovelace.", "A bridge opens. #AdaByron #Bridge", "Byron"),
+    ("en", "The bridge was opened by Ada Byron.", "The bridge was opened by Ada Lovelace.", "A bridge opens. #byron", "Byron"),
+    ("en", "The bridge was opened by Ada Byron.", "The bridge was opened by Ada Lovelace.", "A bridge opens. #Larkhaven #Bridge", ""),
+    ("en", "The bridge was opened by Ada Byron.", "The bridge was opened by Ada Lovelace.", "Ada Byron cuts a ribbon on the bridge", "Byron"),
+    # sentences that are split, joined, shortened, spelt otherwise
+    ("en", "The bridge, which cost £210,000, was opened by Ada Byron on Monday.", "The bridge cost £210,000. It was opened by Ada Byron on Monday.", "The bridge, which cost £210,000, was opened by Ada Byron on Monday.", ""),
+    ("en", "The bridge cost £210,000. It was opened by Ada Byron on Monday.", "The bridge cost £210,000 and was opened by Ada Byron on Monday.", "The bridge cost £210,000.", ""),
+    ("en", "The bridge cost £210,000.", "The bridge cost £210,000, of which the town paid 40,000.", "The bridge cost £210,000.", ""),
+    ("en", "The bridge was opened by Byron in May.", "The bridge was opened by Mayor Ada Byron in May.", "The bridge was opened by Byron in May.", ""),
+    ("en", "Mayor Ada Byron opened the bridge. The mayor, Ada Byron, was glad.", "Byron opened the bridge. The mayor, Ada Byron, was glad.", "Mayor Ada Byron opened the bridge.", ""),
+    ("en", "“We are glad,” said Ada Byron.", '"We are glad", said Ada Byron.', "“We are glad,” said Ada Byron.", ""),
+    ("en", "The colour of the bridge in Graz is grey.", "The color of the bridge in Graz is gray.", "The colour of the bridge in Graz is grey.", ""),
+    ("en", "It drew 1,500 visitors.", "It drew more than 1,500 visitors.", "It drew 1,500 visitors.", ""),
+    ("en", "See larkhaven.example for the bridge.", "See larkhaven.example/bridge for the bridge.", "See larkhaven.example for the bridge.", ""),
+    ("de", "Die Brücke öffnete am Montag in Graz.", "Am Montag wurde in Graz die Brücke geöffnet.", "Die Brücke öffnete am Montag in Graz.", ""),
+    ("de", "Der Bürgermeister von Graz kam.", "Graz' Bürgermeister kam.", "Der Bürgermeister von Graz kam.", ""),
+    ("de", "Die Bürger von Graz kamen.", "Die Bürgerinnen und Bürger von Graz kamen.", "Die Bürger von Graz kamen.", ""),
+    # corrections
+    ("en", "The bridge was opened by Ada Bryon.", "The bridge was opened by Ada Byron.", "The bridge was opened by Ada Bryon.", "Bryon"),
+    ("en", "The bridge cost £210,000. It rained all day long.", "It rained all day long.", "The bridge cost £210,000.", "£210,000"),
+    ("en", "It drew 1,500 visitors.", "It drew 1,512 visitors.", "It drew 1,500 visitors.", "1,500"),
+    ("en", "It took 9 years and 7 months.", "It took 7 years and 9 months.", "It took 9 years and 7 months.", "7 months, 9 years"),
+    ("en", "The bridge cost €210,000.", "The bridge cost £210,000.", "The bridge cost €210,000!", "€210,000"),
+    ("en", "The bridge took nine years to mend.", "The bridge took nine months to mend.", "Nine years to mend a bridge!", "nine years"),
+    ("en", "The bridge took nine years to mend.", "The bridge took nine months to mend.", "Nine months to mend a bridge!", ""),
+    ("fr", "Le pont ouvre lundi à Lyon.", "Le pont ouvre mardi à Lyon.", "Le pont ouvre lundi à Lyon. #Lyon", "lundi"),
+    ("fr", "Le pont d'Avignon est fermé.", "Le pont d'Arles est fermé.", "Le pont d'Avignon est fermé.", "Avignon"),
+    ("it", "Il ponte dell'Aquila è chiuso.", "Il ponte dell'Elba è chiuso.", "Il ponte dell'Aquila è chiuso.", "Aquila"),
+    ("en", "The town (Graz) pays.", "The town (Linz) pays.", "The town (Graz) pays.", "Graz"),
+    ("de", "Gesperrt ist die Strecke Graz/Linz.", "Gesperrt ist die Strecke Graz/Wels.", "Gesperrt ist die Strecke Graz/Linz.", "Linz"),
+    ("de", "Gesperrt ist die A9 bei Graz.", "Gesperrt ist die A2 bei Graz.", "Gesperrt ist die A9 bei Graz.", "9"),
+    ("es", "El PSOE ganó en Cádiz.", "El PP ganó en Cádiz.", "El PSOE ganó en Cádiz.", "PSOE"),
+    ("tr", "Köprü Ankara'da açıldı.", "Köprü İzmir'de açıldı.", "Köprü Ankara'da açıldı.", "Ankara'da"),
+    ("zh", "有9000名游客。", "有7000名游客。", "有9000名游客。", "9000"),
+    ("el", "Η γέφυρα άνοιξε στην Πάτρα.", "Η γέφυρα άνοιξε στην Καβάλα.", "Η γέφυρα άνοιξε στην Πάτρα.", "Πάτρα"),
+    # the same words with the opposite sense
+    ("en", "The bridge will open in May.", "The bridge will not open in May.", "The bridge will open in May.", "the opposite"),
+    ("de", "Die Brücke ist nicht gesperrt.", "Die Brücke ist gesperrt.", "Die Brücke ist nicht gesperrt.", "the opposite"),
+    ("en", "In May, Byron sued Lovelace.", "In May, Lovelace sued Byron.", "In May, Byron sued Lovelace.", "the opposite"),
+    ("en", "In May, Byron and Lovelace met.", "In May, Lovelace and Byron met.", "In May, Byron and Lovelace met.", ""),
+)  # fmt: skip
+
+
 def lines(table: str) -> Iterator[tuple[str, str]]:
     """The pairs of a table, before and after."""
     for line in table.strip().splitlines():

@@ -19,7 +19,7 @@ import regex
 import snowballstemmer
 
 from worker.content import nouns, words
-from worker.content.grounding import stem
+from worker.content.grounding import DENIED, DENYING, stem
 from worker.content.quantities import Worth, quantities
 from worker.content.units import Kinds, unit
 from worker.model import Article
@@ -66,6 +66,10 @@ Fact = Worth
 """What a number is worth, that with its unit ("9 duration-year"), or a name without its endings."""
 
 
+TURNED = "turned"
+"""What is said of a sentence that says the opposite, in otherwise the same words: it is denied, or names swapped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slip:
     """Something of the old article that is not true any more: ``new`` is what it says now, "" if nothing does; ``lost``
@@ -83,8 +87,8 @@ class Slip:
         if self.title:
             return f"the title was {words.quoted(self.old)} and is {words.quoted(self.new)}"
         says = f"it reads {words.quoted(self.new)} now" if self.new else "it does not stand there any more"
-        lost = ", ".join(dict.fromkeys(w for w, _ in self.lost))
-        return f"{words.quoted(self.old)}: {lost} is not said any more; {says}"
+        lost = ", ".join(dict.fromkeys(w for w, f in self.lost if f != TURNED))
+        return f"{words.quoted(self.old)}: {f'{lost} is not said any more' if lost else 'the opposite is said'}; {says}"
 
     @property
     def facts(self) -> frozenset[Fact]:
@@ -396,16 +400,49 @@ def _missed(one: _Said, other: _Said, before: _Page, after: _Page) -> set[tuple[
     """
     pages = (before, after)
     found = _nowhere(one, other.facts | other.every, pages)
-    found -= set(_shortened(one, other, found, pages))
+    found -= set(_shortened(one, other, found, pages)) | set(_beside(one, other, found, pages))
     for ours in one.numbers():
         same = [a for a in other.numbers() if a.worth == ours.worth]
         if same and all(ours.differs(a) for a in same):
             found |= {(one.written(ours), f"{ours.worth} {kind}") for kind in ours.kinds}
     if max(len(one.items), len(other.items)) <= LONG:
         found |= {(one.written(a), a.worth) for a in _replaced(one, other)}
-    if before.tag.startswith("en"):
+    if words.base(before.tag) == "en":
         found |= _begun(one, other, pages)
-    return found
+    return found or ({(one.text, TURNED)} if _turned(one, other, before.tag) else set())
+
+
+def _beside(
+    one: _Said, other: _Said, found: Iterable[tuple[str, Fact]], pages: tuple[_Page, _Page]
+) -> Iterator[tuple[str, Fact]]:
+    """What stands in the sentence before or behind instead, if both say nothing new: one was made two."""
+    before, after = pages
+    place = after.sentences.index(other.text)
+    for near in (place - 1, place + 1):
+        if 0 <= near < len(after.sentences) and after.flat[near] not in before.there:
+            beside = _said(after.sentences[near], after.tag)
+            if {*other.named(pages).values(), *other.facts, *beside.facts} <= one.facts | one.every:
+                yield from (f for f in found if f[1] in beside.facts | beside.every)
+
+
+def _turned(one: _Said, other: _Said, tag: str) -> bool:
+    """Whether a sentence says the opposite in the same words: it is denied, or two names have changed places."""
+    code = words.base(tag)
+    denying = DENIED.get(code, frozenset())
+    plain = one.keys - {stem(w, code) for w in denying}
+    if plain != other.keys - {stem(w, code) for w in denying}:
+        return False
+    ways = [bool(denying.intersection(s.items)) or DENYING.search(s.text) is not None for s in (one, other)]
+    if ways[0] != ways[1]:
+        return True
+    a, b = one.flat.split(), other.flat.split()
+    if sorted(a) != sorted(b) or not one.names:
+        return False
+    named = {n.casefold() for n in (*one.names, *one.first, *other.names)}
+    moved = [place for place, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
+    between = a[moved[0] : moved[-1] + 1] if moved else []
+    small = words.language(tag).stop
+    return all(a[p] in named for p in moved) and any(w not in named and w not in small for w in between)
 
 
 def _shortened(

@@ -43,15 +43,30 @@ NUMERALS = frozenset(
     )
 )
 # What turns a sentence into its opposite or into a demand must stand where the article says the same.
-DENIES = frozenset(
-    words.words(
-        "no not never nobody none nor neither without cannot nicht kein keine keinen keinem keiner nie niemals niemand "
-        "ohne ne pas jamais aucun aucune sans nunca jamás nadie ningún ninguna sin non mai nessuno nessuna senza não "
-        "ninguém nenhum nenhuma sem niet geen nooit niemand zonder inte ingen inget aldrig utan nie bez żaden nigdy "
-        "не нет ни никогда без ні немає لا لم لن ليس ليست بدون دون نیست نه לא אין בלי नहीं ना değil yok không "
-        "tidak bukan tanpa"
-    )
-)
+DENIED = {
+    code: frozenset(said.split())
+    for code, said in {
+        "en": "no not never nobody none nor neither without cannot",
+        "de": "nicht kein keine keinen keinem keiner nie niemals niemand ohne",
+        "fr": "ne pas jamais aucun aucune sans",
+        "es": "no nunca jamás nadie ningún ninguna sin",
+        "it": "non mai nessuno nessuna senza",
+        "pt": "não ninguém nenhum nenhuma sem",
+        "nl": "niet geen nooit niemand zonder",
+        "sv": "inte ingen inget aldrig utan",
+        "pl": "nie bez żaden nigdy",
+        "ru": "не нет ни никогда без",
+        "uk": "ні немає не без",
+        "ar": "لا لم لن ليس ليست بدون دون",
+        "fa": "نیست نه بدون",
+        "he": "לא אין בלי",
+        "hi": "नहीं ना",
+        "tr": "değil yok",
+        "vi": "không",
+        "id": "tidak bukan tanpa",
+    }.items()
+}
+DENIES = frozenset(word for said in DENIED.values() for word in said)
 DENYING = regex.compile(r"n['’]t\b|[不没未无非沒無]|ない|ません|なかった|않|없|못")
 DEMANDS = frozenset(
     words.words(

@@ -20,19 +20,23 @@ BEFORE = 40
 AT = regex.compile(r"(?:^|\s)(?:in|aus|nach|bei|bis)\s$", regex.I)
 """What stands before a town: many end like "Verhandlungen"."""
 
-ENDINGS = ("", "e", "s", "n", "en", "er", "es", "ern", "nen", "se", "sen", "a")
+ENDINGS = ("", "e", "s", "n", "en", "er", "es", "ern", "nen", "se", "sen", "a", "in", "innen")
 LINKS = ("", "s", "es", "n", "en", "er", "e", "ns", "ens")
 LEAST = 3  # letters of a part of a compound
 
 
 @dataclass(frozen=True, slots=True)
 class _Nouns:
-    """A language's common nouns; ``callings`` are names as often, ``parts`` begin compounds, ``places`` end names."""
+    """A language's common nouns; ``names`` look like them, ``callings`` are both; ``parts`` begin compounds, and
+    ``heads`` end them; what ends in ``places`` may be a name.
+    """
 
     commons: frozenset[str]
+    names: frozenset[str]
     callings: frozenset[str]
     parts: frozenset[str]
     places: frozenset[str]
+    heads: frozenset[str]
     derived: regex.Pattern[str]
     before: regex.Pattern[str]
 
@@ -47,9 +51,11 @@ def _nouns(code: str) -> _Nouns | None:
     callings, places = frozenset(said["callings"].split()), frozenset(said["places"].split())
     return _Nouns(
         commons=frozenset(_even(w) for w in (*said["commons"].split(), *general) if w not in callings),
+        names=frozenset(said["names"].split()),
         callings=frozenset(_even(w) for w in callings),
         parts=frozenset(said["parts"].split()),
         places=frozenset(_even(w) for w in places),
+        heads=frozenset(said["heads"].split()),
         derived=regex.compile(rf"\p{{L}}{{2,}}(?:{said['derived']})"),
         before=regex.compile(rf"(?:^|[\s\"“„»(])(?:{said['before']})\s(?:\p{{Ll}}+e[nmrs]?\s)?$", regex.I),
     )
@@ -61,6 +67,8 @@ def common(word: str, before: str, code: str) -> bool:
     if known is None:
         return False
     parts = regex.split("[-‑]", word.casefold())
+    if any(part in known.names or part.removesuffix("s") in known.names for part in parts):
+        return False
     if any(_of(part, known.callings) for part in parts):
         return len(parts) == 1 and known.before.search(before) is not None
     if word.endswith("ungen") and AT.search(before):
@@ -76,7 +84,7 @@ def _common(word: str, code: str) -> bool:
         return True
     for cut in range(len(word) - LEAST, LEAST - 1, -1):
         first, last = word[:cut], word[cut:]
-        if _of(last, known.commons) and not _of(last, known.places) and _part(first, known, code):
+        if _of(last, known.commons | known.heads) and not _of(last, known.places) and _part(first, known, code):
             return True
     return False
 

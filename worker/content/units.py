@@ -69,8 +69,9 @@ def unit(text: str, start: int, end: int, tag: str) -> Unit | None:
     if behind is None:
         return None
     one = regex.sub(r"\s", "", behind["one"]).rstrip(".").casefold()
-    both = f"{one}{behind['two'] or ''}".casefold().replace("\u00a0", " ")
-    ways = ((both, behind.end()), (one, behind.end("one")))
+    both = f"{one}{behind['two'] or '?'}".casefold().replace("\u00a0", " ")
+    last = behind.end("one") - (len(behind["one"]) - len(behind["one"].rstrip(".")))  # no full stop
+    ways = ((both, behind.end()), (one, last))
     return next((Unit(kinds, start, end) for said, end in ways if (kinds := _kinds(said, known))), None)
 
 
