@@ -38,6 +38,7 @@ from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id,
 from worker.pipeline.accounts import app_key
 from worker.runtime import Runtime, open_runtime
 from worker.settings import Settings
+from worker.store import keys
 from worker.store.deliveries import End
 from worker.store.vitals import LATENESS, LIFE_SECONDS, Vitals
 from worker.watch import alerts as alerting
@@ -189,10 +190,10 @@ def test_what_an_app_may_still_send_is_told_of_each_of_its_accounts(house):
     assert left == {"main.a": budgets[0].posts - 3, "main.b": budgets[0].posts - 3, "main.c": budgets[0].posts}
 
 
-def ending(parts):
+def ending(parts, workspace="main"):
     """An account whose token ends in three days and cannot be renewed."""
-    ends = (datetime.now(UTC) + timedelta(days=3)).isoformat()
-    account = Account(id="main.t", platform="linkedin", name="T", settings={"expires_at": ends})
+    ends, name = (datetime.now(UTC) + timedelta(days=3)).isoformat(), f"{workspace}.t"
+    account = Account(id=name, workspace=workspace, platform="linkedin", name="T", settings={"expires_at": ends})
     parts.records.save_account(account, {"access_token": "x"})
 
 
@@ -609,4 +610,19 @@ def test_the_doctor_says_what_is_wrong_with_redis_with_the_key_and_that_nobody_i
     assert said["redis"].found == "its disk: the append-only file cannot be written"
     assert (said["key"].ok, said["key"].do) == (False, f"chmod 600 {key}")
     assert said["alerts"].do == "handbill alerts add ACCOUNT"
-    assert "key" not in found()
+    assert re.fullmatch(r"\d+ MB, without a limit", said["memory"].found)
+    assert said["waiting"].found == "due and not taken up: publish 1, content 0, intake 0; 0 wake-ups under way"
+    house.store.client.sadd("handbill:{*}:workspaces", "brand")  # what is wrong in another workspace is wrong, too
+    ending(house, "brand")
+    plan(house, 2, status=Status.AWAITING_APPROVAL)
+    house.records.save_account(
+        Account(id="brand.b", workspace="brand", platform="bluesky", name="B"), {"password": "x"}
+    )
+    used = dict.fromkeys(map(str, range(publishers.load("bluesky").budgets[0].posts)), time.time() * 1000)
+    house.store.client.zadd(keys.budget("brand", "brand.b"), used)
+    said = found()
+    assert said["approval"].found == "1 wait until somebody approves them"
+    assert (said["rates"].ok, said["rates"].found) == (True, "brand.b may send nothing more just now")
+    assert re.fullmatch(r"brand.t: token ends in \d days: connect it again", said["token"].found)
+    assert said["token"].do == "Connect it again: handbill accounts add linkedin, or the page Accounts"
+    assert "key" not in said

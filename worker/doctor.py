@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -13,10 +13,11 @@ import publishers
 from worker import embedded, pull
 from worker.content import cards
 from worker.errors import HandbillError
-from worker.model import Status
+from worker.model import Account, Status
 from worker.runtime import Runtime, open_runtime, utc_now, vault_of
 from worker.settings import Settings
 from worker.store.redis import refuse_open
+from worker.store.vitals import Vitals
 from worker.watch.alerts import Alerts
 from worker.watch.conditions import Kind, conditions
 
@@ -104,19 +105,7 @@ def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
     if config.broker_url:
         yield _broker(config)
     yield from _of_server(config, parts)
-    workers = parts.records.alive()
-    lacking = [
-        queue for queue in ("publish", "content", "intake") if not any(name.startswith(queue) for name in workers)
-    ]
-    do = "Run: handbill up (or handbill worker)" if lacking else ""
-    said = f"{len(workers)} consume" if workers else "nothing consumes"
-    if workers and lacking:
-        said += f", no {lacking[0]} worker among them"
-    yield Finding("workers", not lacking, said, do)
-    if older := parts.records.older():
-        found = f"{len(older)} of a version before: {', '.join(older)}; secret addresses stay plain in Redis until "
-        found += "it is gone" if len(older) == 1 else "they are gone"
-        yield Finding("older workers", ok=False, found=found, do="Restart them with this version")
+    yield from _workers(parts)
     late = parts.deliveries.overdue_seconds()
     do = "" if late < LATE_SECONDS else "See: handbill deliveries --status scheduled"
     yield Finding(
@@ -135,16 +124,51 @@ def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
         kind, _, name = scope.partition(":")
         do = f"handbill accounts check {name}" if kind == "connect" else f"handbill resume --{kind} {name}".rstrip()
         yield Finding("paused", ok=False, found=f"{scope}: {why}", do=do)
-    accounts = parts.records.accounts(config.workspace)
-    for account in accounts:
+    if waits := counts[Status.AWAITING_APPROVAL]:
+        do = "See: handbill deliveries --status 'awaiting approval'"
+        yield Finding("approval", ok=True, found=f"{waits} wait until somebody approves them", do=do)
+    everywhere = [a for w in parts.records.workspaces() for a in parts.records.accounts(w)]
+    for account in everywhere:
         standing = parts.renewals.standing(account)
         if (said := standing.says(parts.now())) and (standing.outlived or "connect" in said):
             do = f"Connect it again: handbill accounts add {account.platform}, or the page Accounts"
             yield Finding("token", ok=False, found=f"{account.id}: {said}", do=do)
+    yield from _rates(parts, everywhere)
+    accounts = [a for a in everywhere if a.workspace == config.workspace]
     if any(publishers.load(a.platform).pulls and not a.rehearsal for a in accounts):
         yield _reach(config)
     do = "" if accounts else "handbill accounts add PLATFORM"
     yield Finding("accounts", bool(accounts), f"{len(accounts)} connected", do)
+
+
+def _workers(parts: Runtime) -> Iterator[Finding]:
+    """Who consumes, and whether all of them are of this version."""
+    workers = parts.records.alive()
+    lacking = [
+        queue for queue in ("publish", "content", "intake") if not any(name.startswith(queue) for name in workers)
+    ]
+    do = "Run: handbill up (or handbill worker)" if lacking else ""
+    said = f"{len(workers)} consume" if workers else "nothing consumes"
+    if workers and lacking:
+        said += f", no {lacking[0]} worker among them"
+    yield Finding("workers", not lacking, said, do)
+    if older := parts.records.older():
+        found = f"{len(older)} of a version before: {', '.join(older)}; secret addresses stay plain in Redis until "
+        found += "it is gone" if len(older) == 1 else "they are gone"
+        yield Finding("older workers", ok=False, found=found, do="Restart them with this version")
+
+
+def _rates(parts: Runtime, accounts: Iterable[Account]) -> Iterator[Finding]:
+    """Who may send nothing more just now, as far as the platforms' rates tell."""
+    vitals, used = Vitals(parts.store), []
+    for account in accounts:
+        with contextlib.suppress(KeyError):  # a platform of a package that is not installed here
+            budgets = publishers.load(account.platform).budgets
+            if vitals.left(account, parts.accounts.app_of(account), budgets) == 0:
+                used.append(account.id)
+    if used:
+        do = "Posts go out when the platform allows; plan fewer, or later"
+        yield Finding("rates", ok=True, found=f"{', '.join(used)} may send nothing more just now", do=do)
 
 
 def _of_server(config: Settings, parts: Runtime) -> Iterator[Finding]:
@@ -152,6 +176,17 @@ def _of_server(config: Settings, parts: Runtime) -> Iterator[Finding]:
     for condition in conditions(parts):
         if condition.kind in {Kind.REDIS, Kind.DOUBLE}:
             yield Finding(condition.kind, ok=False, found=condition.text, do=condition.do)
+    server = Vitals(parts.store).server()
+    found = f"{server.memory / 1e6:,.0f} MB" + (
+        f" of {server.limit / 1e6:,.0f}" if server.limit else ", without a limit"
+    )
+    lost = f"; {server.evicted:,} keys were evicted" if server.evicted else ""
+    do = "CONFIG SET maxmemory-policy noeviction, and restore a backup" if lost else ""
+    yield Finding("memory", not lost, found + lost, do)
+    backlog = Vitals(parts.store).backlog()
+    found = ", ".join(f"{pool} {waits.due}" for pool, waits in backlog.items())
+    waking = sum(waits.waking for waits in backlog.values())
+    yield Finding("waiting", ok=True, found=f"due and not taken up: {found}; {waking} wake-ups under way")
     told = [a for w in parts.records.workspaces() for a in Alerts(parts).listed(w)]
     found = f"{', '.join(told)} is told of what is wrong" if told else "nobody is told of what is wrong"
     yield Finding("alerts", ok=True, found=found, do="" if told else "handbill alerts add ACCOUNT")
