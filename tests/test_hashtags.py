@@ -270,3 +270,27 @@ def test_words_are_not_torn_and_what_says_nothing_is_no_hashtag(language, title,
 
 def test_an_authors_tag_does_not_shout():
     assert tags(tags=("VELDEN",))[0] == "Velden"
+
+
+@pytest.mark.parametrize("known", [(), ("Photographer Ruta Palmgren",), ("PhotographerRutaPalmgren", "Harbour prize")])
+@pytest.mark.parametrize("written", ["Photographer Ruta Palmgren", "photographer Ruta Palmgren"])
+def test_what_somebody_does_is_not_glued_before_their_name(known, written):
+    text = (
+        f"Photographer Ruta Palmgren has won the harbour prize for her pictures of the ferry.\n\nIn May {written} took"
+        " them. Palmgren will show them. The harbour prize is worth 4,000 euros, and the harbour prize jury met."
+    )
+    found = tags(text, "Photographer Ruta Palmgren wins the harbour prize", tags=known)
+    assert found == ["RutaPalmgren", "HarbourPrize"]
+
+
+def test_the_author_of_a_name_of_three_words_keeps_all_of_it():
+    text = "The Chief Technology Officer of the port left. A Chief Technology Officer is wanted.\n\nTeacher Park opens."
+    assert "ChiefTechnologyOfficer" in tags(text, "Port seeks a chief", tags=("Chief Technology Officer",))
+
+
+def test_markup_and_calls_that_stand_in_a_text_are_no_hashtags():
+    plain = (
+        "Harbour ferry runs. The harbour ferry is late.\n\nThe harbour ferry is new. The new harbour ferry is white."
+    )
+    text = plain.replace("ferry", "ferry <script>alert(1)</script>").replace("late.", "late. alert(1); script(2);")
+    assert tags(text, "Harbour ferry <script>alert(1)</script>") == tags(plain, "Harbour ferry") == ["HarbourFerry"]

@@ -1,5 +1,6 @@
 """Which sentences may speak for an article, and how summaries are put together from them."""
 
+import dataclasses
 import time
 
 import pytest
@@ -335,3 +336,37 @@ def test_a_sentence_that_orders_a_machine_about_is_not_posted():
     said = " ".join(texts(text, title="Council approves budget"))
     assert "instructions" not in said
     assert "assistant" not in said
+
+
+TOLD = (
+    "The mill on the Senn is sold after 120 years. Miller Jonas Kesterman signed at the town hall, in front of forty "
+    "guests who had come from both banks of the river, and they all stayed there until the evening came.\n\n"
+    "Kesterman offered the mill on the Senn to the town for 400,000 euros. The mill will be a museum of the river."
+)
+
+
+def test_who_is_called_by_surname_alone_does_not_lead_before_somebody_says_who_that_is():
+    article = Article(id="main.a", url="", title="Mill on the Senn is sold", text=TOLD, language="en")
+    found = summary.scored(article)
+    assert [c.told for c in found] == [-1, -1, 1, -1]
+    assert summary.ranked(found)[-1].text.startswith("Kesterman offered")
+    whole = summary.fill(found, 600, "en")
+    assert whole.index("Jonas Kesterman") < whole.index("Kesterman offered")
+    named = dataclasses.replace(article, title="Kesterman sells the mill on the Senn")
+    assert {c.told for c in summary.scored(named)} == {-1}, "the title says it"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Dr. Kesterman runs the lock. Kesterman came in May.", 0),
+        ("Here mayor Kesterman runs the lock. Kesterman came in May.", 0),
+        ("The lock belongs to Kesterman alone. Kesterman came in May.", -1),
+        ("It was built in Wales. Kesterman came in May.", -1),
+        ("On Monday Kesterman came to the lock. Kesterman left in May.", -1),
+        ("Jonas Kesterman runs the lock. Kesterman Street is near it.", -1),
+    ],
+)
+def test_a_surname_is_told_where_a_first_name_or_a_role_stands_before_it(text, told):
+    article = Article(id="main.a", url="", title="A lock", text=text, language="en")
+    assert summary.scored(article)[-1].told == told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import itertools
 from collections import Counter, defaultdict
@@ -29,6 +30,7 @@ NUMBERED = regex.compile(r"\d(?!\p{Lu}$|\p{Lu}\p{Lu}?\b)")
 CASELESS = regex.compile(r"[\p{Arabic}\p{Hebrew}\p{Devanagari}\p{Bengali}\p{Tamil}\p{Telugu}]")
 CAMEL = regex.compile(r"(?<=\p{Ll}{2}|\p{N})(?=\p{Lu}\p{Ll})|(?<=\p{Ll}{2})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})")
 AMOUNT = regex.compile(r"[一二三四五六七八九十百千万億兆亿〇零两兩年月日時时分秒円元圓割度本人個件回歳岁]+")
+MARKUP = regex.compile(r"</?\p{L}[^<>\n]{0,200}>|(?<![\p{L}\p{N}])\w+\((?!\p{L}+\))[^()\n]{0,40}\)(?=[;<\s]|$)")
 TAG = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c .,&'’+/_-]*")
 
 
@@ -36,6 +38,9 @@ def choose(article: Article) -> list[str]:
     """Up to 15 hashtags without ``#``, best first; the platform decides how many are used."""
     lang = words.language(article.language)
     forms: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    headings = tuple(MARKUP.sub(" ", h) for h in article.headings)
+    title, text = MARKUP.sub(" ", article.title), MARKUP.sub(" ", article.text)
+    article = dataclasses.replace(article, title=title, headings=headings, text=text)
     text = "\n".join([article.title, *article.headings, article.text])
     for word in words.words(text):
         forms[stem(word, lang.code)][word] += 1
@@ -54,9 +59,9 @@ def choose(article: Article) -> list[str]:
     usage = Usage([article.title, *article.headings], article.text.split("\n"), lang)
     own = [_parts(p) for p in _sayable(article, phrases, usage, len(known))]
     picked: dict[str, frozenset[str]] = {}
-    hints = [(p, True) for p in _whole(known[:MACHINE], usage)]
+    hints = [(usage.uncalled(p), True) for p in _whole(known[:MACHINE], usage)]
     found = [(p, False) for p in own]
-    for parts, hinted in [*hints, *found[:4], *((p, True) for p in others[:3]), *found[4:]]:
+    for parts, hinted in [*hints, *found[:4], *((usage.uncalled(p), True) for p in others[:3]), *found[4:]]:
         tag = _tag(parts, lang.code)
         stems = frozenset(stem(p, lang.code) for p in parts)
         if tag and len(tag) <= LONGEST and _is_new(tag, parts, stems, picked, usage, hinted=hinted):

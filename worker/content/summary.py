@@ -30,6 +30,7 @@ LEADS = 0.2  # a first sentence that has more than this share of the title is th
 NAMELESS = 0.6  # the worth of a sentence that does not name what the title is about
 FAINT = 0.1  # a summary takes nothing that scores less than this share of the best
 UNNAMED = 0.6  # the worth of one that begins with somebody or something that was named before
+UNTOLD = 0.7  # the worth of one that begins with a surname alone, while nothing says whose it is
 LABELLED = 0.2  # the worth of one that begins with a label
 UNSPOKEN = 0.7  # the worth of one in which somebody speaks and is not named
 DIVERSE = 40  # so many sentences are ordered for variety; nobody reads further
@@ -41,7 +42,8 @@ Vector = dict[str, float]
 class Scored:
     """A sentence, where it stands, and how much it says; ``alone`` is how well it stands without the others.
 
-    ``whole`` is False for what is no full sentence.
+    ``whole`` is False for what is no full sentence; ``told`` is the place of the one that says who somebody is, here
+    called by surname alone, and -1 where nobody is.
     """
 
     text: str
@@ -51,6 +53,7 @@ class Scored:
     score: float
     alone: float
     whole: bool
+    told: int = -1
 
 
 def scored(article: Article) -> list[Scored]:
@@ -69,15 +72,31 @@ def scored(article: Article) -> list[Scored]:
     alone = [0.0 if any(a <= at < b for a, b in asked) else fit for fit, (at, _) in zip(alone, spans, strict=True)]
     topic = _topic(title, found)
     alone = [fit if topic <= f.keys() else NAMELESS * fit for fit, f in zip(alone, found, strict=True)]
+    told = [-1] * len(texts) if lang.code == "de" else _told(article.text, article.title, spans, lang)
     if not any(alone):
         alone = [0.5 if words.count(t) > 2 else 0.1 for t in texts]
     scores = weigh(found, title)
     if scores and topic <= found[0].keys() and len(title & found[0].keys()) > LEADS * len(title):
         scores[0] = max(scores)  # what an article begins with and what its title says is its news
     return [
-        Scored(t, a, i, _unit(f), s, fit, whole(t) and not says(set(f), title))
-        for i, (t, (a, _), f, s, fit) in enumerate(zip(texts, spans, found, scores, alone, strict=True))
+        Scored(t, a, i, _unit(f), s, fit if by < 0 else UNTOLD * fit, whole(t) and not says(set(f), title), by)
+        for i, (t, (a, _), f, s, fit, by) in enumerate(zip(texts, spans, found, scores, alone, told, strict=True))
     ]
+
+
+def _told(text: str, title: str, spans: Sequence[tuple[int, int]], lang: words.Language) -> list[int]:
+    """For each sentence that begins with a surname alone, the one that said first name or role with it, or -1."""
+    found = []
+    for begin, end in spans:
+        name = SURNAME.match(text, begin, end)
+        place = -1
+        if name is not None and words.plain(name[1]) not in lang.stop and name[1] not in title:
+            first = regex.search(CALLED + regex.escape(name[1]) + r"\b", text, endpos=begin)
+            called = first and (first[1][0].isupper() or words.plain(first[1]) in lang.roles | lang.trades)
+            if first and called and words.plain(first[1]) not in lang.stop | lang.weak - lang.roles:
+                place = next(i for i, (_, ends) in enumerate(spans) if ends > first.start())
+        found.append(place)
+    return found
 
 
 def _questions(text: str) -> list[tuple[int, int]]:
@@ -122,8 +141,8 @@ def pick(candidates: Sequence[Scored], fits: Callable[[Sequence[Scored]], bool])
     least = FAINT * max((c.score * c.alone for c in rest), default=0.0)
 
     def worth(candidate: Scored) -> float:
-        told = candidate.whole and candidate.place - 1 in places
-        fit = 1.0 if told else candidate.alone
+        led = candidate.whole and candidate.place - 1 in places
+        fit = 1.0 if led else candidate.alone / UNTOLD if candidate.told in places else candidate.alone
         return candidate.score * fit * (1 - repeat[candidate.place])
 
     while rest:
@@ -204,6 +223,8 @@ def whole(text: str) -> bool:
     return bool(words.ENDING.search(text)) and not quoted and len(text) <= LONGEST
 
 
+SURNAME = regex.compile(r"(\p{Lu}\p{Ll}[\p{L}\p{M}-]+)(?:['’]s)? (?=\p{Ll})")
+CALLED = r"(?<!\p{L})(\p{L}[\p{L}\p{M}'’-]*|\p{L}{1,4}\.) "  # what stands before it: "Jonas", "Dr."
 QUOTATION = regex.compile(r"[“„«「『\"][^”»」』\"]+[”“»」』\"][.。]?|‘[^‘“”]+’[.]?")  # whose words they are is not said
 ADDRESS = regex.compile(r"https?://|www\.|\S@\S+\.|(?<!\S)@\w")
 SPOKEN = regex.compile(r"[”»」』\"],? |(?<=[,.!?…])’ ")

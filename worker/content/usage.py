@@ -122,6 +122,8 @@ class Usage:
             body = body or not run
             if begins and len(run) > 1 and self.small(run[0]) and not self._named[stem(run[0], self.lang.code)]:
                 run = run[1:]  # its first word has its capital letter from the sentence
+            if len(run) > 2 and words.plain(run[0]) in self.lang.trades:
+                run = run[1:]
             inner = max((i for i, w in enumerate(run) if w in INNER), default=0)
             for part in (run, run[inner + 1 :]) if inner else (run,):  # "Tale of Jang Noksu" names Jang Noksu too
                 name = " ".join(part)
@@ -214,6 +216,11 @@ class Usage:
         best, n = max(longer.items(), key=lambda item: item[1], default=("", 0))
         return best if best.startswith(f"{name} ") and 2 * n > wholes.total() else name
 
+    def uncalled(self, parts: Sequence[str]) -> Sequence[str]:
+        """A tag without what somebody is called ("Photographer Ruta Palmgren"), where the text has the name alone."""
+        called = len(parts) > 2 and words.plain(parts[0]) in self.lang.roles | self.lang.trades
+        return parts[1:] if called and self._runs[" ".join(parts[1:])] else parts
+
     def _bare(self, run: Sequence[str]) -> list[str]:
         """A name without initials in its midst and without words before or behind it that are no part of it."""
         kept = [w for i, w in enumerate(run) if i in {0, len(run) - 1} or len(w) > 1]
@@ -222,7 +229,8 @@ class Usage:
         while len(kept) > 1:
             first = words.plain(kept[0])
             longer = len(kept) > 2 or first in self.lang.stop
-            if first not in self.lang.roles and not (longer and self._runs[" ".join(kept[1:])]):
+            called = first in self.lang.roles or (len(kept) > 2 and first in self.lang.trades)
+            if not called and not (longer and self._runs[" ".join(kept[1:])]):
                 break
             kept = kept[1:]
         return kept

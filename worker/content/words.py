@@ -72,7 +72,8 @@ SCRIPTS = {
 class Language:
     """One language: ``stop`` are words without content, ``weak`` ones too general for a hashtag; all are casefolded.
 
-    ``general`` are nouns that say nothing by themselves; ``roles`` are what people are called before their names.
+    ``general`` are nouns that say nothing by themselves; ``roles`` are what people are called before their names,
+    and ``trades`` what nobody is called by surname but stands there as well: "Photographer Ruta Palmgren".
     ``head`` says which word of a longer name is the thing itself, "first" or "last" ("" = neither for sure).
     ``verbs`` and words with the ending of ``adverbs``, but for ``nouns``, are never inside the name of a thing.
     A word is a verb where it stands after one of ``acts_after`` or before one of ``acts_before``; one that ends in
@@ -93,6 +94,7 @@ class Language:
     weak: frozenset[str]
     general: frozenset[str]
     roles: frozenset[str]
+    trades: frozenset[str]
     verbs: frozenset[str]
     nouns: frozenset[str]
     adverbs: tuple[str, ...]
@@ -146,6 +148,7 @@ def language(tag: str) -> Language:
             "weak",
             "general",
             "roles",
+            "trades",
             "verbs",
             "nouns",
             "anaphors",
@@ -164,6 +167,7 @@ def language(tag: str) -> Language:
         weak=words["weak"],
         general=words["general"],
         roles=words["roles"],
+        trades=words["trades"],
         head=data.get("head", ""),
         verbs=words["verbs"],
         nouns=words["nouns"],
