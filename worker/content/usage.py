@@ -216,7 +216,7 @@ class Usage:
         best, n = max(longer.items(), key=lambda item: item[1], default=("", 0))
         return best if best.startswith(f"{name} ") and 2 * n > wholes.total() else name
 
-    def uncalled(self, parts: Sequence[str]) -> Sequence[str]:
+    def uncalled(self, parts: list[str]) -> list[str]:
         """A tag without what somebody is called ("Photographer Ruta Palmgren"), where the text has the name alone."""
         called = len(parts) > 2 and words.plain(parts[0]) in self.lang.roles | self.lang.trades
         return parts[1:] if called and self._runs[" ".join(parts[1:])] else parts
