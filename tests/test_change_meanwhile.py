@@ -22,8 +22,10 @@ from worker.intake.model import Candidate, Fate
 from worker.intake.webhooks import Event
 from worker.intake.webhooks import Kind as Heard
 from worker.model import Page, Status
+from worker.pipeline import changes as pipeline
 from worker.pipeline import edit
 from worker.pipeline.share import share
+from worker.store import aftercare
 
 server, here, site = test_changes.server, test_changes.here, test_changes.site
 
@@ -164,3 +166,29 @@ def test_a_reply_to_what_is_not_there_any_more_is_not_sent(server, here, tmp_pat
     street.work()
     assert street.got("mastodon") == []
     assert street.parts.aftercare.applied(approved) == {post.id}
+
+
+def test_a_post_is_asked_about_however_many_versions_its_article_has_had_since(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    site.page = corrected("£210,000")
+    look(street, post.article, minutes=1)
+    for change in waiting(street, post.article).values():
+        street.parts.changes.dismiss(change.id, by="Ada")
+    planned = tomorrow(street, post.article)
+    assert "210,000" in planned.steps[0].post.text
+    with pytest.MonkeyPatch.context() as patched:
+        for place in (aftercare, pipeline):
+            patched.setattr(place, "VERSIONS_MOST", 2)
+        for number in range(3, 9):
+            site.page = corrected(f"£{number}11,000")
+            look(street, post.article, minutes=1)
+            (change,) = waiting(street, post.article).values()
+            assert planned.id in {p.delivery for p in change.proposals}, number
+            assert now(street, planned).status is Status.HELD
+    kept = [a.title for a in street.parts.aftercare.versions(post.article)]
+    assert len(kept) <= 1 + 2 + 2, "the first, the latest, and one for each post"
+    assert any("210,000" in title for title in kept)
+    street.parts.changes.approve(change.id, by="Ada")
+    assert "811,000" in now(street, planned).steps[0].post.text
+    assert "210,000" not in now(street, planned).steps[0].post.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,7 +11,7 @@ import regex
 
 from publishers.core.markup import JOINER
 from publishers.core.post import Post
-from worker.content import facts
+from worker.content import facts, words
 from worker.content.facts import Slip
 from worker.model import DEFAULT_WORKSPACE, Article
 
@@ -115,6 +115,21 @@ def on_picture(slips_: Iterable[Slip], posts: Iterable[Post], *, now: Article) -
     said = [t for p in posts for t in pictured(p)]
     there = frozenset(f for t in said for f in facts.said(t, now.language))
     return [s for s in facts.told(slips_, *said, now=now) if s.facts & there]
+
+
+def made_of(texts: Collection[str], versions: Sequence[Article], now: Article) -> Article | None:
+    """The version of an article that what is posted says most of that the article does not say ``now``; the latest of
+    several, None if there is none.
+    """
+    there = f"{now.title} {now.url} {now.text}"
+    counts = []
+    for number, version in enumerate(versions):
+        spans = words.sentences(version.text, words.base(version.language))
+        lines = {version.title, version.url, *(version.text[a:b] for a, b in spans)} - {""}
+        only = sum(line not in there and any(line in t for t in texts) for line in lines)
+        counts.append((only + len(facts.told(facts.slips(version, now, texts), *texts, now=now)), number))
+    most, which = max(counts, default=(0, 0))
+    return versions[which] if most else None
 
 
 def propose(

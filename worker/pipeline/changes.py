@@ -31,6 +31,7 @@ from worker.model import Account, Article, Content, Delivery, Status, Step, Step
 from worker.pipeline import edit
 from worker.pipeline.accounts import limits_of
 from worker.shortener import own
+from worker.store.aftercare import VERSIONS_MOST
 
 if TYPE_CHECKING:
     from worker.runtime import Runtime
@@ -261,7 +262,8 @@ class Changes:
         self._returned(article.id)
         if facts.slips(article, new) or new.url != article.url:
             care.keep_original(article)
-            care.keep_version(article)  # what is sent just now may say this
+            # What is sent just now may say this.
+            care.keep_version(article, needed=self._needed(article.id, known, new))
         found = self._found(article, Kind.CORRECTED, [s.what for s in slips], new=now, slips=slips)
         done = {p.delivery for c in self._open(article.id) if c.kind is Kind.CORRECTED for p in c.proposals}
         found += self._found(article, Kind.MOVED, [f"it is at {new.url} now"], new=now, but=done)
@@ -279,6 +281,22 @@ class Changes:
         posts = [p for d in made for p in (*(s.post for s in d.steps), *(m.post for m in d.messages))]
         said = [t for p in posts for t in (p.text, p.title, p.warning, *(w for m in p.media for w in (m.alt, m.words)))]
         return list(dict.fromkeys(t for t in said if t))
+
+    def _needed(self, name: str, known: Sequence[Article], new: Article) -> list[Article]:
+        """For each post of an article that is not over, the version that it was made of, where that says something
+        else than the article does now.
+        """
+        found: list[Article] = []
+        if len(known) <= VERSIONS_MOST:
+            return found
+        for delivery in self._parts.deliveries.several(self._parts.records.deliveries_of(name)):
+            posts = [m.post for m in delivery.messages]
+            if delivery.status in (*PENDING, *UNDER_WAY, S.FAILED):
+                posts += [s.post for s in delivery.steps[delivery.step :]]
+            texts = [t for p in posts for t in (p.text, p.title, p.link or "", *changes.pictured(p)) if t]
+            if texts and (version := changes.made_of(texts, known, new)):
+                found.append(version)
+        return found
 
     def _overtaken(self, name: str) -> None:
         """What was approved about posts that somebody has rewritten before it was carried out is not: it was asked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -24,7 +24,8 @@ end
 """
 
 VERSIONS_MOST = 30
-"""Of an article that is corrected again and again, so many versions are remembered beside the first."""
+"""Of an article that is corrected again and again, so many versions are remembered beside the first, and those that
+posts were made of."""
 
 
 class Aftercare:
@@ -205,10 +206,9 @@ class Aftercare:
         found = cast("bytes | None", self._redis.hget(keys.aftercare(_workspace(article), "original"), article))
         return from_json(Article, found) if found else None
 
-    def keep_version(self, article: Article) -> None:
-        """Remember an article as it is before it changes: what is posted, or being sent, may say this.
-
-        As it was first posted it is kept as the original alone.
+    def keep_version(self, article: Article, *, needed: Collection[Article] = ()) -> None:
+        """Remember an article as it is before it changes: what is posted, or being sent, may say this. Of those before
+        it the latest stay, and those that are ``needed``, one for each post at most.
         """
         line, key = to_json(article), keys.aftercare(article.workspace, "versions")
         if self._redis.hget(keys.aftercare(article.workspace, "original"), article.id) == line.encode():
@@ -216,7 +216,9 @@ class Aftercare:
 
         def with_it(found: bytes | None) -> str:
             known = [row for row in (found or b"").decode().splitlines() if row != line]
-            return "\n".join([*known, line][-VERSIONS_MOST:])
+            older = known[: max(0, len(known) + 1 - VERSIONS_MOST)]
+            gone = {row for row in older if from_json(Article, row) not in needed}
+            return "\n".join([row for row in [*known, line] if row not in gone])
 
         self._store.rewrite(key, article.id, with_it)
 
