@@ -350,13 +350,19 @@ class _Posted:
     def about(self) -> frozenset[str]:
         return frozenset(t for s in self.sentences for t in s.about)
 
-    def may_say(self, old: str) -> bool:
-        """Whether any of it may come from this sentence, in whatever words."""
-        said = flat(old)
-        if self.whole(said) or self.cut(said):
-            return True
-        about = words.terms(old, words.language(self._tag))
-        return not self.about.isdisjoint(about) or any(tag in said.replace(" ", "") for tag in self.tags)
+    @functools.cached_property
+    def facts(self) -> frozenset[Fact]:
+        """Every number and name of it, and every word that begins a sentence and may be one."""
+        return frozenset(f for s in self.sentences for f in (*s.facts, *s.first.values()))
+
+    def has_words_of(self, old: str) -> bool:
+        """Whether a sentence, as it is or cut short, or a name of it in a hashtag, stands there."""
+        plain = flat(old)
+        return self.whole(plain) or bool(self.cut(plain)) or any(t in plain.replace(" ", "") for t in self.tags)
+
+    def speaks_of(self, old: str) -> bool:
+        """Whether it speaks of what a sentence does."""
+        return not self.about.isdisjoint(words.terms(old, words.language(self._tag)))
 
 
 def slips(old: Article, new: Article, posted: Iterable[str] | None = None) -> list[Slip]:
@@ -371,8 +377,9 @@ def slips(old: Article, new: Article, posted: Iterable[str] | None = None) -> li
         found.append(Slip(old.title, new.title, _ordered(_nowhere(one, other.facts | other.every, ())), title=True))
     changed = [s for s, f in zip(before.sentences, before.flat, strict=True) if f not in after.there]
     if posted is not None:
-        said = _Posted(posted, tag)
-        changed = [s for s in changed if said.may_say(s)]
+        post = _Posted(posted, tag)
+        own = {s for s in changed if post.has_words_of(s)}
+        changed = [s for s in changed if s in own or (post.speaks_of(s) and not post.facts.isdisjoint(_facts(s, tag)))]
     index = after.without(before.there) if changed else _Index(())
     for one in (_said(s, tag) for s in changed):
         close = index.closest(one)
@@ -380,6 +387,11 @@ def slips(old: Article, new: Article, posted: Iterable[str] | None = None) -> li
         if lost:
             found.append(Slip(one.text, close.text if close else "", _ordered(lost)))
     return found
+
+
+def _facts(text: str, tag: str) -> frozenset[Fact]:
+    one = _said(text, tag)
+    return one.facts | frozenset(one.first.values())
 
 
 def _ordered(lost: Iterable[tuple[str, Fact]]) -> tuple[tuple[str, Fact], ...]:

@@ -128,6 +128,7 @@ class Language:
         return not (self.adverbs and low.endswith(self.adverbs) and len(low) > 4 and low not in self.nouns)
 
 
+@functools.lru_cache(maxsize=256)
 def base(tag: str) -> str:
     """The language of a tag: ``pt`` for ``pt-BR``, ``nb`` for ``no``; "" if it is none."""
     code = regex.split(r"[-_]", tag.strip().casefold())[0]
