@@ -253,6 +253,8 @@ def test_an_editor_finds_a_feed_sees_what_would_be_taken_and_follows_it(room, pa
     assert "The Lantern is followed from now on." in browser.get("/sources/the-lantern").text
     browser.send("/sources/the-lantern/poll")
     assert "2 new articles." in browser.get("/sources/the-lantern").text
+    room.parts.sources.settle(room.parts.sources.latest("main", source=source.id)[0][1], Fate.PLANNED, "", origins=Fate)
+    assert "<span>.</span>" not in browser.get("/sources/the-lantern").text
     assert ("source added", paper.base + "/feed") in room.log()
 
 

@@ -165,8 +165,8 @@ def sentence(words: str) -> str:
 
 
 def stop(words: str) -> str:
-    """The same with a full stop at its end."""
-    return words if words.endswith((".", "!", "?", "…")) else f"{words}."
+    """The same with a full stop at its end, if they are any."""
+    return words if not words or words.endswith((".", "!", "?", "…")) else f"{words}."
 
 
 def lapse(span: timedelta) -> str:
