@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -175,6 +176,9 @@ class Misskey(Publisher):
 
     def locate(self, address: str) -> Receipt:
         return super().locate(self.ours(address))
+
+    def answering(self, receipt: Receipt, answered: Receipt) -> Receipt:
+        return dataclasses.replace(receipt, extra={**receipt.extra, "reply_to": answered.id})
 
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         try:

@@ -178,6 +178,10 @@ class Vk(Publisher):
                 return tuple(found)
         raise Unavailable("the wall has too many records to look through")
 
+    def answering(self, receipt: Receipt, answered: Receipt) -> Receipt:
+        on = str(answered.extra.get("on") or answered.id.rpartition("_")[2])
+        return dataclasses.replace(receipt, extra={**receipt.extra, "on": on})
+
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         if "on" in receipt.extra:
             raise Unsupported("VK gives no way to read one comment again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import html
 import re
 from collections.abc import Mapping
@@ -126,6 +127,9 @@ class WordPress(Publisher):
         if status == "trash":
             raise Unsupported("somebody has put the post into the trash, before or after it was public")
         return (self._public(answer),) if status in PUBLIC else ()
+
+    def answering(self, receipt: Receipt, answered: Receipt) -> Receipt:
+        return dataclasses.replace(receipt, extra={**receipt.extra, "on": str(answered.extra.get("on", answered.id))})
 
     def read_back(self, receipt: Receipt, post: Post) -> Seen | None:
         below = "on" in receipt.extra

@@ -10,13 +10,16 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
+from publishers import load
+from publishers.core.post import Receipt
+from rehearsal.world import Faults
 from tests import test_changes
 from tests.street import SAMPLE
 from tests.test_change_after_change import corrected, look, tomorrow, waiting
 from tests.test_changes import BASE, PAGE, URL, Desk, now, opened, public
 from web.app import create_app
-from worker import cli
-from worker.changes import Action, State
+from worker import cli, decisions
+from worker.changes import UNNAMED, Action, State
 from worker.errors import Refused
 from worker.intake.model import Candidate, Fate
 from worker.intake.webhooks import Event
@@ -192,3 +195,41 @@ def test_a_post_is_asked_about_however_many_versions_its_article_has_had_since(s
     street.parts.changes.approve(change.id, by="Ada")
     assert "811,000" in now(street, planned).steps[0].post.text
     assert "210,000" not in now(street, planned).steps[0].post.text
+
+
+def test_what_is_known_by_an_address_alone_is_for_a_person_to_change(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    given = dataclasses.replace(post.steps[0], receipt=Receipt(id="https://mastodon.example/@me", url=None))
+    street.parts.deliveries.change(
+        post.id, Status.PUBLISHED, origins=[Status.PUBLISHED], note="as a person says", steps=(given,),
+        seen=now(street, post).fence,
+    )  # fmt: skip
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article)
+    (proposal,) = change.proposals
+    assert proposal.options == (Action.ASK, Action.LEAVE)
+    assert UNNAMED in proposal.why
+
+
+@pytest.mark.parametrize(
+    ("platform", "kept"), [("vk", {"on": "7"}), ("wordpress", {"on": "-1_7"}), ("misskey", {"reply_to": "-1_7"})]
+)
+def test_a_receipt_that_a_person_gives_knows_what_its_message_answers(platform, kept):
+    publisher = object.__new__(load(platform))
+    found = publisher.answering(Receipt(id="-1_9"), Receipt(id="-1_7"))
+    assert (found.id, found.extra) == ("-1_9", kept)
+
+
+@pytest.mark.parametrize("status", [Status.UNCONFIRMED, Status.PUBLISHED])
+def test_who_answers_what_nobody_asked_is_told_what_happens_instead(server, here, tmp_path, site, status):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    if status is Status.UNCONFIRMED:
+        street.world.faults["mastodon"] = Faults.read(["accept-then-drop"])
+    (post,) = street.share()
+    assert post.status is status
+    with pytest.raises(Refused, match=f"{post.id} does not wait for an answer") as told:
+        decisions.resolve(street.parts.deliveries, post.id, there="https://mastodon.example/@me/1")
+    said = "by itself" if status is Status.UNCONFIRMED else "it is published"
+    assert said in str(told.value)
+    assert f"handbill delivery show {post.id}" in told.value.do

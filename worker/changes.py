@@ -21,6 +21,7 @@ FRESH = timedelta(hours=24)
 PICTURE_STAYS = "an edit leaves its picture as it is"
 PICTURE_TITLE = "its picture shows the title as it was, and an edit leaves it"
 PICTURE_WRONG = "its picture or alt text says what is wrong, too, and an edit leaves both as they are"
+UNNAMED = "nothing but its address is known, which somebody gave: only a person can change it there"
 PICTURE_ANEW = "its picture is drawn anew, with its alt text"
 PICTURES = frozenset({PICTURE_STAYS, PICTURE_TITLE, PICTURE_WRONG, PICTURE_ANEW})
 

@@ -143,6 +143,12 @@ def resolve(
             f"{delivery} was tried again since you looked, and that may be there",
             do=f"Look once more, then: handbill delivery resolve {delivery} --send-again --attempt {found.fence}",
         )
+    if found.status not in ORIGINS["resolve"]:
+        why, do = f"it is {found.status}", lifecycle.remedy(found.status, delivery)
+        if found.status is Status.UNCONFIRMED:
+            why = "Handbill still looks by itself whether it is there"
+            do = f"Wait: it is asked about once nobody else can tell; see: handbill delivery show {delivery}"
+        raise Refused(f"{delivery} does not wait for an answer", why=why, do=do)
     settled: dict[str, object] = {"uncertain": 0, "looks": 0, "attempts": 0, "reason": ""}
     if not there:
         steps = _with(found, dataclasses.replace(found.current, prepared=None, at=None))

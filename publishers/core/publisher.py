@@ -209,6 +209,11 @@ class Publisher(ABC):
         """
         return Receipt(id=self.named(address), url=address if "://" in address else None)
 
+    def answering(self, receipt: Receipt, answered: Receipt) -> Receipt:
+        """``receipt`` as a person gave it, of a message that answers another: with what changing it needs to know."""
+        del answered
+        return receipt
+
     @final
     def ours(self, address: str) -> str:
         """``address``, unless it is another server's, where numbers stand for other messages; raises Rejected."""

@@ -583,6 +583,7 @@ class Changes:
         if new is not None and kind is Kind.CORRECTED and said[0].media:
             alt, on_it, whole = self._picture(account, said, new, wrong)
         why += [on_it] if public and on_it else []
+        why += [changes.UNNAMED] if public and _unnamed(delivery) else []
         title = said[0].title
         if public:
             if kind is Kind.CORRECTED and new is not None and texts:
@@ -660,16 +661,18 @@ class Changes:
         whole: bool = True,
     ) -> list[Action]:
         adapter, limits = publishers.load(account.platform), limits_of(account)
+        known = not _unnamed(delivery)
         age = self._parts.now() - (delivery.steps[0].at or delivery.due)
         return changes.propose(
             kind,
             edits=edits
+            and known
             and adapter.alterable(account.settings)
             and (adapter.edits_for is None or age < adapter.edits_for),
             replaces=replaces,
-            deletes=adapter.can("delete"),
+            deletes=adapter.can("delete") and known,
             anew=adapter.erases,
-            replies=limits.thread or limits.comment,
+            replies=(limits.thread or limits.comment) and known,
             fresh=age < changes.FRESH,
             sure=sure,
             whole=whole,
@@ -946,6 +949,11 @@ def _there(media: tuple[Media, ...]) -> tuple[Media, ...]:
 def _gave_up(delivery: Delivery, change: Change) -> bool:
     """Whether a step that a change asked for was given up."""
     return any(s.failed and s.change == change.id for s in delivery.steps)
+
+
+def _unnamed(delivery: Delivery) -> bool:
+    """Whether nothing but a web address, which somebody gave, is known of one of a delivery's messages."""
+    return any(m.receipt.id.startswith(("https://", "http://")) for m in delivery.messages)
 
 
 def _rewritten(proposal: Proposal, delivery: Delivery) -> bool:

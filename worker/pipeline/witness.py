@@ -7,7 +7,7 @@ from publishers.core.post import Post, Receipt
 from publishers.core.publisher import Publisher
 from worker import decisions
 from worker.errors import HandbillError, Refused
-from worker.model import Delivery
+from worker.model import Delivery, StepKind
 from worker.pipeline.accounts import Accounts
 
 PATIENCE = 10.0
@@ -27,14 +27,21 @@ def witness(accounts: Accounts) -> decisions.Witness:
         publisher.http.expire(PATIENCE)
         with publisher.http:
             try:
-                receipt = publisher.locate(there)
+                receipt = _answering(publisher, delivery, publisher.locate(there))
                 return receipt, _doubt(publisher, receipt, delivery.current.post) if follows else ""
             except PublishError as error:
                 if not follows or isinstance(error, Unsupported):
-                    return given, str(error)
+                    return _answering(publisher, delivery, given), str(error)
                 raise _refusal(publisher.label, there, error) from None
 
     return seen
+
+
+def _answering(publisher: Publisher, delivery: Delivery, receipt: Receipt) -> Receipt:
+    """A receipt with what its message answers, where it is a reply or a comment."""
+    before = [m for m in delivery.messages if m.step < delivery.step]
+    below = delivery.current.kind in {StepKind.REPLY, StepKind.COMMENT}
+    return publisher.answering(receipt, before[-1].receipt) if below and before else receipt
 
 
 def _doubt(publisher: Publisher, receipt: Receipt, post: Post) -> str:
