@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import urllib.request
 
 import pytest
 
 import publishers
 from tests.newsroom import runtime
 from worker.errors import Refused
+from worker.watch.alerts import Alerts
 
 pytestmark = pytest.mark.redis
 REHEARSED = [n for n in publishers.names() if (kind := publishers.load(n)).networked and kind.rehearsed]
@@ -65,3 +68,23 @@ def test_a_stand_in_that_answers_elsewhere_after_a_restart_is_the_same_account(s
             assert refused.value.do == "Give the new one a name of its own (--name), or remove the old one"
         finally:
             parts.close()
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise asks for it as it is imported
+def test_an_alert_arrives_through_every_kind_of_channel_that_a_team_reads(server, rehearsal, tmp_path):
+    parts = runtime(server, tmp_path, rehearsal_url=rehearsal)
+    alerts = Alerts(parts)
+    try:
+        channels = [n for n in REHEARSED if publishers.load(n).team]
+        assert {"slack", "telegram", "webhook"} <= set(channels)  # and mail: test_alert_mail.py
+        for platform in channels:
+            alerts.add(parts.accounts.connect(platform, {}, workspace="main", name="Alerts", rehearsal=True))
+        parts.deliveries.pause("workspace:main", until=None, why="a fire in the press room")
+        assert alerts.round() == len(channels)
+        with urllib.request.urlopen(f"{rehearsal}/_seen") as answer:
+            seen = json.load(answer)
+        told = {post["platform"] for post in seen if "a fire in the press room" in str(post)}
+        assert told == set(channels)
+    finally:
+        parts.deliveries.resume("workspace:main")
+        parts.close()
