@@ -334,7 +334,7 @@ def walk(folder: Path, wanted: list[str], schemes: tuple[str, ...], sizes: list[
             for name in wanted or ADDRESSES:
                 page = visitor.go(name)
                 test_pages.load_pictures(page)
-                page.evaluate("() => scrollTo(0, 0)")
+                page.evaluate("() => [...document.querySelectorAll('.posts'), window].forEach(e => e.scrollTo(0, 0))")
                 place = folder / f"{name}-{size}-{scheme}.png"
                 page.screenshot(path=place, full_page=True)
                 yield place

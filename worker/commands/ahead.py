@@ -79,7 +79,7 @@ def _below(seen: Any, *, everything: bool = True) -> Iterator[str]:
             yield f"Clocks go {'forward' if minutes > 0 else 'back'} {abs(minutes)} min on {day} in {zone_name}"
     for name, empty in seen.empty.items() if everything else ():
         whole = name not in {c.account for c in seen.coming}
-        yield f"{name} posts nothing" if whole else f"{name} posts nothing on {', '.join(str(d) for d in empty)}"
+        yield (f"{name} posts nothing" if whole else f"{name} posts nothing on {', '.join(str(d) for d in empty)}")
 
 
 def rehearse(
