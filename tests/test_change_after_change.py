@@ -55,6 +55,13 @@ def tomorrow(street, article, **options):
     return made
 
 
+def posted_and_planned(server, here, tmp_path, site):
+    """A street with a post on Mastodon, and one of the same article that is planned for tomorrow on Slack."""
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    return street, post, tomorrow(street, post.article)
+
+
 def approve_all(street, article):
     for change in waiting(street, article).values():
         street.parts.changes.approve(change.id, by="Ada")
@@ -141,9 +148,7 @@ def test_a_move_that_somebody_left_is_not_proposed_again(server, here, tmp_path,
 
 @pytest.mark.parametrize("back", [False, True])
 def test_a_correction_that_waits_is_not_lost_by_a_page_that_was_gone_for_a_while(server, here, tmp_path, site, back):
-    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
-    post = public(street, platforms=["mastodon"])["mastodon"]
-    planned = tomorrow(street, post.article)
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
     site.page = corrected("£210,000")
     look(street, post.article, minutes=1)
     site.status = 410
@@ -170,9 +175,7 @@ def test_a_correction_that_waits_is_not_lost_by_a_page_that_was_gone_for_a_while
 
 
 def test_what_its_system_took_back_and_published_again_is_not_taken_down(server, here, tmp_path, site):
-    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
-    post = public(street, platforms=["mastodon"])["mastodon"]
-    planned = tomorrow(street, post.article)
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
 
     def says(kind):
         street.at += timedelta(seconds=1)
@@ -241,9 +244,7 @@ def test_posts_of_each_version_of_an_article_are_all_corrected(server, here, tmp
 
 
 def test_a_correction_that_is_taken_back_before_anybody_decided_asks_for_nothing(server, here, tmp_path, site):
-    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
-    post = public(street, platforms=["mastodon"])["mastodon"]
-    planned = tomorrow(street, post.article)
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
     site.page = corrected("£210,000")
     (change,) = look(street, post.article, minutes=1)
     assert now(street, planned).status is Status.HELD
@@ -258,9 +259,7 @@ def test_a_correction_that_is_taken_back_before_anybody_decided_asks_for_nothing
 
 
 def test_what_is_planned_of_an_article_that_moved_goes_out_with_the_new_address(server, here, tmp_path, site):
-    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
-    post = public(street, platforms=["mastodon"])["mastodon"]
-    planned = tomorrow(street, post.article)
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
     site.page = PAGE.replace(URL, ELSEWHERE)
     look(street, post.article, minutes=1)
     approve_all(street, post.article)
@@ -377,9 +376,7 @@ def test_a_post_that_waits_for_approval_cannot_be_approved_with_a_number_that_is
 
 @pytest.mark.parametrize("held", [("404", "410"), ("noindex", "410"), ("410", "noindex")])
 def test_what_is_held_goes_out_once_its_article_is_there(server, here, tmp_path, site, held):
-    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
-    post = public(street, platforms=["mastodon"])["mastodon"]
-    planned = tomorrow(street, post.article)
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
     for answer in (*held, "200"):
         site.status = int(answer) if answer.isdigit() else 200
         site.headers = {"x-robots-tag": "noindex"} if answer == "noindex" else {}
@@ -390,9 +387,7 @@ def test_what_is_held_goes_out_once_its_article_is_there(server, here, tmp_path,
 
 
 def test_a_page_that_hides_twice_is_asked_about_twice_and_what_it_held_goes_out(server, here, tmp_path, site):
-    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
-    post = public(street, platforms=["mastodon"])["mastodon"]
-    planned = tomorrow(street, post.article)
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
     for _ in range(2):
         site.headers = {"x-robots-tag": "noindex"}
         (change,) = look(street, post.article, minutes=1)
@@ -419,9 +414,7 @@ def test_what_its_system_took_back_stays_so_when_its_page_comes_and_goes(server,
 
 
 def test_what_somebody_has_rewritten_meanwhile_is_not_overwritten_by_a_proposal(server, here, tmp_path, site):
-    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
-    post = public(street, platforms=["mastodon"])["mastodon"]
-    planned = tomorrow(street, post.article)
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
     site.page = corrected("£210,000")
     (change,) = look(street, post.article, minutes=1)
     words = f"Careful words about £210,000. {planned.steps[0].post.link}"
@@ -456,9 +449,7 @@ def test_a_worker_lost_between_two_changes_leaves_one_of_them_open(server, here,
 def test_what_somebody_approved_just_before_it_was_taken_back_is_not_let_go_as_it_was(
     server, here, tmp_path, site, monkeypatch
 ):
-    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
-    post = public(street, platforms=["mastodon"])["mastodon"]
-    planned = tomorrow(street, post.article)
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
     site.page = corrected("£210,000")
     look(street, post.article, minutes=1)
     care = street.parts.aftercare

@@ -21,25 +21,11 @@ from worker.model import Article, Status
 server, here, site = test_changes.server, test_changes.here, test_changes.site
 
 MEDIA = Media(path="", sha256="", mime="image/jpeg", width=1, height=1, size=1, alt="", design="photo")
-REPLACED = (
-    "mastodon",
-    "slack",
-    "discord",
-    "telegram",
-    "matrix",
-    "zulip",
-    "vk",
-    "x",
-    "outbox",
-    "ntfy",
-    "ghost",
-    "wordpress",
-    "hashnode",
-    "lemmy",
-)
+EVERY_DAY = ("mastodon", "discord", "telegram", "wordpress")
+AT_NIGHT = ("slack", "matrix", "zulip", "vk", "x", "outbox", "ntfy", "ghost", "hashnode", "lemmy")
 
 
-@pytest.mark.parametrize("platform", REPLACED)
+@pytest.mark.parametrize("platform", [*EVERY_DAY, *(pytest.param(n, marks=pytest.mark.nightly) for n in AT_NIGHT)])
 def test_an_edit_puts_the_card_and_its_alt_text_right(server, here, tmp_path, site, platform):
     street = opened(server, here, tmp_path, site, [platform])
     post = public(street)[platform]

@@ -78,6 +78,9 @@ def site():
 
 
 def opened(server, here, folder, site, platforms, **settings):
+    # Cards are named by what is on them: all tests of a run draw each of them once.
+    (folder.parent / "cards").mkdir(exist_ok=True)
+    (folder / "media").symlink_to(folder.parent / "cards")
     street = Street(server, folder, here, platforms, **settings)
     street.parts.__dict__["changes"] = Changes(street.parts, ask=site.get)
     return street
