@@ -152,7 +152,7 @@ def fill_to_the_brim(parts, *, workspace="main"):  # noqa: PLR0915 - one of each
     care.keep_readback(made[0], Readback(sight=Sight.GONE, at=now), again=None)
     care.read_at(made[0], now + timedelta(hours=1))
     care.missing_since(article, "404", now)
-    care.keep_version(parts.records.article(article)[0])
+    care.keep_version(replace(parts.records.article(article)[0], text="as it was corrected"))
     change = Change(
         id=f"{workspace}.change", article=article, kind=What.GONE, found_at=now, what=("it is gone",), workspace=workspace,
         proposals=(Proposal(delivery=made[0], action=Action.DELETE, options=(Action.DELETE,)),),
