@@ -179,6 +179,14 @@ NAMES = {
 
 # Another way to write the same, and another value.
 NUMBERS = {
+    "en-AU": {
+        "small": "It costs $5 million. | It costs A$5 million.",
+        "changed": "It costs $5 million. | It costs US$6 million.",
+    },
+    "es-MX": {
+        "small": "Cuesta $5 millones. | Cuesta 5 millones de pesos.",
+        "changed": "Cuesta $5 millones. | Cuesta 5 millones de euros.",
+    },
     "en": {
         "small": """
             The ferry leaves at 8 a.m. on Sunday. | The ferry leaves at 8:00 a.m. on Sunday.
@@ -251,6 +259,12 @@ NUMBERS = {
             Henry VIII built it. | Henry the Eighth built it.
             It won twice. | It won two times.
             It lasted for a year. | It lasted a year.
+            It costs A$5 million. | It costs 5 million Australian dollars.
+            It costs US$5 million. | It costs 5 million US dollars.
+            It costs 5 dollars. | It costs 5 US dollars.
+            It costs 5 Swiss francs. | It costs CHF 5.
+            It costs $.50. | It costs $0.50.
+            It grew by .5%. | It grew by 0.5%.
         """,
         "changed": """
             The ferry leaves at 8 a.m. | The ferry leaves at 9 a.m.
@@ -286,6 +300,14 @@ NUMBERS = {
             Henry VIII built it. | Henry VII built it.
             It was 5 °C. | It was -5 °C.
             The season 2025/26 begins. | The season 2026/27 begins.
+            It costs A$5 million. | It costs US$5 million.
+            It costs US$5 million. | It costs C$5 million.
+            It costs $5 million. | It costs C$5 million.
+            It costs 5 million Australian dollars. | It costs 5 million US dollars.
+            It costs 5 million New Zealand dollars. | It costs 5 million Australian dollars.
+            It costs 5 dollars. | It costs 5 Canadian dollars.
+            It costs $.50. | It costs $50.
+            It grew by .5%. | It grew by 5%.
         """,
     },
     "de": {
@@ -318,6 +340,7 @@ NUMBERS = {
             Der 14-Jährige gewann. | Der 14jährige gewann.
             Sie gewannen 3:2. | Sie gewannen 3 : 2.
             Es war der 2. Sieg. | Es war der zweite Sieg.
+            Es kostet 5 Millionen US-Dollar. | Es kostet 5 Millionen Dollar.
         """,
         "changed": """
             Die Fähre fährt um 8 Uhr ab. | Die Fähre fährt um 9 Uhr ab.
@@ -335,6 +358,7 @@ NUMBERS = {
             Es dauerte neun Jahre. | Es dauerte neun Tage.
             Sie gewannen 3:2. | Sie gewannen 3:1.
             Es war der zweite Sieg. | Es war der dritte Sieg.
+            Es kostet 5 Millionen US-Dollar. | Es kostet 5 Millionen australische Dollar.
         """,
     },
     "fr": {

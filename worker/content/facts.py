@@ -43,7 +43,9 @@ SHORT = 20
 FEW = 3
 """A title of fewer words is posted where it is a line of its own: within a sentence they may mean anything."""
 
-WORD = regex.compile(r"(?:(?<![\p{L}\p{M}\p{N}]|\p{N}\s)[-−](?=\p{Nd}))?[\p{L}\p{M}\p{N}]+|[\p{Sc}%‰]")
+WORD = regex.compile(
+    r"(?:(?<![\p{L}\p{M}\p{N}.]|\p{N}\s)[-−]?\.?(?=\p{Nd}))?[\p{L}\p{M}\p{N}]+|[\p{Sc}%‰]"  # -5, .5
+)
 LETTERS = regex.compile(r"\p{L}[\p{L}\p{M}’'-]*")
 CAPITAL = regex.compile(r"(?<![\p{L}\p{M}\p{N}])\p{Lu}[\p{L}\p{M}’'-]+")
 INSIDE = regex.compile(r"[\p{L}\p{N},;:)”’'–-]\s[(\[]?$|\p{L}[(/]$|(?:^|\s)\p{L}{1,5}[’']$")

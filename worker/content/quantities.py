@@ -55,6 +55,8 @@ EITHER = frozenset({"", "en"})
 """Languages in which 12/5 is a day in May or in December, by the country."""
 
 CLOCK = regex.compile(r"(?<hour>0?\d|1[0-2])(?:[.:](?<minute>\d\d))?\s?(?<half>[ap])\.?\s?m(?!\p{L})", regex.I)
+POINT_BEFORE = regex.compile(r"(?<![\p{L}\p{M}\p{N}.])\.$")  # .5
+SIGN = regex.compile(r"\p{Sc}")
 MINUS = regex.compile(r"(?<![\p{L}\p{M}\p{N}]|\p{N}\s)[-−][$€£¥]?$")  # no range, and no dash
 FIRST, LATER = range(10, 21), range(10, 100)  # "nineteen eighty-four", but not "fifty-fifty"
 TENTHS = 10  # what is written as a fraction: 9/11 is a day
@@ -152,7 +154,7 @@ def quantities(text: str, tag: str) -> tuple[Quantity, ...]:
     found = [m for m in TOKEN.finditer(text) if m[0]]
     made = [q for m in found for q in _dates(m, code)]
     made += _called(text, code)
-    loose = [Quantity(_figure(m[0], code), m.start(), m.end()) for m in found if m["figure"] is not None]
+    loose = [_read(m, code) for m in found if m["figure"] is not None]
     loose += _written(found, code)
     loose = sorted((q for q in loose if not any(o.start < q.end and q.start < o.end for o in made)), key=_place)
     made += _put_together(text, loose, code)
@@ -161,6 +163,14 @@ def quantities(text: str, tag: str) -> tuple[Quantity, ...]:
 
 def _place(one: Quantity) -> int:
     return one.start
+
+
+def _read(match: regex.Match[str], code: str) -> Quantity:
+    """What a figure is worth, with the point that may stand before it: .5."""
+    said, start = match[0], match.start()
+    if said.isdecimal() and len(said) <= DIGITS and POINT_BEFORE.search(match.string[max(0, start - 2) : start]):
+        return Quantity(Fraction(f"0.{int(said):0{len(said)}}"), start - 1, match.end())
+    return Quantity(_figure(said, code), start, match.end())
 
 
 def _dates(match: regex.Match[str], code: str) -> Iterator[Quantity]:
@@ -249,11 +259,13 @@ def _written(found: Sequence[regex.Match[str]], code: str) -> list[Quantity]:
         first, last = found[one.start], found[one.end - 1]
         if first is last and len(low[one.start]) == 1:
             continue  # O'Brien
+        if SIGN.match(last.string, last.end()):
+            continue  # A$5
         doubtful = one.is_ordinal or (first is last and low[one.start] in known.doubtful)
         made[one.start] = Quantity(Fraction(str(one.value)), first.start(), last.end(), doubtful, one.is_ordinal)
     inside = {p for q in made.values() for p, m in enumerate(found) if q.start < m.start() < q.end}
     for place, (word, match) in enumerate(zip(low, found, strict=True)):
-        if place in inside or match["word"] is None:
+        if place in inside or match["word"] is None or SIGN.match(match.string, match.end()):
             continue
         worth: Worth | None = word if word in known.many else known.worth.get(word)
         if worth is not None:

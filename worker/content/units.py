@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 import regex
 from babel import Locale, UnknownLocaleError
-from babel.numbers import get_currency_name, get_currency_symbol
+from babel.numbers import get_currency_name, get_currency_symbol, get_territory_currencies
 from babel.units import format_unit
 
 from worker.content import words
 
 Kinds = frozenset[str]
-"""What a unit may be: "dollars" are those of many countries, "$" and "US dollars" those of one. What two units have in
-common, they may both be."""
+"""What a unit may be: "pounds" are money or a weight, "crowns" those of many countries. A dollar of which nobody says
+whose it is is that of the United States or, where the language's tag names a country with one, of that. What two units
+have in common, they may both be."""
 
 REGIONS = {"en": ("en", "en_GB"), "pt": ("pt", "pt_PT")}
 MEASURES = {
@@ -44,7 +45,7 @@ CENTS = frozenset(
 BEFORE = regex.compile(r"(?<!\p{L})(?:\p{Lu}{0,3}\p{Sc}|\p{Lu}{3})(?=\s?[-−]?$)")
 BEHIND = regex.compile(
     r"[\s\u00a0\u202f-]*(?:(?:de|di|of)\s|d['’])?(?<one>[%‰]|\p{Sc}|°\s?[CF](?!\p{L})|\p{L}[\p{L}\p{M}./]*)"
-    r"(?<two>[\s\u00a0]\p{L}+)?"
+    r"(?<two>[\s\u00a0-]\p{L}+)?(?<three>[\s\u00a0]\p{L}+)?"
 )
 
 
@@ -59,7 +60,7 @@ class Unit:
 
 def unit(text: str, start: int, end: int, tag: str) -> Unit | None:
     """What the number from ``start`` to ``end`` of ``text`` counts; None if it counts something else."""
-    known = _known(words.base(tag))
+    known = _known(words.base(tag), _home(tag))
     inside = known.get(text[start:end].rsplit(maxsplit=1)[-1].casefold(), frozenset())
     if "concentr-percent" in inside:
         return Unit(inside, start, end)  # "12 Prozent" is one number
@@ -69,9 +70,9 @@ def unit(text: str, start: int, end: int, tag: str) -> Unit | None:
     if behind is None:
         return None
     one = regex.sub(r"\s", "", behind["one"]).rstrip(".").casefold()
-    both = f"{one}{behind['two'] or '?'}".casefold().replace("\u00a0", " ")
+    two, three = ((behind[part] or "?").casefold().replace("\u00a0", " ") for part in ("two", "three"))
     last = behind.end("one") - (len(behind["one"]) - len(behind["one"].rstrip(".")))  # no full stop
-    ways = ((both, behind.end()), (one, last))
+    ways = ((one + two + three, behind.end()), (one + two, behind.end("two")), (one, last))
     return next((Unit(kinds, start, end) for said, end in ways if (kinds := _kinds(said, known))), None)
 
 
@@ -81,9 +82,21 @@ def _kinds(said: str, known: Mapping[str, Kinds]) -> Kinds:
     return frozenset({"cents"}) if said in CENTS else known.get(said, frozenset())
 
 
-@functools.cache
-def _known(code: str) -> Mapping[str, Kinds]:
-    """Every way a language writes a unit, casefolded, and what may be meant by it."""
+@functools.lru_cache(maxsize=256)
+def _home(tag: str) -> str:
+    """The money of the country that a language's tag names, if its sign there is "$" alone; else ""."""
+    region = regex.fullmatch(r"[a-z]{2,3}[-_](?:[a-z]{4}[-_])?([a-z]{2})", tag.strip(), regex.I)
+    try:
+        money: str = get_territory_currencies(region[1].upper())[0] if region else ""
+        here = Locale.parse(f"{words.base(tag)}_{region[1].upper()}") if region else None
+        return money if here and get_currency_symbol(money, locale=here) == "$" else ""
+    except (UnknownLocaleError, ValueError, IndexError):
+        return ""
+
+
+@functools.lru_cache(maxsize=64)
+def _known(code: str, home: str) -> Mapping[str, Kinds]:
+    """Every way a language writes a unit, casefolded, and what may be meant by it in the country of ``home``."""
     found: dict[str, set[str]] = {}
     stop = words.language(code).stop
     for name in REGIONS.get(code, (code,)) if code else ():
@@ -94,6 +107,14 @@ def _known(code: str) -> Mapping[str, Kinds]:
         for said, kind in (*_measures(locale, stop), *_money(locale, stop)):
             if said and not (said in stop and len(said) <= SMALL):
                 found.setdefault(said, set()).add(kind)
+    dollars = (kinds for kinds in found.values() if "USD" in kinds)
+    for kinds in dollars:
+        kinds.intersection_update({"USD"})
+    if home:
+        found.setdefault("$", set()).add(home)
+        for word in regex.findall(r"[\p{L}\p{M}]{3,}", f"{get_currency_name('USD', 2, locale=code)}".casefold()):
+            if found.get(word) == {"USD"}:
+                found[word].add(home)
     return {said: frozenset(kinds) for said, kinds in found.items()}
 
 
@@ -114,7 +135,8 @@ def _money(locale: Locale, stop: frozenset[str]) -> Iterator[tuple[str, str]]:
         sign = regex.search(r"\p{Sc}$", symbol)  # "$" of "A$"
         yield from ((said.rstrip(".").casefold(), code) for said in (code, symbol, sign[0] if sign else ""))
         for count in COUNTS:
-            for word in regex.findall(r"[\p{L}\p{M}]{3,}", get_currency_name(code, count, locale=locale).casefold()):
-                if word not in stop:
-                    yield word, code
-    yield from (("us$", "USD"), ("$", "USD"), ("£", "GBP"), ("€", "EUR"), ("¥", "JPY"), ("₽", "RUB"), ("zł", "PLN"))
+            name = get_currency_name(code, count, locale=locale).casefold()
+            yield name, code
+            yield from ((word, code) for word in regex.findall(r"[\p{L}\p{M}]{3,}", name) if word not in stop)
+    yield from (("c$", "CAD"), ("au$", "AUD"), ("s$", "SGD"), ("us$", "USD"), ("$", "USD"))
+    yield from (("£", "GBP"), ("€", "EUR"), ("¥", "JPY"), ("₽", "RUB"), ("zł", "PLN"))
