@@ -14,7 +14,7 @@ from tests import test_changes
 from tests.test_change_after_change import corrected
 from tests.test_changes import PAGE, now, opened, public
 from worker import changes
-from worker.changes import PICTURE_ANEW, PICTURE_STAYS, Action
+from worker.changes import PICTURE_ANEW, PICTURE_STAYS, PICTURE_WRONG, Action
 from worker.content import facts
 from worker.model import Article, Status
 
@@ -64,7 +64,10 @@ def test_where_a_picture_stays_what_it_was_the_post_is_made_anew_with_a_new_card
     site.page = corrected("£210,000")
     street.at += timedelta(minutes=30)
     (change,) = street.parts.changes.recheck(post.article)
-    assert change.proposals[0].action is Action.REPOST
+    (proposal,) = change.proposals
+    assert proposal.action is Action.REPOST
+    editable = Action.EDIT in proposal.options
+    assert (PICTURE_WRONG in proposal.why, PICTURE_ANEW in proposal.why) == (editable, not editable)
     street.parts.changes.approve(change.id, by="Ada")
     street.work()
     said = now(street, post).messages[0].post.media[0]

@@ -25,6 +25,9 @@ UNNAMED = "nothing but its address is known, which somebody gave: only a person 
 PICTURE_ANEW = "its picture is drawn anew, with its alt text"
 PICTURES = frozenset({PICTURE_STAYS, PICTURE_TITLE, PICTURE_WRONG, PICTURE_ANEW})
 
+NOTES = frozenset({PICTURE_STAYS, PICTURE_TITLE, PICTURE_WRONG, PICTURE_ANEW, UNNAMED})
+"""What is to know about a proposal and is nothing that is wrong."""
+
 BARE = frozenset({"", "plain"})
 """Designs of pictures on which no words stand."""
 

@@ -419,7 +419,9 @@ class Changes:
             decided = [(c, p) for c in known for p in c.proposals if p.delivery == proposal.delivery]
             if decided:
                 last, was = decided[0]
-                stands = set(proposal.why) <= set(was.why) and (proposal.out or not _other_words(proposal, was))
+                stands = set(proposal.why) - changes.NOTES <= set(was.why) and (
+                    proposal.out or not _other_words(proposal, was)
+                )
                 if kind is Kind.MOVED:
                     stands = last.address == (new.url if new else "")
                 if stands and not _gave_up(self._parts.deliveries.get(proposal.delivery), last):
@@ -444,10 +446,9 @@ class Changes:
         return [d for c, p, d in self._decided_last(workspace) if _gave_up(d, c)]
 
     def pictures_wrong(self, workspace: str) -> list[Delivery]:
-        """Posts that an edit corrected, or nothing did, whose picture or alt text still says what was wrong."""
-        stays = {Action.EDIT, Action.REPLY}
+        """Posts that an edit corrected and whose picture or alt text still says what was wrong."""
         found = [(p, d) for c, p, d in self._decided_last(workspace) if c.kind is not Kind.MOVED]
-        return [d for p, d in found if p.action in stays and changes.PICTURE_WRONG in p.why]
+        return [d for p, d in found if p.action is Action.EDIT and changes.PICTURE_WRONG in p.why]
 
     def not_right(self, workspace: str) -> dict[str, dict[str, list[str]]]:
         """By change, the deliveries that it left wrong: ``given_up`` as they were, ``picture_wrong`` in other words."""
@@ -610,7 +611,7 @@ class Changes:
             title=title if title != said[0].title and adapter.apart(said[0], account.settings) else "",
             alt=alt,
             reply=reply,
-            why=tuple(why),
+            why=tuple(why) if Action.EDIT in options or not alt else _anew(why),
         )
 
     def _picture(
@@ -949,6 +950,12 @@ def _there(media: tuple[Media, ...]) -> tuple[Media, ...]:
 def _gave_up(delivery: Delivery, change: Change) -> bool:
     """Whether a step that a change asked for was given up."""
     return any(s.failed and s.change == change.id for s in delivery.steps)
+
+
+def _anew(why: Iterable[str]) -> tuple[str, ...]:
+    """``why`` of what cannot be edited: nobody need know what an edit would leave."""
+    stays = {changes.PICTURE_WRONG, changes.PICTURE_TITLE}
+    return tuple(changes.PICTURE_ANEW if line in stays else line for line in why)
 
 
 def _unnamed(delivery: Delivery) -> bool:
