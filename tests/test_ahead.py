@@ -128,8 +128,8 @@ def test_a_forecast_of_nothing_says_so_in_a_line_and_counts_no_days(server, here
     ahead.add_to(app)
     assert told() == "Nothing is planned for the next 7 days\n"
     plan(street, 60, ["mastodon"])
-    assert "main.bluesky-me posts nothing\n" in told()
-    assert "main.mastodon-me posts nothing on 2026-11-03, " in told()
+    assert "\nbluesky-me posts nothing\n" in told()
+    assert "\nmastodon-me posts nothing on 2026-11-03, " in told()
 
 
 def test_a_clock_change_in_the_coming_days_is_foreseen(server, here, tmp_path):

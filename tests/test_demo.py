@@ -143,7 +143,7 @@ def publishers(parent):
     return [int(pid) for pid in found]
 
 
-def until(true, seconds=60):
+def until(true, seconds=15):
     """Wait until that is true."""
     deadline = time.monotonic() + seconds
     while not true():

@@ -54,7 +54,7 @@ def forecast(
         said = filter(None, [*one.warnings, one.note])
         table.add_row(
             when,
-            one.account.partition(".")[2],
+            _called(one.account),
             f"{mark}{title}",
             cost,
             "; ".join(said),
@@ -71,15 +71,21 @@ def _below(seen: Any, *, everything: bool = True) -> Iterator[str]:
     for quota in sorted(seen.quotas, key=lambda q: q.used / q.most, reverse=True)[:8]:
         if quota.used * 4 >= quota.most:
             hours = quota.seconds / 3600
-            yield f"{quota.account}: {quota.used} of {quota.most} in {hours:g} h from {quota.at:%a %H:%M} UTC"
+            yield f"{_called(quota.account)}: {quota.used} of {quota.most} in {hours:g} h from {quota.at:%a %H:%M} UTC"
     for name, at in seen.ending.items():
-        yield f"{name} must be connected again by {at:%Y-%m-%d %H:%M} UTC"
+        yield f"{_called(name)} must be connected again by {at:%Y-%m-%d %H:%M} UTC"
     for zone_name, changes in seen.clocks.items():
         for day, minutes in changes.items():
             yield f"Clocks go {'forward' if minutes > 0 else 'back'} {abs(minutes)} min on {day} in {zone_name}"
     for name, empty in seen.empty.items() if everything else ():
         whole = name not in {c.account for c in seen.coming}
-        yield (f"{name} posts nothing" if whole else f"{name} posts nothing on {', '.join(str(d) for d in empty)}")
+        days = "" if whole else f" on {', '.join(str(d) for d in empty)}"
+        yield f"{_called(name)} posts nothing{days}"
+
+
+def _called(account: str) -> str:
+    """An account as commands call it."""
+    return account.partition(".")[2]
 
 
 def rehearse(
@@ -111,7 +117,7 @@ def rehearse(
         late = f"{one.late.total_seconds():.0f} s" if one.sent else ""
         waits = " (if it is approved)" if one.approval else ""
         table.add_row(
-            f"{one.due:%a %d %H:%M} UTC", one.account.partition(".")[2], one.title, f"{one.status}{waits}", late,
+            f"{one.due:%a %d %H:%M} UTC", _called(one.account), one.title, f"{one.status}{waits}", late,
             str(one.attempts), {0: "never", 1: "once"}.get(one.seen, f"{one.seen} times"),
         )  # fmt: skip
     out.print(table)
