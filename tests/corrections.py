@@ -31,6 +31,8 @@ NAMES = {
             Sie spielte die Rolle der Maria. | Sie spielte die Rolle der Magdalena.
             Gegen Wolf wird seit Mai ermittelt. | Gegen Berger wird seit Mai ermittelt.
             Gewonnen hat der Zürcher Architekt. | Gewonnen hat der Berner Architekt.
+            Peking lehnte den Plan ab. | Teheran lehnte den Plan ab.
+            Meier sprach am Montag. | Huber sprach am Montag.
             """,
         "small": """
             Das Viertel wächst seit Jahren. | Der Stadtteil wächst seit Jahren.
@@ -58,6 +60,7 @@ NAMES = {
             Die Opposition kritisierte den Vorschlag. | Die Opposition kritisierte den Plan.
             Das Fahrzeug kam von der Fahrbahn ab. | Das Auto kam von der Straße ab.
             Der Rat der Stadt Graz tagt. | Der Stadtrat von Graz tagt.
+            Gestern sprach der Minister. | Heute sprach der Minister.
             """,
     },
     "en": {
@@ -70,6 +73,26 @@ NAMES = {
             Byron opened the bridge. Byron was glad. | Lovelace opened the bridge. Lovelace was glad.
             The German minister resigned. | The Austrian minister resigned.
             The road is shut between Hill Street and Mill Lane. | The road is shut between Hill Street and Bell Lane.
+            Beijing said so on Monday. | Tehran said so on Monday.
+            Paris rejects the plan. | London rejects the plan.
+            Williams leads the firm. | Kelly leads the firm.
+            Kelly leads the firm. | Brown leads the firm.
+            Smith's firm won. | Brown's firm won.
+            McDonald's won the case. | Wendy's won the case.
+            Dr. Smith was there. | Dr. Brown was there.
+            “Smith was there,” he said. | “Brown was there,” he said.
+            He said, "Smith was there." | He said, "Brown was there."
+            It was in St. Ives. | It was in St. Albans.
+            Police arrested Mr X. | Police arrested Mr Y.
+            The firm eBay won. | The firm iRobot won.
+            iPhone sales fell in May. | iPad sales fell in May.
+            Trump met Putin. | Putin met Trump.
+            Ada beat Eve in Graz. | Eve beat Ada in Graz.
+            Mayor Ada Byron sued Eve Smith. | Eve Smith sued Mayor Ada Byron.
+            She flew from Graz to Linz. | She flew from Linz to Graz.
+            The mayor didn't know of it. | The mayor knew of it.
+            The bridge won't open in May. | The bridge will open in May.
+            The bridge doesn't open in May. | The bridge opens in May.
             """,
         "small": """
             The council said the Council would pay. | The council said the council would pay.
@@ -79,6 +102,18 @@ NAMES = {
             Residents of Graz complained. | People in Graz complained.
             It was Ada Byron’s bridge. | The bridge was Ada Byron's.
             The old bridge over the Senn is shut. | The Senn's old bridge is shut.
+            Residents complained on Monday. | Neighbours complained on Monday.
+            Police said so on Monday. | Officers said so on Monday.
+            Meanwhile, the bridge stays shut. | Nevertheless, the bridge stays shut.
+            Walking on it is forbidden. | Strolling on it is forbidden.
+            Firefighters said so on Monday. | Crews said so on Monday.
+            Ada and Eve won the cup. | Eve and Ada won the cup.
+            It was built by Ada, Eve and Joan. | It was built by Joan, Ada and Eve.
+            Ada beat Eve in Graz. | Eve was beaten by Ada in Graz.
+            In Graz, Ada beat Eve. | Ada beat Eve in Graz.
+            John F. Kennedy came. | John Kennedy came.
+            The bridge won't open in May. | The bridge will not open in May.
+            The bridge is not safe. | The bridge is unsafe.
             """,
     },
     "fr": {
@@ -86,6 +121,7 @@ NAMES = {
             Le pont a été inauguré par Anne Morel. | Le pont a été inauguré par Anne Moreau.
             Le train s'arrête à Dijon et à Lyon. | Le train s'arrête à Dole et à Lyon.
             Le journal Le Monde a publié la liste. | Le journal Le Figaro a publié la liste.
+            Pékin a rejeté le plan. | Téhéran a rejeté le plan.
             """,
         "small": """
             Les habitants de Lyon attendent le pont. | Les riverains de Lyon attendent le pont.
@@ -97,10 +133,12 @@ NAMES = {
         "changed": """
             El puente fue inaugurado por Ana Molina. | El puente fue inaugurado por Ana Medina.
             El tren para en Cádiz y en Jerez. | El tren para en Cádiz y en Sevilla.
+            Cádiz espera el puente. | Jerez espera el puente.
             """,
         "small": """
             Los vecinos de Cádiz esperan el puente. | Los habitantes de Cádiz esperan el puente.
             Según la alcaldesa, Cádiz espera. | Como dijo la alcaldesa, Cádiz espera.
+            Murieron cinco personas. | Fallecieron cinco personas.
             """,
     },
     "it": {
@@ -141,6 +179,7 @@ NAMES = {
             """,
         "small": """
             Invånarna i Umeå väntar på bron. | De boende i Umeå väntar på bron.
+            Bron öppnades i maj. | Viadukten öppnades i maj.
             Bron i Umeå är kommunens stolthet. | Umeås bro är kommunens stolthet.
             """,
     },
@@ -173,6 +212,54 @@ NAMES = {
             Жители Тулы ждут моста. | Люди в Туле ждут моста.
             Однако мост в Туле закрыт. | Но мост в Туле закрыт.
             """,
+    },
+}  # fmt: skip
+
+
+# Scripts without capitals: a sentence that reads otherwise is asked about, but for marks, numbers and small words.
+CASELESS = {
+    "ja": {
+        "changed": """
+            東京で5人が死亡した。 | 大阪で5人が死亡した。
+            社長の田中氏が辞任した。 | 社長の中田氏が辞任した。
+            ソニーが工場を建てた。 | パナソニックが工場を建てた。
+            橋は五月に開く。 | 橋は五月に開かない。
+        """,
+        "small": """
+            東京で火災、5人が死亡した。 | 東京で火災。5人が死亡した。
+            東京で5人が死亡した。 | 東京では5人が死亡した。
+            来場者は9,000人だった。 | 来場者は9000人だった。
+        """,
+    },
+    "zh": {
+        "changed": "北京的大桥昨天开放。 | 上海的大桥昨天开放。",
+        "small": "北京的大桥，昨天开放。 | 北京的大桥昨天开放。",
+    },
+    "ko": {
+        "changed": """
+            북경에서 5명이 숨졌다. | 상하이에서 5명이 숨졌다.
+            김정은이 회의에 왔다. | 김정일이 회의에 왔다.
+        """,
+        "small": "북경에서, 5명이 숨졌다. | 북경에서 5명이 숨졌다.",
+    },
+    "ar": {
+        "changed": """
+            قتل 5 أشخاص في القاهرة. | قتل 5 أشخاص في بيروت.
+            افتتح الوزير الجسر. | افتتح الرئيس الجسر.
+        """,
+        "small": "قتل 5 أشخاص، في القاهرة. | قتل 5 أشخاص في القاهرة.",
+    },
+    "he": {
+        "changed": "הגשר נפתח בחיפה. | הגשר נפתח ביפו.",
+        "small": "הגשר נפתח, בחיפה. | הגשר נפתח בחיפה.",
+    },
+    "hi": {
+        "changed": "पुल दिल्ली में खुला। | पुल मुंबई में खुला।",
+        "small": "पुल, दिल्ली में खुला। | पुल दिल्ली में खुला।",
+    },
+    "th": {
+        "changed": "สะพานเปิดที่เชียงใหม่ | สะพานเปิดที่ภูเก็ต",
+        "small": "สะพานเปิดที่ เชียงใหม่ | สะพานเปิดที่เชียงใหม่",
     },
 }  # fmt: skip
 
@@ -583,6 +670,11 @@ POSTS = (
     ("en", "The bridge will open in May.", "The bridge will not open in May.", "The bridge will open in May.", "the opposite"),
     ("de", "Die Brücke ist nicht gesperrt.", "Die Brücke ist gesperrt.", "Die Brücke ist nicht gesperrt.", "the opposite"),
     ("en", "In May, Byron sued Lovelace.", "In May, Lovelace sued Byron.", "In May, Byron sued Lovelace.", "the opposite"),
+    ("ja", "工場はソニーが建てた。雨が降った。", "工場はパナソニックが建てた。雨が降った。", "ソニーの工場が完成", "ソニー"),
+    ("ja", "映画は『夜明け』と呼ばれる。", "映画は『夕暮れ』と呼ばれる。", "新作『夜明け』の映画が公開", "夜明け"),
+    ("ja", "東京で大きな橋がきょう開いた。雨が降った。", "大阪で大きな橋がきょう開いた。雨が降った。", "東京で大きな橋がきょう開いた。", "only a person can tell whether the same"),
+    ("ja", "東京で大きな橋がきょう開いた。雨が降った。", "大阪で大きな橋がきょう開いた。雨が降った。", "雨が降った。", ""),
+    ("ja", "東京で大きな橋が開いた。", "東京で大きな橋が開いた。雨が降った。", "東京で大きな橋が開いた。", ""),
     ("en", "In May, Byron and Lovelace met.", "In May, Lovelace and Byron met.", "In May, Byron and Lovelace met.", ""),
 )  # fmt: skip
 

@@ -40,6 +40,10 @@ def test_no_number_that_changed_is_missed_however_it_is_written():
     assert {before for _, _, before, _ in wrong} == set(ASKED)
 
 
+def test_in_scripts_without_capitals_a_sentence_that_reads_otherwise_is_asked_about_as_a_whole():
+    assert judged(corrections.CASELESS) == []
+
+
 def test_of_german_words_that_nobody_had_in_mind_no_name_is_missed_and_most_synonyms_are_known():
     wrong = judged(corrections.UNSEEN)
     assert [one for one in wrong if not one[0]] == []

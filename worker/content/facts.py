@@ -47,9 +47,48 @@ WORD = regex.compile(
     r"(?:(?<![\p{L}\p{M}\p{N}.]|\p{N}\s)[-−]?\.?(?=\p{Nd}))?[\p{L}\p{M}\p{N}]+|[\p{Sc}%‰]"  # -5, .5
 )
 LETTERS = regex.compile(r"\p{L}[\p{L}\p{M}’'-]*")
-CAPITAL = regex.compile(r"(?<![\p{L}\p{M}\p{N}])\p{Lu}[\p{L}\p{M}’'-]+")
-INSIDE = regex.compile(r"[\p{L}\p{N},;:)”’'–-]\s[(\[]?$|\p{L}[(/]$|(?:^|\s)\p{L}{1,5}[’']$")
-"""What stands before a name that begins no sentence: "in Graz", "l'Isère", "Graz/Linz", "town (Graz)"."""
+CAPITAL = regex.compile(
+    r"(?<![\p{L}\p{M}\p{N}])(?:\p{Lu}[\p{L}\p{M}’'-]+|\p{Ll}{1,3}\p{Lu}[\p{L}\p{M}’'-]+|\p{Lu}(?![\p{L}\p{M}\p{N}’'-]|\.\s?\p{L}|\p{Sc}))"
+)
+"""A word with a capital, and be it one within it ("iPhone") or nothing but that ("Mr X", but no initial)."""
+
+INSIDE = regex.compile(
+    r"[\p{L}\p{N},;:)”’'–-]\s[(\[]?$|\p{L}[(/]$|(?:^|\s)\p{L}{1,5}[’']$"
+    r"|(?<![\p{L}.])(?:Drs?|Mrs?|Ms|Mx|St|Ste|Sr|Sra|Prof|Mme|Mlle|Revd?|Gen|Col|Capt|Lt|Sgt|Sen|Gov|\p{Lu})\.\s$"
+)
+"""What stands before a name that begins no sentence: "in Graz", "l'Isère", "Graz/Linz", "town (Graz)", "Dr. Smith"."""
+
+CASELESS = regex.compile(r"[\p{Lo}\p{Georgian}]")
+"""A letter that has no capital."""
+
+CALLED = regex.compile(
+    r"(?<word>[\p{Katakana}ー]{2,}(?:・[\p{Katakana}ー]+)*|\p{Latin}[\p{Latin}\p{M}\p{N}]+)"
+    r"|[「『《〈“\"](?<word>[^「」『』《》〈〉“”\"。.!?！？]{2,20})[」』》〉”\"]"
+)
+"""What is a name in scripts without capitals: a run of katakana, a Latin word, a few words in quotation marks."""
+
+JOINING = {
+    code: frozenset(said.split())
+    for code, said in {
+        "en": "and or nor",
+        "de": "und oder sowie",
+        "fr": "et ou ni",
+        "es": "y e o u ni",
+        "it": "e ed o od",
+        "pt": "e ou",
+        "nl": "en of",
+        "sv": "och eller samt",
+        "da": "og eller samt",
+        "nb": "og eller samt",
+        "pl": "i oraz lub",
+        "ru": "и или",
+        "uk": "і й та або",
+        "tr": "ve veya",
+    }.items()
+}
+"""What stands between the names of a list, whose order says nothing."""
+
+CONTRACTED = regex.compile(r"\b\p{L}+n['’]t\b", regex.I)
 
 HASHTAG = regex.compile(r"[#＃]([\p{L}\p{M}\p{N}_]+)")
 HEADLINE, STOPS = 0.6, tuple('.!?…:"”')
@@ -57,6 +96,22 @@ HEADLINE, STOPS = 0.6, tuple('.!?…:"”')
 
 RUN = regex.compile(r"(?<![\p{L}\p{M}\p{N}])\p{Lu}[\p{L}\p{M}’'-]+(?: \p{Lu}[\p{L}\p{M}’'-]+)*")
 """Words with capitals that follow each other."""
+
+NOT_BEHIND = regex.compile(
+    r",|\s(?:the|an?|this|that|these|those|he|she|it|they|we|you|I|his|her|its|their|there|in|on|at|by|to|for|from|with|about)\b"
+)
+"""What stands behind an adverb or a participle that begins an English sentence, and behind no name that does."""
+
+COMMON = {
+    "en": ("ists", "ians", "ments", "tions", "ities", "ings", "holders", "workers", "fighters"),
+    "es": ("s", "aron", "ieron", "ó", "aba", "aban", "ía", "ían", "ará", "arán", "ando", "endo", "mente"),
+    "it": ("arono", "erono", "irono", "ò", "ava", "avano", "ando", "endo", "mente"),
+    "pt": ("s", "aram", "eram", "iram", "ou", "ava", "avam", "ando", "endo", "indo", "mente"),
+    "sv": ("en", "et", "on", "arna", "erna", "orna", "ar", "or", "er"),
+    "da": ("en", "et", "ene", "erne", "er"),
+    "nb": ("en", "et", "ene", "er"),
+}
+"""How words end that begin a sentence without an article, and hardly ever a name."""
 
 GENITIVE = frozenset({"da", "nb", "nl", "nn", "no", "sv"})
 """Languages whose names take an "s" without an apostrophe."""
@@ -68,8 +123,11 @@ Fact = Worth
 """What a number is worth, that with its unit ("9 duration-year"), or a name without its endings."""
 
 
-TURNED = "turned"
-"""What is said of a sentence that says the opposite, in otherwise the same words: it is denied, or names swapped."""
+TURNED, OTHERWISE = "turned", "otherwise"
+"""What is said of a sentence that says the opposite, in otherwise the same words: it is denied, or names have changed
+places; and of one that reads otherwise, where nobody can tell names from other words."""
+
+WHOLE = frozenset({TURNED, OTHERWISE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +147,9 @@ class Slip:
         if self.title:
             return f"the title was {words.quoted(self.old)} and is {words.quoted(self.new)}"
         says = f"it reads {words.quoted(self.new)} now" if self.new else "it does not stand there any more"
-        lost = ", ".join(dict.fromkeys(w for w, f in self.lost if f != TURNED))
-        return f"{words.quoted(self.old)}: {f'{lost} is not said any more' if lost else 'the opposite is said'}; {says}"
+        lost = ", ".join(dict.fromkeys(w for w, f in self.lost if f not in WHOLE))
+        turned = "the opposite is said" if TURNED in self.facts else "only a person can tell whether the same is said"
+        return f"{words.quoted(self.old)}: {f'{lost} is not said any more' if lost else turned}; {says}"
 
     @property
     def facts(self) -> frozenset[Fact]:
@@ -154,9 +213,12 @@ def _said(text: str, tag: str) -> _Said:
     counted = _amounts(text, tag)
     items: list[str | tuple[Worth]] = []
     amounts: list[_Amount | None] = []
+    said: list[str] = []
     begin = 0
     for one in (*counted, None):
         between = flat(text[begin : one.start if one else len(text)]).split()
+        said += between
+        between = [part for w in between for part in (w if words.UNSPACED.search(w) else (w,))]
         items += between
         amounts += [None] * len(between)
         if one:
@@ -165,7 +227,9 @@ def _said(text: str, tag: str) -> _Said:
             begin = max(begin, one.end)
     _dates_alike(items, amounts)
     names, first = _names(text, tag, counted)
-    said = " ".join(i for i in items if isinstance(i, str))
+    keys = {stem(w, code) for w in items if isinstance(w, str) and w not in language.stop}
+    if words.UNSPACED.search(text):
+        keys |= {w[i : i + 2] for w in said for i in range(len(w) - 1)}
     return _Said(
         text=text,
         flat=flat(text),
@@ -174,8 +238,8 @@ def _said(text: str, tag: str) -> _Said:
         names=names,
         first=first,
         shape=tuple(stem(i, code) if isinstance(i, str) else "#" for i in items),
-        keys=frozenset(i if isinstance(i, tuple) else stem(i, code) for i in items if i not in language.stop),
-        about=frozenset(words.terms(said, language)),
+        keys=frozenset([*keys, *(i for i in items if isinstance(i, tuple))]),
+        about=frozenset(words.terms(" ".join(said), language)),
         every=frozenset(_named(w, code) for w in LETTERS.findall(text)),
         facts=frozenset([*names.values(), *(f for one in counted for f in one.facts())]),
     )
@@ -229,8 +293,19 @@ def _names(text: str, tag: str, counted: Iterable[_Amount]) -> tuple[dict[str, s
             continue
         if words.plain(word) in stop or nouns.common(word, before, code):
             continue
-        (names if INSIDE.search(before) and not headline else first)[word] = _named(word, code)
+        sure = (INSIDE.search(before) and not headline) or word[0].islower()
+        (names if sure else first)[word] = _named(word, code)
+    if _caseless(text):
+        for found in CALLED.finditer(text):
+            if not any(one.start < found.end("word") and found.start("word") < one.end for one in counted):
+                names[found["word"]] = _named(found["word"], code)
     return names, first
+
+
+def _caseless(text: str) -> bool:
+    """Whether most letters of a text have no capitals."""
+    found = CASELESS.findall(text)
+    return bool(found) and 2 * len(found) > len(regex.findall(r"\p{L}", text))
 
 
 def _capitals(text: str) -> float:
@@ -278,6 +353,15 @@ class _Page:
         """Every number, name and word of it, its title's too."""
         return frozenset(f for s in (*self.said, _said(self.title, self.tag)) for f in (*s.facts, *s.every))
 
+    @functools.cached_property
+    def small(self) -> frozenset[str]:
+        """Its words without a capital."""
+        return frozenset(w for w in LETTERS.findall(self.text) if w[0].islower())
+
+    @functools.cached_property
+    def letters(self) -> str:
+        return words.key(self.text)
+
     def without(self, there: frozenset[str]) -> _Index:
         """Its sentences but those that stand ``there`` as well, to be looked up."""
         return _Index([_said(s, self.tag) for s, f in zip(self.sentences, self.flat, strict=True) if f not in there])
@@ -312,6 +396,8 @@ class _Index:
 
 def _ratio(one: Sequence[str], other: Sequence[str]) -> float:
     matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
+    if len(one) == len(other) and sorted(one) == sorted(other):
+        return 1.0
     return matcher.quick_ratio() if max(len(one), len(other)) > LONG else matcher.ratio()
 
 
@@ -386,6 +472,8 @@ def slips(old: Article, new: Article, posted: Iterable[str] | None = None) -> li
     for one in (_said(s, tag) for s in changed):
         close = index.closest(one)
         lost = _missed(one, close, before, after) if close else _nowhere(one, after.everything, (before, after))
+        if not lost and _caseless(one.text) and _reads_otherwise(one, close, after):
+            lost = {(one.text, OTHERWISE)}
         if lost:
             found.append(Slip(one.text, close.text if close else "", _ordered(lost)))
     return found
@@ -421,7 +509,6 @@ def _missed(one: _Said, other: _Said, before: _Page, after: _Page) -> set[tuple[
             found |= {(one.written(ours), f"{ours.worth} {kind}") for kind in ours.kinds}
     if max(len(one.items), len(other.items)) <= LONG:
         found |= {(one.written(a), a.worth) for a in _replaced(one, other)}
-    if words.base(before.tag) == "en":
         found |= _begun(one, other, pages)
     return found or ({(one.text, TURNED)} if _turned(one, other, before.tag) else set())
 
@@ -440,23 +527,70 @@ def _beside(
 
 
 def _turned(one: _Said, other: _Said, tag: str) -> bool:
-    """Whether a sentence says the opposite in the same words: it is denied, or two names have changed places."""
+    """Whether a sentence says the opposite in the same words: it is denied, or names have changed places."""
     code = words.base(tag)
     denying = DENIED.get(code, frozenset())
-    plain = one.keys - {stem(w, code) for w in denying}
-    if plain != other.keys - {stem(w, code) for w in denying}:
-        return False
     ways = [bool(denying.intersection(s.items)) or DENYING.search(s.text) is not None for s in (one, other)]
     if ways[0] != ways[1]:
-        return True
-    a, b = one.flat.split(), other.flat.split()
-    if sorted(a) != sorted(b) or not one.names:
+        plain, now = (_said(CONTRACTED.sub("", s.text), tag).keys for s in (one, other))
+        return _same_but_denied(plain, now, code)
+    return _swapped(one, other, JOINING.get(code, JOINING["en"]))
+
+
+def _same_but_denied(one: frozenset[str | tuple[Worth]], other: frozenset[str | tuple[Worth]], code: str) -> bool:
+    """Whether two sentences, by their keys, say the same; an English verb may have another form, which begins with the
+    same letter: "knew" and "didn't know".
+    """
+    denying = {stem(w, code) for w in DENIED.get(code, ())}
+    gone, come = one - other - denying, other - one - denying
+    if code == "en" and len(gone) == len(come) == 1:
+        return next(iter(gone))[0] == next(iter(come))[0]
+    return not gone and not come
+
+
+def _swapped(one: _Said, other: _Said, joining: Collection[str]) -> bool:
+    """Whether names have changed places and all else has not; the order of a list says nothing."""
+    named = {p for s in (one, other) for w in (*s.names, *s.first) for p in flat(_bare(w)).split()}
+    ways = [_placed(s.items, named, joining) for s in (one, other)]
+    (frame, groups), (frame_now, groups_now) = ways
+    return frame == frame_now and groups != groups_now and Counter(one.items) == Counter(other.items)
+
+
+def _placed(
+    items: Sequence[str | tuple[Worth]], named: Collection[str], joining: Collection[str]
+) -> tuple[list[str | tuple[Worth]], list[Counter[str]]]:
+    """A sentence with "" in the place of each list of names, and those names."""
+    frame: list[str | tuple[Worth]] = []
+    groups: list[Counter[str]] = []
+    for item, behind in itertools.zip_longest(items, items[1:]):
+        listed = bool(frame) and frame[-1] == ""
+        if isinstance(item, str) and item in named:
+            if not listed:
+                frame.append("")
+                groups.append(Counter())
+            groups[-1][item] += 1
+        elif not (listed and item in joining and behind in named):
+            frame.append(item)
+    return frame, groups
+
+
+def _reads_otherwise(one: _Said, other: _Said | None, after: _Page) -> bool:
+    """Whether more changed than marks, small words and how numbers are written, where nobody can tell names."""
+    if words.key(one.text) in after.letters:
         return False
-    named = {n.casefold() for n in (*one.names, *one.first, *other.names)}
-    moved = [place for place, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
-    between = a[moved[0] : moved[-1] + 1] if moved else []
-    small = words.language(tag).stop
-    return all(a[p] in named for p in moved) and any(w not in named and w not in small for w in between)
+    if other is None:
+        return True
+    small = words.language(after.tag).stop
+    opcodes = difflib.SequenceMatcher(None, one.items, other.items, autojunk=False).get_opcodes()
+    pieces = [p for how, i, j, k, m in opcodes if how != "equal" for p in (one.items[i:j], other.items[k:m])]
+    return not all(_small(p, small) for p in pieces)
+
+
+def _small(piece: Sequence[str | tuple[Worth]], small: Collection[str]) -> bool:
+    """Whether there is nothing but small words in a piece of a sentence."""
+    said = [i for i in piece if isinstance(i, str)]
+    whole = "".join(said)
+    return len(said) == len(piece) and (not whole or whole in small or all(i in small for i in said))
 
 
 def _shortened(
@@ -487,20 +621,48 @@ def _replaced(one: _Said, other: _Said) -> Iterator[_Amount]:
 
 
 def _begun(one: _Said, other: _Said, pages: tuple[_Page, _Page]) -> set[tuple[str, Fact]]:
-    """The name that begins an English sentence whose rest is as it was: a noun has an article there, or is a plural."""
-    if not one.items or one.items[1:] != other.items[1:] or one.items == other.items:
+    """The names that begin a sentence, or a quotation in it, where others do now; its other words are as they were."""
+    ours, theirs = ([i if isinstance(i, str) else "#" for i in s.items] for s in (one, other))
+    opcodes = difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes()
+    changed = [op for op in opcodes if op[0] != "equal"]
+    if len(changed) != 1 or changed[0][0] != "replace":
         return set()
-    begin = [next(iter(s.first), "") for s in (one, other)]
-    if all(w and s.text.startswith(w) and _like_a_name(w, pages) for w, s in zip(begin, (one, other), strict=True)):
-        return {(begin[0], one.first[begin[0]])}
-    return set()
+    _, i, j, k, m = changed[0]
+    if max(j - i, m - k) > FEW:
+        return set()
+    found: set[tuple[str, Fact]] = set()
+    for said, there in ((one, ours[i:j]), (other, theirs[k:m])):
+        first = {p: w for w in said.first for p in flat(_bare(w)).split()}
+        sure = {p for w in said.names for p in flat(_bare(w)).split()}
+        if not all(p in sure or (p in first and _like_a_name(first[p], said.text, pages)) for p in there):
+            return set()
+        if said is one:
+            found = {(first[p], one.first[first[p]]) for p in there if p in first and p not in sure}
+    return found
 
 
-def _like_a_name(word: str, pages: Iterable[_Page]) -> bool:
-    known = words.language("en")
-    low = word.casefold()
-    plain = low in known.verbs | known.general | known.roles or low.endswith(("s", "ly", "ing", "ed"))
-    return not plain and not any(regex.search(rf"\b{regex.escape(low)}\b", p.text) for p in pages)
+def _like_a_name(word: str, text: str, pages: Iterable[_Page]) -> bool:
+    """Whether a word that begins a sentence is none that is known, in whatever form, and stands nowhere without its
+    capital.
+    """
+    tag = next(p.tag for p in pages)
+    code, low = words.base(tag), _bare(word).casefold()
+    if low in _plain(code) or stem(low, code) in _plain(code) or any(low in p.small for p in pages):
+        return False
+    if low.endswith(("s", "es")) and any(low.removesuffix("s") in p.small for p in pages):
+        return False
+    behind = text[text.find(word) + len(word) :]
+    if code == "en" and low.endswith(("ly", "ing", "ed")) and NOT_BEHIND.match(behind):
+        return False
+    return not low.endswith(COMMON.get(code, ()))
+
+
+@functools.cache
+def _plain(code: str) -> frozenset[str]:
+    """The words that a language knows, and the same without their endings."""
+    known = words.language(code)
+    said = known.stop | known.verbs | known.general | known.roles | known.trades | known.weak | known.beginning
+    return said | frozenset(stem(w, code) for w in said)
 
 
 def told(slips_: Iterable[Slip], *texts: str, now: Article | None = None) -> list[Slip]:
@@ -530,6 +692,8 @@ def _cut(slip: Slip, posted: _Posted) -> Iterator[Slip]:
     """A slip as far as it stands in a line that was cut short."""
     there = posted.cut(flat(slip.old))
     lost = tuple(one for one in slip.lost if f" {flat(one[0])} " in f" {there} ")
+    if slip.facts & WHOLE and not flat(slip.new).startswith(there):
+        lost = slip.lost
     if there and (lost or slip.title):
         yield dataclasses.replace(slip, lost=lost)
 
@@ -599,5 +763,5 @@ def retitled(old: str, new: str, tag: str) -> bool:
 
 def _spelt(one: str | tuple[Worth], other: str | tuple[Worth]) -> bool:
     """Whether two words are one, in another spelling."""
-    both = isinstance(one, str) and isinstance(other, str)
+    both = isinstance(one, str) and isinstance(other, str) and not CASELESS.search(one)
     return both and difflib.SequenceMatcher(None, one, other).ratio() >= 0.75

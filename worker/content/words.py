@@ -84,6 +84,7 @@ class Language:
     ``echoes`` are subjects that were named before ("the company"); ``persons`` are pronouns that stand for somebody,
     ``firsts`` those of who speaks; ``aside`` is found in one that speaks of the page and not of its subject;
     ``offer`` is found in one that sells; ``presents`` stands behind a company's name where it says what it is;
+    ``beginning`` are further words that begin a sentence without an article, and are no names;
     ``backs`` ("davon") want a clause beside them that says of what;
     ``particles`` are endings that do what separate words do elsewhere; ``breaks`` are the characters of an unspaced
     script that end a name; ``boilerplate`` matches the start of a line that belongs to the site, not to the article.
@@ -105,6 +106,7 @@ class Language:
     persons: frozenset[str]
     firsts: frozenset[str]
     backs: frozenset[str]
+    beginning: frozenset[str]
     linking: frozenset[str]
     acts_after: frozenset[str]
     acts_before: frozenset[str]
@@ -157,6 +159,7 @@ def language(tag: str) -> Language:
             "persons",
             "firsts",
             "backs",
+            "beginning",
             "linking",
             "acts_after",
             "acts_before",
@@ -186,6 +189,7 @@ def language(tag: str) -> Language:
         doing=tuple(data.get("doing", "").split()),
         oblique=tuple(data.get("oblique", "").split()),
         backs=words["backs"],
+        beginning=words["beginning"],
         echoes=_starts(data.get("echoes", "")),
         opener=_starts(data.get("openers", "")),
         aside=_starts(data.get("asides", "")),
