@@ -204,10 +204,8 @@ def test_telegram_is_asked_what_the_description_made_from_its_documentation_allo
         method = path.rpartition("/")[2]
         seen.add(method)
         body, kind = sent(request)
-        if kind == "multipart/form-data":  # whose structured fields are JSON texts
-            kinds = {f["name"]: f["types"][0] for f in told["methods"][method]["fields"]}
-            simple = {"String", "InputFile", "Integer"}
-            body = {k: v if kinds.get(k) in simple else json.loads(v) for k, v in body.items()}
+        if kind == "multipart/form-data":
+            body = _read_form(told["methods"][method], request["multipart"], name)
         assert list(_wrong(told, told["methods"][method], {**query, **(body or {})})) == [], name
     assert seen == {
         "getMe",
@@ -216,8 +214,32 @@ def test_telegram_is_asked_what_the_description_made_from_its_documentation_allo
         "sendPhoto",
         "editMessageText",
         "editMessageCaption",
+        "editMessageMedia",
         "deleteMessage",
     }
+
+
+def _read_form(described, form, name):
+    """A form's fields as a Telegram method takes them; each file is a field's, or attached to one by its name.
+
+    Numbers are texts in a form, structured fields are JSON texts: https://core.telegram.org/bots/api#making-requests,
+    https://core.telegram.org/bots/api#sending-files
+    """
+    kinds = {f["name"]: set(f["types"]) for f in described["fields"]}
+    files = {n for n, value in form.items() if not isinstance(value, str)}
+    read = {}
+    for field, value in form.items():
+        kind = kinds.get(field, {"String"})
+        if field in files:
+            read[field] = value[1] if "InputFile" in kind else value
+        elif "Integer" in kind and re.fullmatch(r"-?\d+", value):
+            read[field] = int(value)
+        else:
+            read[field] = value if kind & {"String", "Integer"} else json.loads(value)
+    structured = json.dumps([v for v in read.values() if isinstance(v, dict | list)])
+    attached = set(re.findall(r'"attach://([^"]+)"', structured))
+    assert attached == files - set(kinds), name
+    return {field: value for field, value in read.items() if field not in attached}
 
 
 def _wrong(told, described, given, where=""):
@@ -236,7 +258,16 @@ def _wrong(told, described, given, where=""):
             yield f"{where}.{name} is none of {types}"
             continue
         for one in values:
-            yield from _wrong(told, told["types"][item], one, f"{where}.{name}")
+            yield from _wrong(told, _subtype(told, told["types"][item], one), one, f"{where}.{name}")
+
+
+def _subtype(told, described, given):
+    """Which of a type's subtypes is given, as its ``type`` says ("must be photo"); a type without any is itself."""
+    for one in (told["types"][name] for name in described.get("subtypes", [])):
+        kind = next(f for f in one["fields"] if f["name"] == "type")
+        if kind["description"].endswith(f"must be {given.get('type')}"):
+            return one
+    return described
 
 
 def test_bluesky_is_asked_what_the_lexicons_of_its_protocol_allow():
@@ -276,6 +307,19 @@ def test_a_request_that_the_descriptions_do_not_allow_is_found():
         ".reply_parameters.message is not described",
         ".reply_parameters.message_id is missing",
     ]
+    media, file = told["methods"]["editMessageMedia"], ["picture", "<picture 1>", "image/jpeg"]
+    form = {"message_id": "77th", "media": json.dumps({"type": "photo", "media": "attach://picture", "alt": "A quay"})}
+    assert list(_wrong(told, media, _read_form(media, {**form, "picture": file}, ""))) == [
+        ".message_id is none of ['Integer']",
+        ".media.alt is not described",
+    ]
+    assert list(_wrong(told, media, {"media": {"type": "card", "media": "1"}})) == [
+        ".media.type is not described",
+        ".media.media is not described",
+    ]
+    for files in ({}, {"photo": file}, {"picture": file, "another": file}):
+        with pytest.raises(AssertionError):
+            _read_form(media, {**form, **files}, "")
     api = OpenApi(description("x-openapi.xdk-specs.json"))
     operation = api.operation("POST", "/2/tweets")
     for body in ({"text": "a", "reply": {"to": "1"}}, {"text": 1}):
