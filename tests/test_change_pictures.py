@@ -114,6 +114,13 @@ def test_a_picture_is_wrong_where_the_number_stands_on_it_or_in_its_alt_text(med
     assert bool(changes.on_picture(wrong, [Post(text="", title=title, media=(media,))], now=NEW)) is there
 
 
+def test_a_card_that_says_the_opposite_of_what_its_article_says_now_is_wrong():
+    old = replace(NEW, text="The bridge will open in May.")
+    new = replace(NEW, text="The bridge will not open in May.")
+    post = Post(text="", media=(replace(MEDIA, alt="A bridge", words="The bridge will open in May."),))
+    assert changes.on_picture(facts.slips(old, new), [post], now=new)
+
+
 def test_a_title_in_other_words_makes_a_card_old_and_not_wrong():
     old = replace(NEW, title="The bridge opens again")
     wrong = facts.slips(old, replace(NEW, title="The bridge is open"))

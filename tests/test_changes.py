@@ -279,6 +279,32 @@ def test_a_wrong_title_that_stands_in_the_title_alone_is_noticed_and_an_edit_men
     assert street.parts.changes.recheck(planned.article) == []
 
 
+@pytest.mark.parametrize("platform", ["wordpress", "ghost", "bluesky", "linkedin"])
+def test_a_wrong_summary_is_noticed_where_it_is_shown_and_nowhere_else(server, here, tmp_path, site, platform):
+    action = Action.EDIT if platform in {"wordpress", "ghost"} else Action.REPOST  # a link card stays as it is
+    street = opened(server, here, tmp_path, site, [platform, "mastodon"])
+    account = street.accounts[platform]
+    street.parts.records.save_account(dataclasses.replace(account, settings={**account.settings, "embed": "card"}))
+    planned = {d.platform: d for d in street.share(send=False)}
+    words = "It was a long way home, and nobody complained."
+    summary = "Yearly upkeep is put at £18,000, down from £47,000 before the closure."
+    for one in planned.values():
+        edit.change(street.parts, one.id, edit.Edit(text=words, title="A bridge", description=summary), by="Bob")
+    street.work()
+    street.parts.receipts.round("main")
+    site.page = PAGE.replace("£18,000", "£19,000")
+    street.later(hours=2)
+    (change,) = street.parts.changes.recheck(planned[platform].article)
+    (proposal,) = change.proposals
+    assert (proposal.delivery, proposal.action) == (planned[platform].id, action)
+    assert "18,000" in proposal.why[0]
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    said = now(street, planned[platform]).messages[0].post
+    assert "18,000" not in said.description
+    assert street.parts.changes.recheck(planned[platform].article) == []
+
+
 def test_where_nobody_may_change_a_title_a_wrong_one_takes_a_new_post_and_a_right_one_an_edit(
     server, here, tmp_path, site
 ):

@@ -118,7 +118,7 @@ def on_picture(slips_: Iterable[Slip], posts: Iterable[Post], *, now: Article) -
     """
     said = [t for p in posts for t in pictured(p)]
     there = frozenset(f for t in said for f in facts.said(t, now.language))
-    return [s for s in facts.told(slips_, *said, now=now) if s.facts & there]
+    return [s for s in facts.told(slips_, *said, now=now) if s.facts & (there | facts.WHOLE)]
 
 
 def made_of(texts: Collection[str], versions: Sequence[Article], now: Article) -> Article | None:

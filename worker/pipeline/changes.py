@@ -279,7 +279,8 @@ class Changes:
         """Everything that posts of an article say, or will say."""
         made = self._parts.deliveries.several(self._parts.records.deliveries_of(name))
         posts = [p for d in made for p in (*(s.post for s in d.steps), *(m.post for m in d.messages))]
-        said = [t for p in posts for t in (p.text, p.title, p.warning, *(w for m in p.media for w in (m.alt, m.words)))]
+        said = [t for p in posts for t in (p.text, p.title, p.description, p.warning)]
+        said += [t for p in posts for m in p.media for t in (m.alt, m.words)]
         return list(dict.fromkeys(t for t in said if t))
 
     def _needed(self, name: str, known: Sequence[Article], new: Article) -> list[Article]:
@@ -293,7 +294,8 @@ class Changes:
             posts = [m.post for m in delivery.messages]
             if delivery.status in (*PENDING, *UNDER_WAY, S.FAILED):
                 posts += [s.post for s in delivery.steps[delivery.step :]]
-            texts = [t for p in posts for t in (p.text, p.title, p.link or "", *changes.pictured(p)) if t]
+            said = [t for p in posts for t in (p.text, p.title, p.description, p.link or "", *changes.pictured(p))]
+            texts = [t for t in said if t]
             if texts and (version := changes.made_of(texts, known, new)):
                 found.append(version)
         return found
