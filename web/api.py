@@ -394,7 +394,7 @@ def send_back(parts: Parts, caller: Admin, response: Response, delivery: str, wa
 def retry(parts: Parts, caller: Writer, response: Response, delivery: str) -> DeliveryInFull:
     """A failed or held post is due now; where approval is asked for, only an admin token says yes to that."""
     found = own_delivery(parts, caller, delivery)
-    decisions.retry(parts.deliveries, found.id, by=caller.actor.name, approves=caller.rules)
+    edit.retry(parts, found.id, by=caller.actor.name, approves=caller.rules)
     return done_with(parts, caller, response, found, decisions.DONE["retry"])
 
 

@@ -219,6 +219,8 @@ def save(request: Request, parts: Parts, person: Editor, sent: Form, *, article:
             kept = _plan(parts, person, kept, account, sent)
             waits = " once somebody approves it" if kept.status is Status.AWAITING_APPROVAL else ""
             line = f"It goes out at {render.day(kept.due.astimezone(person.zone))} ({person.zone.key}){waits}."
+            if kept.status is Status.HELD:
+                line = f"It is held: {kept.reason}."
     except HandbillError as error:
         if "x-part" in request.headers:
             raise

@@ -123,7 +123,7 @@ def decide(request: Request, parts: Parts, person: Operator, sent: Form, *, deli
     detail, name, approves = "", person.user.name, person.may(May.APPROVE)
     match decision:
         case "retry":
-            decisions.retry(parts.deliveries, delivery, by=name, approves=approves)
+            edit.retry(parts, delivery, by=name, approves=approves)
         case "cancel":
             decisions.cancel(parts.deliveries, delivery, by=name)
         case "approve":

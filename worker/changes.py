@@ -18,6 +18,9 @@ from worker.model import DEFAULT_WORKSPACE, Article
 FRESH = timedelta(hours=24)
 """How long a post may be taken away and sent anew: later, readers have answered it."""
 
+WAITS = "its article has changed: somebody must decide about that first"
+"""Why what was planned and says something wrong is held."""
+
 PICTURE_STAYS = "an edit leaves its picture as it is"
 PICTURE_TITLE = "its picture shows the title as it was, and an edit leaves it"
 PICTURE_WRONG = "its picture or alt text says what is wrong, too, and an edit leaves both as they are"

@@ -448,12 +448,12 @@ def delivery_show(delivery: DeliveryName, *, as_json: AsJson = False) -> None:
 @delivery_cli.command("retry")
 def delivery_retry(delivery: DeliveryName) -> None:
     """Send a failed or held post after all: it becomes due now."""
-    from worker.decisions import retry  # noqa: PLC0415
+    from worker.pipeline.edit import retry  # noqa: PLC0415
 
     with _parts() as parts:
-        retry(parts.deliveries, delivery)
+        found = retry(parts, delivery)
         _record(parts, "retry", delivery)
-    out.print(f"{delivery} is due now")
+    out.print(f"{delivery} {'is due now' if found.status == 'scheduled' else f'is {found.status}'}")
 
 
 @delivery_cli.command("cancel")

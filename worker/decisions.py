@@ -45,8 +45,8 @@ DONE: Mapping[str, str] = {
 def retry(deliveries: Deliveries, delivery: str, *, by: str = "", approves: bool = False) -> None:
     """A failed or held post is due now; raises Refused if it is anything else.
 
-    That is another time than the one that was approved, so where approval is asked for it waits for it, unless who
-    decides ``approves`` it by that.
+    That is another time than the one that was approved, so where approval is asked for, or was, it waits for it, unless
+    who decides ``approves`` it by that.
     """
     found = deliveries.get(delivery)
     # What was uploaded may be gone by now, and the attempt is a new one at a new time.
@@ -56,7 +56,7 @@ def retry(deliveries: Deliveries, delivery: str, *, by: str = "", approves: bool
     note = f"sent again by {by or 'hand'}"
     deliveries.change(
         delivery,
-        Status.SCHEDULED,
+        Status.AWAITING_APPROVAL if found.asked and not approves else Status.SCHEDULED,
         origins=ORIGINS["retry"],
         note=note,
         due=now,

@@ -278,7 +278,8 @@ class Delivery:
     with every change that a person makes. ``approval`` is the seal (see ``worker.approval``) of what ``approver`` saw.
     ``evergreen`` is the rule that shares an older article again, empty for everything else. ``resent`` counts how often
     a person had it sent again because it was not there.
-    ``waits`` is why it is held until its article's change is decided, empty if it is not.
+    ``waits`` is why it is held until its article's change is decided, empty if it is not; ``asked`` whether somebody's
+    approval was asked for before it was held or failed, so that it goes out with one only.
     """
 
     id: str
@@ -301,6 +302,7 @@ class Delivery:
     evergreen: str = ""
     resent: int = 0
     waits: str = ""
+    asked: bool = False
     created_at: datetime | None = None
     updated_at: datetime | None = None
     workspace: str = DEFAULT_WORKSPACE

@@ -14,7 +14,7 @@ import structlog
 import publishers
 from publishers.core.guard import Deadline
 from publishers.core.post import Media, Post
-from worker import changes, decisions
+from worker import approval, changes, decisions
 from worker.changes import Action, Change, Kind, Proposal, State
 from worker.content import facts
 from worker.content.article import extract
@@ -48,9 +48,6 @@ SURE_AFTER = timedelta(minutes=15)
 once, and what is down (5xx, no such name) says nothing."""
 
 LOCK_SECONDS = 600.0
-WAITS = "its article has changed: somebody must decide about that first"
-"""Why what was planned and says something wrong is held."""
-
 SAID = "the site said: "
 NOTHING = "Nothing of what was posted is wrong"
 AGAIN, ONCE_MORE = "Handbill: it is there again", "Handbill: it has changed once more"
@@ -240,7 +237,7 @@ class Changes:
         waiting = {p.delivery for c in known if c.state is State.OPEN for p in c.proposals}
         for change in (c for c in known if c.state is State.APPROVED):
             waiting |= _about(change.proposals) - care.applied(change)
-        reasons = {WAITS, *(c.what[0] for c in known if c.kind in PAGE_GONE)}  # before there was a mark
+        reasons = {changes.WAITS, *(c.what[0] for c in known if c.kind in PAGE_GONE)}  # before there was a mark
         for delivery in held:
             if (delivery.waits or delivery.reason in reasons) and delivery.id not in waiting:
                 self._resume(delivery, by=by)
@@ -371,6 +368,7 @@ class Changes:
             known = bool(there)
         if known:
             self._settle(before, there)
+            self._hold_wrong(kind, proposals)  # what was a draft when it was asked about may have been planned since
             return []
         if not proposals and any(d.status in UNDER_WAY or (d.status in PENDING and d.step) for d in posts):
             return []  # nobody knows yet what they say
@@ -391,8 +389,7 @@ class Changes:
             self._withdraw(old, ONCE_MORE if proposals or but else RIGHT)
         if not proposals:
             return []
-        if kind is Kind.CORRECTED:
-            self._hold(_about(proposals), WAITS)
+        self._hold_wrong(kind, proposals)
         log.warning("an article changed after it was posted", article=article.id, change=change.id, kind=str(kind))
         return [change]
 
@@ -504,15 +501,21 @@ class Changes:
         told += [f"posts of which nobody knows yet whether they are out: {unknown}"] if unknown else []
         return f"Nothing new was found; {'; '.join(told)}" if told else NOTHING
 
+    def _hold_wrong(self, kind: Kind, proposals: Iterable[Proposal]) -> None:
+        """Hold what would say what is not so; a former address leads to the article still."""
+        if kind is Kind.CORRECTED:
+            self._hold(_about(proposals), changes.WAITS)
+
     def _hold(self, ids: Iterable[str], why: str) -> None:
         """Let nothing of these go out before somebody has decided."""
-        held: dict[str, Any] = {"note": why, "fields": {"reason": why, "waits": why}}
         for delivery in self._parts.deliveries.several(ids):
             mine = delivery.status is S.HELD and delivery.waits not in {"", why}
             if (mine or delivery.status in {S.SCHEDULED, S.AWAITING_APPROVAL}) and not delivery.step:
+                was = delivery.asked if mine else delivery.status is S.AWAITING_APPROVAL or bool(delivery.approval)
+                fields = {"reason": why, "waits": why, "asked": "1" if was else ""}
                 with suppress(Refused, NotFound):
                     self._parts.deliveries.change(
-                        delivery.id, S.HELD, origins=[delivery.status], seen=delivery.fence, **held
+                        delivery.id, S.HELD, origins=[delivery.status], note=why, seen=delivery.fence, fields=fields
                     )
 
     def _resume(self, delivery: Delivery, *, by: str) -> None:
@@ -528,7 +531,8 @@ class Changes:
                 fields |= {"wall": slot.wall, "zone": slot.zone}
             article, _ = self._parts.records.article(delivery.article)
             _, wanted = self._parts.reader.speaking(article, ())
-            needs = wanted or self._parts.records.needs_approval(account)
+            asked = delivery.asked and not approval.covered(dataclasses.replace(delivery, due=due))
+            needs = asked or wanted or self._parts.records.needs_approval(account)
             to = S.AWAITING_APPROVAL if needs else S.SCHEDULED
             note = by if by in WITHDRAWN else f"{by or 'somebody'} decided about its article's change"
             self._parts.deliveries.change(

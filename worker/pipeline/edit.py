@@ -12,7 +12,8 @@ import publishers
 from publishers.core import counting
 from publishers.core.limits import Limits
 from publishers.core.post import Facet, Media, Post
-from worker import decisions, schedule
+from worker import changes, decisions, schedule
+from worker.changes import Action, Change, Kind, State
 from worker.errors import HandbillError, NotFound, Refused
 from worker.model import Account, Delivery, Status, Step, StepKind, step_key
 from worker.pipeline.accounts import limits_of
@@ -148,6 +149,7 @@ def change(parts: Runtime, delivery: str, edit: Edit, *, by: str = "", seen: int
     if found.status is not S.DRAFT:
         _check(steps, account)
     to = _after(parts, found, account)
+    asked = found.asked or (to in {S.HELD, S.FAILED} and bool(found.approval))
     parts.deliveries.change(
         found.id,
         to,
@@ -156,7 +158,8 @@ def change(parts: Runtime, delivery: str, edit: Edit, *, by: str = "", seen: int
         due=found.due,
         steps=steps,
         seen=found.fence,
-        fields={"version": found.version + 1, "approval": "", "approver": "", "reason": found.waits},
+        fields={"version": found.version + 1, "approval": "", "approver": "", "reason": found.waits}
+        | ({"asked": "1"} if asked else {}),
     )
     return parts.deliveries.get(found.id)
 
@@ -164,15 +167,18 @@ def change(parts: Runtime, delivery: str, edit: Edit, *, by: str = "", seen: int
 def move(parts: Runtime, delivery: str, when: When, *, by: str = "", seen: int | None = None) -> Delivery:
     """Let a delivery go out at another time; raises Refused with every reason that forbids it.
 
-    One that was held, or failed, is planned again.
+    One that was held, or failed, is planned again, unless somebody must decide about its article first.
     """
     found = _open(parts, delivery, seen)
+    if found.status in {S.SCHEDULED, S.HELD, S.FAILED}:
+        refuse_undecided(parts, found)
     account = parts.records.account(found.account)
     if when.wall:  # who says now means now, as when a draft is finished; and now has passed before it is looked at
         _allow(parts, account, found, when)
     to = _after(parts, found, account)
     if to is S.FAILED or to is S.HELD:
-        to = S.AWAITING_APPROVAL if parts.records.needs_approval(account) else S.SCHEDULED
+        asked = found.asked or bool(found.approval)
+        to = S.AWAITING_APPROVAL if asked or parts.records.needs_approval(account) else S.SCHEDULED
     shifted = " (moved by a clock change)" if when.shifted else ""
     note = f"moved to {when.wall or 'now'} {when.zone}{shifted}{_signed(by)}{_voided(found)}"
     _place(parts, account, found, when, to=to, note=note, fields={"approval": "", "approver": ""})
@@ -181,6 +187,8 @@ def move(parts: Runtime, delivery: str, when: When, *, by: str = "", seen: int |
 
 def finish(parts: Runtime, delivery: str, when: When | None, *, by: str = "", seen: int | None = None) -> Delivery:
     """A draft is ready: it is planned for ``when`` (None = the account's next free slot), or waits for approval then.
+
+    Where somebody must decide about its article's change first, it is held until then.
 
     Raises Refused with everything the platform would not take and everything that forbids the time.
     """
@@ -197,7 +205,12 @@ def finish(parts: Runtime, delivery: str, when: When | None, *, by: str = "", se
     _, wanted = parts.reader.speaking(parts.records.article(found.article)[0], ())
     needs = wanted or parts.records.needs_approval(account)
     note = f"planned for {when.wall or 'now'} {when.zone}{_signed(by)}"
-    _place(parts, account, found, when, to=S.AWAITING_APPROVAL if needs else S.SCHEDULED, note=note)
+    if undecided(parts, found):
+        held: dict[str, object] = {"reason": changes.WAITS, "waits": changes.WAITS, "asked": "1" if needs else ""}
+        _place(parts, account, found, when, to=S.HELD, note=f"{note}; {changes.WAITS}", fields=held)
+        parts.aftercare.recheck_at(found.article, parts.now(), sooner=True)  # it may be right by now
+    else:
+        _place(parts, account, found, when, to=S.AWAITING_APPROVAL if needs else S.SCHEDULED, note=note)
     return parts.deliveries.get(found.id)
 
 
@@ -257,9 +270,42 @@ def accept(
 
 
 def approve(parts: Runtime, delivery: str, *, seal: str = "", by: str = "") -> None:
-    """``decisions.approve``, unless the article is gone by now; raises Refused."""
-    refuse_gone(parts, parts.deliveries.get(delivery).article)
+    """``decisions.approve``, unless the article is gone by now, or somebody must decide about it; raises Refused."""
+    refuse_undecided(parts, parts.deliveries.get(delivery))
     decisions.approve(parts.deliveries, delivery, seal=seal, by=by)
+
+
+def retry(parts: Runtime, delivery: str, *, by: str = "", approves: bool = False) -> Delivery:
+    """``decisions.retry``, unless the article is gone by now, or somebody must decide about it; raises Refused."""
+    refuse_undecided(parts, parts.deliveries.get(delivery))
+    decisions.retry(parts.deliveries, delivery, by=by, approves=approves)
+    return parts.deliveries.get(delivery)
+
+
+def refuse_undecided(parts: Runtime, delivery: Delivery) -> None:
+    """Raise Refused for a post of an article that is gone, or of which it says what somebody must decide about."""
+    refuse_gone(parts, delivery.article)
+    change = undecided(parts, delivery)
+    if change and change.state is State.OPEN:
+        do = f"Decide on the page Changes, or: handbill changes approve {change.id} (or dismiss); or cancel the post"
+        raise Refused("Somebody must decide about its article's change first", why=change.what[0], do=do)
+    if change:
+        by, do = change.by or "somebody", "Wait until a worker has done that, or edit or cancel the post"
+        raise Refused(f"What {by} approved about its article's change is carried out first", why=change.what[0], do=do)
+
+
+def undecided(parts: Runtime, delivery: Delivery) -> Change | None:
+    """The correction of its article that somebody must decide about before a post goes out, or the change that was
+    approved about it as it is and is not carried out yet.
+    """
+    for change in parts.aftercare.changes(delivery.workspace):
+        mine = [p for p in change.proposals if p.delivery == delivery.id and not p.out]
+        if mine and change.state is State.OPEN and change.kind is Kind.CORRECTED:
+            return change
+        left = [p for p in mine if p.action is not Action.LEAVE and p.version in {0, delivery.version}]
+        if left and change.state is State.APPROVED and delivery.id not in parts.aftercare.applied(change):
+            return change
+    return None
 
 
 def refuse_gone(parts: Runtime, article: str) -> None:

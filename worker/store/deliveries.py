@@ -434,8 +434,8 @@ class Deliveries:
             values.setdefault("due", look)
         elif due is not None:
             values.setdefault("due", _ms(due))
-        if Status.HELD in wanted and to is not Status.HELD:
-            values.setdefault("waits", "")
+        if to not in {Status.HELD, Status.FAILED} and {Status.HELD, Status.FAILED} & set(wanted):
+            values |= {"waits": "", "asked": ""}
         pairs = [x for pair in values.items() for x in pair]
         text = "" if steps is None else STEPS.dump_json(steps).decode()
         shard = keys.shard(delivery)
@@ -563,6 +563,7 @@ def _delivery(delivery: str, fields: Mapping[bytes, bytes], steps: bytes | None)
         evergreen=f.get("evergreen", ""),
         resent=int(f.get("resent", 0)),
         waits=f.get("waits", ""),
+        asked=bool(f.get("asked")),
         created_at=_moment(float(f["created"])),
         updated_at=_moment(float(f["updated"])),
         steps=STEPS.validate_json(steps) if steps else (),
