@@ -59,14 +59,18 @@ def fill(parts, *, posts=6, workspace="main"):
     parts.records.save_account(account, {"access_token": f"{CANARY}-account"})
     parts.records.save_brand(Brand(name="lantern", workspace=workspace, colour="#10304f", accent="#ffc15e"))
     address = f"https://example.org/feed?token={CANARY}-address"
-    source = Source(id=f"{workspace}.example", kind=Kind("feed"), address=address, workspace=workspace)
+    source = Source(id=f"{workspace}.example", kind=Kind("feed"), address=address, workspace=workspace, private=True)
     parts.sources.save(source, {"token": f"{CANARY}-source"})
     parts.hooks.save(Hook(source=source.id, token=f"{CANARY}-hook", scheme="", secrets=(f"{CANARY}-signing",)))
     parts.hooks.subscribe(
         Subscription(source=source.id, token="t", secret=f"{CANARY}-hub", topic="https://example.org/feed", hub="https://hub.example")
     )  # fmt: skip
     listener = Listener(
-        id=f"{workspace}-ear", workspace=workspace, url=f"https://ear.example/?key={CANARY}-ear", created_at=now
+        id=f"{workspace}-ear",
+        workspace=workspace,
+        url=f"https://ear.example/?key={CANARY}-ear",
+        created_at=now,
+        private=True,
     )
     parts.listeners.save(listener, f"whsec_{CANARY}")
     parts.records.connections.save_app(workspace, "x", {"client_secret": f"{CANARY}-app"})

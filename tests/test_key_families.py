@@ -54,7 +54,8 @@ OF_NOW = {
 
 STAYS = {
     **dict.fromkeys(
-        ("accounts", "secrets", "apps", "approval", "brands", "sources", "sources:secrets", "sources:addresses", "hooks", "hooks:push", "tokens",
+        ("accounts", "secrets", "apps", "approval", "brands", "sources", "sources:secrets", "sources:addresses", "sources:said",
+         "listeners:said", "hooks", "hooks:push", "tokens",
          "listeners", "listener-secrets", "listening", "alerts:channels", "after:rules", "after:report", "workspaces",
          "after:counters", "after:counter-secrets", "after:asked",
          "schema", "polls", "polls:hosts", "source:*:state", "hooks:asking", "renewals", "listener-heard"),

@@ -363,6 +363,63 @@ def test_nothing_is_sealed_while_a_worker_lives_that_could_not_read_it(house, pa
     assert parts.sources.get(source.id).address == parts.listeners.find("main", listener.id).url == address
 
 
+def as_a_version_before(client, key, identity, **values):
+    """Change a row as a worker does that knows nothing of what somebody said of an address."""
+    row = {n: v for n, v in json.loads(client.hget(f"handbill:{{main}}:{key}", identity)).items() if n != "private"}
+    client.hset(f"handbill:{{main}}:{key}", identity, json.dumps(row | values))
+
+
+def test_what_somebody_said_of_an_address_outlives_whatever_a_version_before_changes(house, paper):
+    parts, client, address = house.parts, house.parts.store.client, f"{paper.base}/members/jane?lang=de"
+    parts.sources.save(Source(id="main.inside", kind=Kind.FEED, address=address, private=True))
+    listener, _ = parts.announcer.add("main", address, private=True)
+    assert "members" not in plain(house)
+    as_a_version_before(client, "sources", "main.inside", name="renamed")
+    as_a_version_before(client, "listeners", listener.id, active=False)
+    source, told = parts.sources.get("main.inside"), parts.listeners.find("main", listener.id)
+    assert (source.name, source.address, source.private) == ("renamed", address, True)
+    assert (told.active, told.url, told.private) == (False, address, True)
+    assert [one.private for one in (*parts.sources.all("main"), *parts.listeners.listed("main"))] == [True, True]
+    parts.sources.change("main.inside", lambda known: replace(known, accounts=()))
+    parts.listeners.change("main", listener.id, lambda known: replace(known, active=True))
+    assert "members" not in plain(house)
+
+    # While one lives that cannot read a sealed address, it is plain; that it is a secret is not forgotten meanwhile.
+    parts.sources.save(Source(id="main.late", kind=Kind.FEED, address=address, private=True))
+    client.hdel("handbill:{main}:sources:addresses", "main.late")
+    as_a_version_before(client, "sources", "main.late", address=address)
+    assert (parts.sources.seal("main"), parts.sources.seal("main")) == (1, 0)
+    assert "members" not in plain(house)
+
+    parts.sources.remove(parts.sources.get("main.inside"))
+    parts.listeners.remove(told)
+    assert client.hkeys("handbill:{main}:sources:said") == [b"main.late"]
+    assert client.hlen("handbill:{main}:listeners:said") == 0
+
+
+def test_a_public_address_stays_so_whatever_a_version_before_changes_until_it_is_another(house, paper):
+    parts, client, address = house.parts, house.parts.store.client, f"{paper.base}/feed?token=abc"
+    parts.sources.save(Source(id="main.inside", kind=Kind.FEED, address=address, private=False))
+    parts.sources.save(Source(id="main.as-it-looks", kind=Kind.FEED, address=address))
+    # It seals whatever looks like a secret.
+    locked = parts.sources._vault.lock("address of main.inside", {"address": address})
+    client.hset("handbill:{main}:sources:addresses", "main.inside", locked)
+    as_a_version_before(client, "sources", "main.inside", address=f"sealed:{shown(address)}")
+    assert parts.sources.get("main.inside").address == address
+    assert (parts.sources.get("main.inside").private, parts.sources.get("main.as-it-looks").private) == (False, None)
+    parts.sources.change("main.inside", lambda known: replace(known, name="renamed"))
+    assert address in plain(house)
+
+    as_a_version_before(client, "sources", "main.inside", address=f"{paper.base}/moved?token={TOKEN}")
+    assert parts.sources.get("main.inside").private is None
+    parts.sources.change("main.inside", lambda known: replace(known, private=None))
+    assert client.hlen("handbill:{main}:sources:said") == 0
+    secret = f"https://ada:{TOKEN}@a.example/feed"
+    parts.sources.save(Source(id="main.inside", kind=Kind.FEED, address=secret, private=False))
+    assert parts.sources.get("main.inside").address == secret
+    assert TOKEN not in plain(house)
+
+
 def test_what_is_stored_of_a_sealed_address_is_none_that_anybody_can_ask(house, paper):
     parts, client = house.parts, house.parts.store.client
     parts.sources.save(Source(id="main.inside", kind=Kind.FEED, address=f"{paper.base}/feed?token={TOKEN}"))

@@ -103,6 +103,18 @@ def without(text: str, address: str, *, secret: bool | None = None) -> str:
     return text
 
 
+def said(address: str, *, secret: bool | None) -> str:
+    """What somebody said of an address, as it is kept; that it is public was said of this address alone."""
+    if secret is None:
+        return ""
+    return "private" if secret else f"public {shown(address, secret=False)}"
+
+
+def was_said(kept: str, address: str) -> bool | None:
+    """What somebody said of ``address``, by what was kept of that; None: nothing."""
+    return next((secret for secret in (True, False) if kept == said(address, secret=secret)), None)
+
+
 def _found(parts: SplitResult) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, str]]]:
     """Path and query in pieces: what is shown, what is secret behind it, and what is shown behind that."""
     return list(_path(parts.path)), [_parameter(p) for p in re.split(r"([&;])", parts.query)]

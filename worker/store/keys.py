@@ -40,8 +40,9 @@ def home(workspace: str) -> str:
 
     ``sources`` hash of JSON, in which an address that holds a secret stands as it is shown, behind ``sealed:``, and
     ``sources:addresses`` hash of those addresses, encrypted · ``listeners`` hash of JSON, likewise, and
-    ``listener-secrets`` hash of what is signed with and of addresses that hold a secret, encrypted · ``audit`` stream,
-    and ``audit:masked`` the place in it up to which no line tells a secret address.
+    ``listener-secrets`` hash of what is signed with and of addresses that hold a secret, encrypted · ``sources:said``
+    and ``listeners:said`` hashes of what somebody said of an address, ``private`` or ``public`` and the address ·
+    ``audit`` stream, and ``audit:masked`` the place in it up to which no line tells a secret address.
     """
     return f"{PREFIX}:{{{workspace}}}:"
 

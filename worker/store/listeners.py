@@ -16,6 +16,7 @@ from worker.intake import private
 from worker.model import Status, from_json, to_json
 from worker.store import keys
 from worker.store.redis import Store
+from worker.store.rows import Rows
 from worker.store.secrets import Vault
 from worker.store.signs import Signs
 
@@ -42,15 +43,6 @@ redis.call('LPUSH', KEYS[3], ARGV[3])
 redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[4]) - 1)
 return 1
 """
-
-CHANGE = """
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-if (redis.call('HGET', KEYS[2], ARGV[1]) or '') ~= ARGV[3] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[4])
-if ARGV[5] ~= '' then redis.call('HSET', KEYS[2], ARGV[1], ARGV[5]) end
-return 1
-"""
-"""Of two who change a listener at once, one does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,21 +92,25 @@ class Notice:
 class Listeners:
     """Who listens, encrypted secrets, a queue and a log for each workspace.
 
-    An address that holds a secret is sealed, as a source's is: stored as it is shown, and whole among the secrets.
+    An address that holds a secret is sealed, as a source's is: stored as it is shown, and whole among the secrets; what
+    somebody said of it is beside it.
     """
 
     def __init__(self, store: Store, vault: Vault) -> None:
         self._redis = store.client
         self._vault = vault
         self._signs = Signs(store)
+        self._rows = Rows(
+            store.client, lambda home: (f"{home}listeners", f"{home}listener-secrets", f"{home}listeners:said")
+        )
 
     def save(self, listener: Listener, secret: str) -> None:
         """Store a new listener, and what its notices are signed with."""
-        home = keys.home(listener.workspace)
-        with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(f"{home}listeners", listener.id, self._kept(listener, b""))
-            pipe.hset(f"{home}listener-secrets", listener.id, self._locked(listener, secret))
-            pipe.execute()
+        parts = (self._kept(listener, b"").encode(), self._locked(listener, secret), _said(listener))
+        while True:
+            [before] = self._rows.get([(keys.home(listener.workspace), listener.id)])
+            if self._rows.swap(keys.home(listener.workspace), listener.id, before, parts):
+                break
         self._redis.sadd(keys.listening(), listener.workspace)
 
     def change(self, workspace: str, listener: str, change: Callable[[Listener], Listener]) -> Listener:
@@ -122,49 +118,46 @@ class Listeners:
 
         Whoever has no key for its secrets leaves them as they are, and an address among them.
         """
-        home = keys.home(workspace)
-        places = (f"{home}listeners", f"{home}listener-secrets")
         while True:
-            found, locked = (cast("bytes | None", self._redis.hget(place, listener)) for place in places)
-            if found is None:
-                raise _unknown(listener)
-            made = change(self._whole(from_json(Listener, found), locked))
-            text, sealed = self._kept(made, found), b""
+            found, locked, _ = before = self._row(workspace, listener)
+            made = change(self._whole(*before))
+            text, sealed = self._kept(made, found), locked
             if private.HIDDEN not in made.url:
                 try:
                     sealed = self._locked(made, self._opened(listener, locked).get("secret", ""))
                 except HandbillError:  # what stands there is all there is
                     text = to_json(made)
-            if self._redis.eval(CHANGE, 2, *places, listener, found, locked or b"", text, sealed):
+            if self._rows.swap(keys.home(workspace), listener, before, (text.encode(), sealed, _said(made))):
                 return made
 
     def listed(self, workspace: str) -> list[Listener]:
         """Every listener of a workspace, the oldest first."""
-        home = keys.home(workspace)
-        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{home}listeners"))
-        secrets = cast("dict[bytes, bytes]", self._redis.hgetall(f"{home}listener-secrets"))
-        rows = [self._whole(from_json(Listener, v), secrets.get(k)) for k, v in found.items()]
+        rows = [self._whole(*row) for row in self._rows.all(keys.home(workspace)).values()]
         return sorted(rows, key=lambda one: (one.created_at or datetime.min.replace(tzinfo=UTC), one.id))
 
     def find(self, workspace: str, listener: str) -> Listener:
         """A listener by its id; raises NotFound."""
-        found = cast("bytes | None", self._redis.hget(f"{keys.home(workspace)}listeners", listener))
-        if found is None:
+        return self._whole(*self._row(workspace, listener))
+
+    def _row(self, workspace: str, listener: str) -> list[bytes]:
+        [found] = self._rows.get([(keys.home(workspace), listener)])
+        if not found[0]:
             raise _unknown(listener)
-        return self._whole(from_json(Listener, found), self._secrets(workspace, listener))
+        return found
 
     def secret(self, listener: Listener) -> str:
         """What its notices are signed with; raises HandbillError if no key opens it."""
-        locked = self._secrets(listener.workspace, listener.id)
+        place = f"{keys.home(listener.workspace)}listener-secrets"
+        locked = cast("bytes | None", self._redis.hget(place, listener.id))
         return self._opened(listener.id, locked).get("secret", "")
 
     def seal(self, workspace: str) -> int:
         """Seal the addresses that a version before has stored as they are; how many those were."""
         if self._signs.older():
             return 0
-        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}listeners"))
-        rows = [one for one in (from_json(Listener, v) for v in found.values()) if not _is_sealed(one)]
-        plain = [one.id for one in rows if one.is_private or private.HIDDEN in one.url]
+        rows = self._rows.all(keys.home(workspace)).values()
+        found = [self._whole(*row) for row in rows if not _is_sealed(from_json(Listener, row[0]))]
+        plain = [one.id for one in found if one.is_private or private.HIDDEN in one.url]
         for listener in plain:
             with suppress(NotFound):
                 self.change(workspace, listener, lambda known: known)
@@ -177,9 +170,6 @@ class Listeners:
             return to_json(replace(listener, url=private.SEALED + listener.shown))
         return to_json(listener)
 
-    def _secrets(self, workspace: str, listener: str) -> bytes | None:
-        return cast("bytes | None", self._redis.hget(f"{keys.home(workspace)}listener-secrets", listener))
-
     def _opened(self, listener: str, locked: bytes | None) -> dict[str, str]:
         return self._vault.unlock(listener, locked) if locked else {}
 
@@ -187,24 +177,25 @@ class Listeners:
         told = {"secret": secret} | ({"url": listener.url} if listener.is_private else {})
         return self._vault.lock(listener.id, told)
 
-    def _whole(self, listener: Listener, locked: bytes | None) -> Listener:
+    def _whole(self, found: bytes, locked: bytes, said: bytes) -> Listener:
         """A listener with its address, if that is a secret, as long as a key opens it."""
-        if private.HIDDEN not in listener.url:
-            return listener
-        listener = replace(listener, url=listener.url.removeprefix(private.SEALED))
-        with suppress(HandbillError):
-            address = self._opened(listener.id, locked).get("url", "")
-            if private.is_shown(listener.url, address):
-                return replace(listener, url=address)
+        listener = from_json(Listener, found)
+        if private.HIDDEN in listener.url:
+            listener = replace(listener, url=listener.url.removeprefix(private.SEALED))
+            with suppress(HandbillError):
+                address = self._opened(listener.id, locked).get("url", "")
+                if private.is_shown(listener.url, address):
+                    listener = replace(listener, url=address)
+        if listener.private is None:
+            listener = replace(listener, private=private.was_said(said.decode(), listener.url))
         return listener
 
     def remove(self, listener: Listener) -> None:
         """Forget a listener, its secret, its log and what it has not been told yet."""
         home = keys.home(listener.workspace)
         notices = [n.id for n in self.log(listener)]
+        self._rows.remove(home, listener.id)
         with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hdel(f"{home}listeners", listener.id)
-            pipe.hdel(f"{home}listener-secrets", listener.id)
             pipe.hdel(f"{home}listener-heard", listener.id)
             pipe.delete(f"{home}listener:{listener.id}:log", *(f"{home}notice:{n}" for n in notices))
             if notices:
@@ -283,6 +274,10 @@ class Listeners:
 
 def _is_sealed(stored: Listener) -> bool:
     return stored.url.startswith(private.SEALED)
+
+
+def _said(listener: Listener) -> bytes:
+    return private.said(listener.url, secret=listener.private).encode()
 
 
 def _unknown(listener: str) -> NotFound:

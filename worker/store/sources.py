@@ -15,6 +15,7 @@ from worker.intake.model import Candidate, Fate, Item, Source, State
 from worker.model import from_json, to_json
 from worker.store import keys
 from worker.store.redis import Store
+from worker.store.rows import Rows
 from worker.store.secrets import Vault
 from worker.store.signs import Signs
 
@@ -26,15 +27,6 @@ MONTH_MS = 31 * 86_400_000
 INSTANTS = frozenset(f.name for f in fields(State) if "datetime" in str(f.type))
 READ: Mapping[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float, "bool": lambda t: t == "1"}
 OPEN = (Fate.NEW, Fate.HELD)
-
-CHANGE = """
-if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
-if (redis.call('HGET', KEYS[2], ARGV[1]) or '') ~= ARGV[5] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-if ARGV[4] == '' then redis.call('HDEL', KEYS[2], ARGV[1]) else redis.call('HSET', KEYS[2], ARGV[1], ARGV[4]) end
-return 1
-"""
-"""Of two who change a source at once, one does; its address is part of it where that is a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +45,8 @@ class Sources:
     """What is stored of sources and items; each decision about several keys is one Lua step on Redis' clock.
 
     An address that holds a secret is sealed: stored as it is shown, and whole beside it, encrypted. While a worker of
-    a version before lives, which could not poll it then, a new one waits for that.
+    a version before lives, which could not poll it then, a new one waits for that. What somebody said of an address is
+    beside it, too: such a worker writes a source without what it does not know.
     """
 
     def __init__(self, store: Store, vault: Vault) -> None:
@@ -61,35 +54,31 @@ class Sources:
         self._redis = store.client
         self._vault = vault
         self._signs = Signs(store)
+        self._rows = Rows(
+            store.client, lambda home: (f"{home}sources", f"{home}sources:addresses", f"{home}sources:said")
+        )
 
     # Sources
 
     def save(self, source: Source, secrets: Mapping[str, str] | None = None) -> None:
         """Store a source; ``secrets`` None leaves the stored ones alone."""
         home = keys.home(source.workspace)
-        before = cast("bytes | None", self._redis.hget(f"{home}sources:addresses", source.id))
-        text, address = self._kept(source, before or b"")
-        with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(f"{home}sources", source.id, text)
-            if address:
-                pipe.hset(f"{home}sources:addresses", source.id, address)
-            else:
-                pipe.hdel(f"{home}sources:addresses", source.id)
-            if secrets is not None:
-                pipe.hset(f"{home}sources:secrets", source.id, self._vault.lock(source.id, secrets))
-            pipe.execute()
+        if secrets is not None:
+            self._redis.hset(f"{home}sources:secrets", source.id, self._vault.lock(source.id, secrets))
+        while True:
+            [before] = self._rows.get([(home, source.id)])
+            if self._rows.swap(home, source.id, before, self._kept(source, before[1])):
+                break
         self._redis.sadd(keys.workspaces(), source.workspace)
 
     def change(self, source: str, change: Callable[[Source], Source]) -> Source:
         """Change a source, whoever else does so meanwhile; raises NotFound."""
-        places = (f"{_home(source)}sources", f"{_home(source)}sources:addresses")
         while True:
-            found, address = (cast("bytes | None", self._redis.hget(place, source)) for place in places)
-            if found is None:
+            [before] = self._rows.get([(_home(source), source)])
+            if not before[0]:
                 raise _unknown(source)
-            made = change(self._read(found, address))
-            text, locked = self._kept(made, address or b"")
-            if self._redis.eval(CHANGE, 2, *places, source, found, text, locked, address or b""):
+            made = change(self._read(*before))
+            if self._rows.swap(_home(source), source, before, self._kept(made, before[1])):
                 return made
 
     def add(self, source: Source, secrets: Mapping[str, str] | None = None) -> bool:
@@ -108,10 +97,8 @@ class Sources:
 
     def all(self, workspace: str) -> list[Source]:
         """Every source of a workspace, by id."""
-        home = keys.home(workspace)
-        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{home}sources"))
-        whole = cast("dict[bytes, bytes]", self._redis.hgetall(f"{home}sources:addresses"))
-        return sorted((self._read(v, whole.get(k)) for k, v in found.items()), key=lambda s: s.id)
+        rows = self._rows.all(keys.home(workspace)).values()
+        return sorted((self._read(*row) for row in rows), key=lambda s: s.id)
 
     def workspaces(self) -> list[str]:
         """Every workspace that holds something."""
@@ -120,48 +107,45 @@ class Sources:
     def several(self, sources: Iterable[str]) -> dict[str, Source]:
         """Many sources in one round trip, by id; those that are gone are left out."""
         wanted = list(sources)
-        with self._redis.pipeline(transaction=False) as pipe:
-            for source in wanted:
-                pipe.hget(f"{_home(source)}sources", source)
-                pipe.hget(f"{_home(source)}sources:addresses", source)
-            found = pipe.execute()
-        rows = zip(wanted, found[::2], found[1::2], strict=True)
-        return {s: self._read(f, address) for s, f, address in rows if f}
+        rows = self._rows.get((_home(s), s) for s in wanted)
+        return {s: self._read(*row) for s, row in zip(wanted, rows, strict=True) if row[0]}
 
     def seal(self, workspace: str) -> int:
         """Seal the addresses that a version before has stored as they are; how many those were."""
         if self._signs.older():
             return 0
-        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{keys.home(workspace)}sources"))
-        rows = [s for s in (from_json(Source, v) for v in found.values()) if not s.address.startswith(private.SEALED)]
-        plain = [s.id for s in rows if s.is_private or private.HIDDEN in s.address]
+        rows = self._rows.all(keys.home(workspace)).values()
+        found = [self._read(*r) for r in rows if not from_json(Source, r[0]).address.startswith(private.SEALED)]
+        plain = [s.id for s in found if s.is_private or private.HIDDEN in s.address]
         for source in plain:
             with suppress(NotFound):
                 self.change(source, lambda known: known)
         return len(plain)
 
-    def _kept(self, source: Source, before: bytes = b"") -> tuple[str, bytes]:
-        """A source as it is stored, and its address, encrypted, if that is sealed.
+    def _kept(self, source: Source, before: bytes = b"") -> tuple[bytes, bytes, bytes]:
+        """The parts of a source as they are stored: it, its address, encrypted, and what was said of that.
 
         Whoever has no key for the address keeps what was there ``before``.
         """
         sealed = private.SEALED + source.shown
+        said = private.said(source.address, secret=source.private).encode()
         if private.HIDDEN in source.address:
-            return to_json(replace(source, address=sealed)), before
+            return to_json(replace(source, address=sealed)).encode(), before, said
         if not source.is_private or (not before and self._signs.older()):
-            return to_json(source), b""
+            return to_json(source).encode(), b"", said
         locked = self._vault.lock(_address(source.id), {"address": source.address})
-        return to_json(replace(source, address=sealed)), locked
+        return to_json(replace(source, address=sealed)).encode(), locked, said
 
-    def _read(self, found: bytes, locked: bytes | None) -> Source:
+    def _read(self, found: bytes, locked: bytes, said: bytes) -> Source:
         source = from_json(Source, found)
-        if private.HIDDEN not in source.address:
-            return source
-        source = replace(source, address=source.address.removeprefix(private.SEALED))
-        with suppress(HandbillError):  # no key fits: its poll says so
-            address = self._vault.unlock(_address(source.id), locked)["address"] if locked else ""
-            if private.is_shown(source.address, address):
-                return replace(source, address=address)
+        if private.HIDDEN in source.address:
+            source = replace(source, address=source.address.removeprefix(private.SEALED))
+            with suppress(HandbillError):  # no key fits: its poll says so
+                address = self._vault.unlock(_address(source.id), locked)["address"] if locked else ""
+                if private.is_shown(source.address, address):
+                    source = replace(source, address=address)
+        if source.private is None:
+            source = replace(source, private=private.was_said(said.decode(), source.address))
         return source
 
     def secrets(self, source: Source) -> dict[str, str]:
@@ -172,10 +156,9 @@ class Sources:
     def remove(self, source: Source) -> None:
         """Forget a source and its secrets; its items and what was made of them stay."""
         home = keys.home(source.workspace)
+        self._rows.remove(home, source.id)
         with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hdel(f"{home}sources", source.id)
             pipe.hdel(f"{home}sources:secrets", source.id)
-            pipe.hdel(f"{home}sources:addresses", source.id)
             pipe.hdel(f"{home}polls:hosts", source.id)
             pipe.zrem(f"{home}polls", source.id)
             pipe.delete(f"{home}source:{source.id}:state")
