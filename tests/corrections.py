@@ -93,6 +93,9 @@ NAMES = {
             The mayor didn't know of it. | The mayor knew of it.
             The bridge won't open in May. | The bridge will open in May.
             The bridge doesn't open in May. | The bridge opens in May.
+            The court acquitted Ada Byron. | The court convicted Ada Byron.
+            Sales rose in Graz. | Sales fell in Graz.
+            The lake is north of Graz. | The lake is south of Graz.
             """,
         "small": """
             The council said the Council would pay. | The council said the council would pay.
@@ -114,6 +117,8 @@ NAMES = {
             John F. Kennedy came. | John Kennedy came.
             The bridge won't open in May. | The bridge will not open in May.
             The bridge is not safe. | The bridge is unsafe.
+            Sales rose in Graz. | Sales increased in Graz.
+            Sales had risen in Graz. | Sales rose in Graz.
             """,
     },
     "fr": {
@@ -122,9 +127,13 @@ NAMES = {
             Le train s'arrête à Dijon et à Lyon. | Le train s'arrête à Dole et à Lyon.
             Le journal Le Monde a publié la liste. | Le journal Le Figaro a publié la liste.
             Pékin a rejeté le plan. | Téhéran a rejeté le plan.
+            Le ministre allemand a démissionné. | Le ministre autrichien a démissionné.
+            L'équipe française a gagné. | L'équipe espagnole a gagné.
+            La ministre a été acquittée. | La ministre a été condamnée.
             """,
         "small": """
             Les habitants de Lyon attendent le pont. | Les riverains de Lyon attendent le pont.
+            Un nouveau pont ouvre à Lyon. | Un grand pont ouvre à Lyon.
             Cependant, le pont de Lyon reste fermé. | Toutefois, le pont de Lyon reste fermé.
             La maire de Lyon a ouvert le pont. | Le pont a été ouvert par la maire de Lyon.
             """,
@@ -134,6 +143,7 @@ NAMES = {
             El puente fue inaugurado por Ana Molina. | El puente fue inaugurado por Ana Medina.
             El tren para en Cádiz y en Jerez. | El tren para en Cádiz y en Sevilla.
             Cádiz espera el puente. | Jerez espera el puente.
+            El ministro alemán dimitió. | El ministro austriaco dimitió.
             """,
         "small": """
             Los vecinos de Cádiz esperan el puente. | Los habitantes de Cádiz esperan el puente.
@@ -145,6 +155,7 @@ NAMES = {
         "changed": """
             Il ponte è stato aperto da Anna Ricci. | Il ponte è stato aperto da Anna Rizzi.
             Il treno ferma a Parma e a Bologna. | Il treno ferma a Modena e a Bologna.
+            Il ministro tedesco si è dimesso. | Il ministro austriaco si è dimesso.
             Il premio è andato a Mario Conti. | Il premio è andato a Maria Conti.
             """,
         "small": """
@@ -166,6 +177,7 @@ NAMES = {
         "changed": """
             A ponte foi aberta por Ana Moreira. | A ponte foi aberta por Ana Ferreira.
             O comboio para em Braga e no Porto. | O comboio para em Aveiro e no Porto.
+            O ministro alemão demitiu-se. | O ministro francês demitiu-se.
             """,
         "small": """
             Os moradores de Braga esperam a ponte. | Os habitantes de Braga esperam a ponte.
@@ -176,6 +188,7 @@ NAMES = {
         "changed": """
             Bron öppnades av Anna Lind. | Bron öppnades av Anna Lund.
             Tåget stannar i Umeå och i Luleå. | Tåget stannar i Piteå och i Luleå.
+            Den tyska ministern avgick. | Den finska ministern avgick.
             """,
         "small": """
             Invånarna i Umeå väntar på bron. | De boende i Umeå väntar på bron.
@@ -187,6 +200,7 @@ NAMES = {
         "changed": """
             Broen blev åbnet af Anna Holm. | Broen blev åbnet af Anna Holst.
             Toget standser i Vejle og i Kolding. | Toget standser i Horsens og i Kolding.
+            Den tyske minister gik af. | Den finske minister gik af.
             """,
         "small": """
             Beboerne i Vejle venter på broen. | Borgerne i Vejle venter på broen.
@@ -197,6 +211,7 @@ NAMES = {
         "changed": """
             Most otworzyła burmistrz Anna Nowak. | Most otworzyła burmistrz Anna Nowicka.
             Pociąg staje w Opolu i w Brzegu. | Pociąg staje w Nysie i w Brzegu.
+            Ustąpił minister niemiecki. | Ustąpił minister austriacki.
             """,
         "small": """
             Mieszkańcy Opola czekają na most. | Ludzie w Opolu czekają na most.
@@ -207,6 +222,7 @@ NAMES = {
         "changed": """
             Мост открыла мэр Анна Иванова. | Мост открыла мэр Анна Петрова.
             Поезд останавливается в Туле. | Поезд останавливается в Орле.
+            Ушёл немецкий министр. | Ушёл австрийский министр.
             """,
         "small": """
             Жители Тулы ждут моста. | Люди в Туле ждут моста.
@@ -428,6 +444,7 @@ NUMBERS = {
             Sie gewannen 3:2. | Sie gewannen 3 : 2.
             Es war der 2. Sieg. | Es war der zweite Sieg.
             Es kostet 5 Millionen US-Dollar. | Es kostet 5 Millionen Dollar.
+            Es war ein neunjähriger Streit. | Es war ein 9-jähriger Streit.
         """,
         "changed": """
             Die Fähre fährt um 8 Uhr ab. | Die Fähre fährt um 9 Uhr ab.
@@ -446,6 +463,9 @@ NUMBERS = {
             Sie gewannen 3:2. | Sie gewannen 3:1.
             Es war der zweite Sieg. | Es war der dritte Sieg.
             Es kostet 5 Millionen US-Dollar. | Es kostet 5 Millionen australische Dollar.
+            Es war ein neunjähriger Streit. | Es war ein neunmonatiger Streit.
+            Es ist ein 5-Jahres-Plan. | Es ist ein 5-Monats-Plan.
+            Es ist ein Zehnkilometerlauf. | Es ist ein Zehnmeterlauf.
         """,
     },
     "fr": {

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import regex
 import snowballstemmer
 
-from worker.content import nouns, words
+from worker.content import nouns, peoples, words
 from worker.content.grounding import DENIED, DENYING, stem
 from worker.content.quantities import Worth, quantities
 from worker.content.units import Kinds, unit
@@ -97,6 +97,7 @@ HEADLINE, STOPS = 0.6, tuple('.!?…:"”')
 RUN = regex.compile(r"(?<![\p{L}\p{M}\p{N}])\p{Lu}[\p{L}\p{M}’'-]+(?: \p{Lu}[\p{L}\p{M}’'-]+)*")
 """Words with capitals that follow each other."""
 
+INFLECTED = ("s", "ly", "ing", "ed")
 NOT_BEHIND = regex.compile(
     r",|\s(?:the|an?|this|that|these|those|he|she|it|they|we|you|I|his|her|its|their|there|in|on|at|by|to|for|from|with|about)\b"
 )
@@ -295,6 +296,10 @@ def _names(text: str, tag: str, counted: Iterable[_Amount]) -> tuple[dict[str, s
             continue
         sure = (INSIDE.search(before) and not headline) or word[0].islower()
         (names if sure else first)[word] = _named(word, code)
+    for found in peoples.WORD.finditer(text) if code in peoples.STEMMED else ():
+        known = peoples.people(found[0], code)
+        if known and not any(one.start < found.end() and found.start() < one.end for one in counted):
+            names[found[0]] = known
     if _caseless(text):
         for found in CALLED.finditer(text):
             if not any(one.start < found.end("word") and found.start("word") < one.end for one in counted):
@@ -534,7 +539,18 @@ def _turned(one: _Said, other: _Said, tag: str) -> bool:
     if ways[0] != ways[1]:
         plain, now = (_said(CONTRACTED.sub("", s.text), tag).keys for s in (one, other))
         return _same_but_denied(plain, now, code)
-    return _swapped(one, other, JOINING.get(code, JOINING["en"]))
+    return _opposed(one, other, code) or _swapped(one, other, JOINING.get(code, JOINING["en"]))
+
+
+def _opposed(one: _Said, other: _Said, code: str) -> bool:
+    """Whether one word of a sentence became its opposite and nothing else changed but small words."""
+    language = words.language(code)
+    ways = [Counter(s.items) - Counter(o.items) for s, o in ((one, other), (other, one))]
+    pairs = [[i for i in way.elements() if i in language.contrary or i not in language.stop] for way in ways]
+    if [len(p) for p in pairs] != [1, 1]:
+        return False
+    said, now = (p[0] for p in pairs)
+    return isinstance(said, str) and now in language.contrary.get(said, ())
 
 
 def _same_but_denied(one: frozenset[str | tuple[Worth]], other: frozenset[str | tuple[Worth]], code: str) -> bool:
@@ -647,22 +663,29 @@ def _like_a_name(word: str, text: str, pages: Iterable[_Page]) -> bool:
     """
     tag = next(p.tag for p in pages)
     code, low = words.base(tag), _bare(word).casefold()
-    if low in _plain(code) or stem(low, code) in _plain(code) or any(low in p.small for p in pages):
+    if low in _plain(code) or any(low in p.small for p in pages):
         return False
-    if low.endswith(("s", "es")) and any(low.removesuffix("s") in p.small for p in pages):
+    if code == "en" and not low.endswith(INFLECTED):
+        return True  # a noun has an article there, or is a plural
+    if stem(low, code) in _stems(code) or (low.endswith("s") and any(low[:-1] in p.small for p in pages)):
         return False
-    behind = text[text.find(word) + len(word) :]
-    if code == "en" and low.endswith(("ly", "ing", "ed")) and NOT_BEHIND.match(behind):
+    if code == "en" and not low.endswith("s") and NOT_BEHIND.match(text[text.find(word) + len(word) :]):
         return False
     return not low.endswith(COMMON.get(code, ()))
 
 
 @functools.cache
 def _plain(code: str) -> frozenset[str]:
-    """The words that a language knows, and the same without their endings."""
+    """The words that may begin a sentence of a language without an article, and are no names."""
     known = words.language(code)
-    said = known.stop | known.verbs | known.general | known.roles | known.trades | known.weak | known.beginning
-    return said | frozenset(stem(w, code) for w in said)
+    return known.stop | known.verbs | known.general | known.roles | known.beginning
+
+
+@functools.cache
+def _stems(code: str) -> frozenset[str]:
+    """The words that a language knows, without their endings."""
+    known = words.language(code)
+    return frozenset(stem(w, code) for w in _plain(code) | known.trades | known.weak)
 
 
 def told(slips_: Iterable[Slip], *texts: str, now: Article | None = None) -> list[Slip]:

@@ -42,6 +42,15 @@ CENTS = frozenset(
         "centesimi öre øre grosz grosze groszy копейка копейки копеек rappen"
     )
 )
+LASTING = {
+    "jahr": "duration-year", "jähr": "duration-year", "monat": "duration-month", "woche": "duration-week",
+    "wöch": "duration-week", "tage": "duration-day", "täg": "duration-day", "stunde": "duration-hour",
+    "stünd": "duration-hour", "minute": "duration-minute", "minüt": "duration-minute", "prozent": "concentr-percent",
+    "kilometer": "length-kilometer", "meter": "length-meter",
+}  # fmt: skip
+"""How German words begin that hang on a number without a space, and what each counts."""
+
+JOINED_TO = regex.compile(rf"[-‑]?({'|'.join(LASTING)})\p{{Ll}}*", regex.I)
 BEFORE = regex.compile(r"(?<!\p{L})(?:\p{Lu}{0,3}\p{Sc}|\p{Lu}{3})(?=\s?[-−]?$)")
 BEHIND = regex.compile(
     r"[\s\u00a0\u202f-]*(?:(?:de|di|of)\s|d['’])?(?<one>[%‰]|\p{Sc}|°\s?[CF](?!\p{L})|\p{L}[\p{L}\p{M}./]*)"
@@ -73,7 +82,10 @@ def unit(text: str, start: int, end: int, tag: str) -> Unit | None:
     two, three = ((behind[part] or "?").casefold().replace("\u00a0", " ") for part in ("two", "three"))
     last = behind.end("one") - (len(behind["one"]) - len(behind["one"].rstrip(".")))  # no full stop
     ways = ((one + two + three, behind.end()), (one + two, behind.end("two")), (one, last))
-    return next((Unit(kinds, start, end) for said, end in ways if (kinds := _kinds(said, known))), None)
+    if found := next((Unit(kinds, start, end) for said, end in ways if (kinds := _kinds(said, known))), None):
+        return found
+    joined = JOINED_TO.match(text, end) if words.base(tag) == "de" else None  # neunjährig, 5-Jahres-Plan
+    return Unit(frozenset({LASTING[joined[1].casefold()]}), start, joined.end(1)) if joined else None
 
 
 def _kinds(said: str, known: Mapping[str, Kinds]) -> Kinds:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 import tomllib
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import regex
@@ -84,6 +84,7 @@ class Language:
     ``echoes`` are subjects that were named before ("the company"); ``persons`` are pronouns that stand for somebody,
     ``firsts`` those of who speaks; ``aside`` is found in one that speaks of the page and not of its subject;
     ``offer`` is found in one that sells; ``presents`` stands behind a company's name where it says what it is;
+    ``contrary`` says of a word those that say the opposite;
     ``beginning`` are further words that begin a sentence without an article, and are no names;
     ``backs`` ("davon") want a clause beside them that says of what;
     ``particles`` are endings that do what separate words do elsewhere; ``breaks`` are the characters of an unspaced
@@ -107,6 +108,7 @@ class Language:
     firsts: frozenset[str]
     backs: frozenset[str]
     beginning: frozenset[str]
+    contrary: Mapping[str, frozenset[str]] = field(hash=False)
     linking: frozenset[str]
     acts_after: frozenset[str]
     acts_before: frozenset[str]
@@ -190,6 +192,7 @@ def language(tag: str) -> Language:
         oblique=tuple(data.get("oblique", "").split()),
         backs=words["backs"],
         beginning=words["beginning"],
+        contrary=_contrary(data.get("opposites", "")),
         echoes=_starts(data.get("echoes", "")),
         opener=_starts(data.get("openers", "")),
         aside=_starts(data.get("asides", "")),
@@ -211,6 +214,16 @@ def _starts(phrases: str) -> regex.Pattern[str] | None:
         for p in known
     ]
     return regex.compile(rf"(?:{'|'.join(parts)})")
+
+
+def _contrary(said: str) -> Mapping[str, frozenset[str]]:
+    """The opposites of each word, of lines such as ``rise rises / fall falls``."""
+    found: dict[str, frozenset[str]] = {}
+    for line in said.strip().splitlines():
+        one, other = (frozenset(plain(w) for w in side.split()) for side in line.split("/"))
+        found |= {w: found.get(w, frozenset()) | other for w in one}
+        found |= {w: found.get(w, frozenset()) | one for w in other}
+    return found
 
 
 def _byline(words: str) -> regex.Pattern[str] | None:
