@@ -13,7 +13,7 @@ from web import render, views
 from web.access import Admin, Approver, Editor, Form, Parts, Reader, Viewer, Writer, flash
 from web.api import NOT_THERE, REFUSALS
 from web.replay import Remembered
-from worker.changes import Action, Change, Kind, Proposal, State
+from worker.changes import Action, Change, Kind, Proposal, State, replies
 from worker.errors import HandbillError, NotFound
 from worker.model import Delivery, StepKind
 from worker.pipeline.changes import ONCE_MORE
@@ -22,6 +22,7 @@ from worker.runtime import Runtime
 SHOWN = 50
 LONG = 400  # characters from which only what would change is shown
 LEFT_OUT = "…"
+DELETED = "(deleted)"
 MESSAGES = frozenset({StepKind.POST, StepKind.REPLY, StepKind.COMMENT})
 TONES = {Kind.CORRECTED: "warn", Kind.MOVED: "wait", Kind.HIDDEN: "warn", Kind.GONE: "bad"}
 
@@ -41,7 +42,8 @@ class ProposalOut(BaseModel):
     """What could be done about one delivery; ``ask`` must be answered with one of the other options.
 
     ``text`` is what it would say then; ``texts`` each of its messages, where it is a thread; ``title`` the one above
-    it, if that would be another; ``alt`` the alt text of the picture that is drawn anew, "" if its own stays.
+    it, if that would be another; ``alt`` the alt text of the picture that is drawn anew, "" if its own stays; ``below``
+    what replies that corrected it would say, by their steps ("" is deleted).
     """
 
     delivery: str
@@ -52,6 +54,7 @@ class ProposalOut(BaseModel):
     title: str
     alt: str
     reply: str
+    below: dict[int, str]
     why: list[str]
 
 
@@ -188,19 +191,24 @@ def _parts(proposal: Proposal, delivery: Delivery) -> list[Part]:
     """What the messages of a delivery say and would say then, as far as that is another thing."""
     kept = tuple(dataclasses.replace(s, receipt=None) if s.kind is StepKind.DELETE else s for s in delivery.steps)
     last = dataclasses.replace(delivery, steps=kept).messages  # what was deleted is shown as it was last
-    posts = [m.post for m in delivery.messages or last] or [s.post for s in delivery.steps if s.kind in MESSAGES]
+    added = replies(delivery)
+    own = [m.post for m in delivery.messages if m.step not in added] or [m.post for m in last if m.step not in added]
+    posts = own or [s.post for s in delivery.steps if s.kind in MESSAGES]
     said = [p.text for p in posts]
     then = proposal.said if len(proposal.said) == len(said) else (*proposal.said[:1], *said[1:])
     above = posts[0].title
     titles = [Part("Title:", above, proposal.title)] if proposal.title not in {"", above} else []
+    below = {m.step: m.post.text for m in last}
+    beneath = [Part("The reply below it:", below[n], text or DELETED) for n, text in proposal.below if n in below]
     if not proposal.said or tuple(said) == tuple(then):
-        return titles or [Part(name="", now=said[0], then="")]
+        return [*(titles or [Part(name="", now=said[0], then="")]), *beneath]
     many = len(said) > 1
-    return titles + [
+    parts = [
         Part(f"Part {number}:" if many else "", *_changed(old, new))
         for number, (old, new) in enumerate(zip(said, then, strict=True), 1)
         if old != new
     ]
+    return [*titles, *parts, *beneath]
 
 
 def _changed(old: str, new: str) -> tuple[str, str]:
@@ -233,6 +241,7 @@ def _out(parts: Runtime, change: Change) -> ChangeOut:
                 title=p.title,
                 alt=p.alt,
                 reply=p.reply,
+                below=dict(p.below),
                 why=list(p.why),
             )
             for p in change.proposals

@@ -13,7 +13,7 @@ from publishers.core.markup import JOINER
 from publishers.core.post import Post
 from worker.content import facts, words
 from worker.content.facts import Slip
-from worker.model import DEFAULT_WORKSPACE, Article
+from worker.model import DEFAULT_WORKSPACE, Article, Delivery, StepKind
 
 FRESH = timedelta(hours=24)
 """How long a post may be taken away and sent anew: later, readers have answered it."""
@@ -26,9 +26,10 @@ PICTURE_TITLE = "its picture shows the title as it was, and an edit leaves it"
 PICTURE_WRONG = "its picture or alt text says what is wrong, too, and an edit leaves both as they are"
 UNNAMED = "nothing but its address is known, which somebody gave: only a person can change it there"
 PICTURE_ANEW = "its picture is drawn anew, with its alt text"
+REPLY_WRONG = "the reply below it says what is not so any more"
 PICTURES = frozenset({PICTURE_STAYS, PICTURE_TITLE, PICTURE_WRONG, PICTURE_ANEW})
 
-NOTES = frozenset({PICTURE_STAYS, PICTURE_TITLE, PICTURE_WRONG, PICTURE_ANEW, UNNAMED})
+NOTES = frozenset({PICTURE_STAYS, PICTURE_TITLE, PICTURE_WRONG, PICTURE_ANEW, UNNAMED, REPLY_WRONG})
 """What is to know about a proposal and is nothing that is wrong."""
 
 BARE = frozenset({"", "plain"})
@@ -50,6 +51,7 @@ class Action(StrEnum):
     EDIT = "edit"
     REPOST = "delete and re-post"
     REPLY = "correction reply"
+    RETRACT = "delete the reply"
     DELETE = "delete"
     LEAVE = "leave"
     ASK = "ask"
@@ -68,7 +70,8 @@ class Proposal:
     """What could be done about one delivery: ``action`` is proposed, ``options`` are all there are, ``text`` is what it
     would say then (``texts`` each of its messages, where there are several), ``title`` the one above it if that would
     be another, ``alt`` the alt text of the picture that takes the place of its own ("" if that stays), ``reply`` the
-    correction below it, ``why`` what is wrong or to know.
+    correction below it, ``below`` what replies that earlier changes added would say then, by their steps ("" is
+    deleted), ``why`` what is wrong or to know.
     ``version`` is the delivery's when it was looked at (0: not known), ``out`` whether it was public then.
     """
 
@@ -80,6 +83,7 @@ class Proposal:
     title: str = ""
     alt: str = ""
     reply: str = ""
+    below: tuple[tuple[int, str], ...] = ()
     why: tuple[str, ...] = ()
     version: int = 0
     out: bool = True
@@ -88,6 +92,11 @@ class Proposal:
     def said(self) -> tuple[str, ...]:
         """What its messages would say then; empty if nothing could be put in their place."""
         return self.texts or ((self.text,) if self.text else ())
+
+    @property
+    def false(self) -> frozenset[int]:
+        """The steps whose replies are not true any more."""
+        return frozenset(step for step, text in self.below if not text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +116,13 @@ class Change:
     state: State = State.OPEN
     by: str = ""
     workspace: str = DEFAULT_WORKSPACE
+
+
+def replies(delivery: Delivery) -> frozenset[int]:
+    """The steps that replied below what was posted because its article changed: they are no part of it."""
+    anew = {s.change for s in delivery.steps if s.kind is StepKind.POST}
+    added = (n for n, s in enumerate(delivery.steps) if s.kind is StepKind.REPLY and s.change)
+    return frozenset(n for n in added if delivery.steps[n].change not in anew)
 
 
 def pictured(post: Post) -> list[str]:

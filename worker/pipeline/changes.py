@@ -27,7 +27,7 @@ from worker.intake.fetch import ACCEPT, accepted, page_of
 from worker.intake.identity import address_key, guid_key
 from worker.intake.polite import Guest
 from worker.intake.webhooks import Kind as Heard
-from worker.model import Account, Article, Content, Delivery, Status, Step, StepKind, article_id, digest
+from worker.model import Account, Article, Content, Delivery, Message, Status, Step, StepKind, article_id, digest
 from worker.pipeline import edit
 from worker.pipeline.accounts import limits_of
 from worker.shortener import own
@@ -418,9 +418,9 @@ class Changes:
             decided = [(c, p) for c in known for p in c.proposals if p.delivery == proposal.delivery]
             if decided:
                 last, was = decided[0]
-                stands = set(proposal.why) - changes.NOTES <= set(was.why) and (
-                    proposal.out or not _other_words(proposal, was)
-                )
+                wrong = set(proposal.why) - changes.NOTES - set(_moved_to(new))
+                stands = wrong <= set(was.why) and (proposal.out or not _other_words(proposal, was))
+                stands = stands and proposal.false <= was.false
                 if kind is Kind.MOVED:
                     stands = last.address == (new.url if new else "")
                 if stands and not _gave_up(self._parts.deliveries.get(proposal.delivery), last):
@@ -557,7 +557,9 @@ class Changes:
             account = self._parts.records.account(delivery.account)
         except NotFound:
             return None
-        said = [m.post for m in delivery.messages] if public else [s.post for s in delivery.steps]
+        own, replies = _apart(delivery) if public else ([], {})
+        said = [m.post for m in own] if public else [s.post for s in delivery.steps]
+        below = self._below(replies, kind, slips, formers=formers, new=new)
         adapter, limits = publishers.load(account.platform), limits_of(account)
         beside = [t for p in said for t in adapter.apart(p, account.settings)]
         drawn = [t for p in said for t in changes.pictured(p)]
@@ -565,8 +567,8 @@ class Changes:
             slips, *drawn, *(p.text for p in said), *beside, *(p.title for p in said if limits.link_card), now=new
         )
         if kind is Kind.CORRECTED and not wrong:
-            return None
-        kinds = [delivery.steps[m.step].kind for m in delivery.messages] if public else [s.kind for s in delivery.steps]
+            return self._retraction(delivery, account, below, slips, new=new)
+        kinds = [delivery.steps[m.step].kind for m in own] if public else [s.kind for s in delivery.steps]
         texts = self._texts(
             account,
             list(zip(kinds, said, strict=True)),
@@ -579,8 +581,8 @@ class Changes:
         moved = new is not None and any(
             changes.readdressed(t, formers, new.url) != t for p in said for t in (p.text, p.link or "")
         )
-        if kind is Kind.MOVED and moved and not public:
-            texts = texts or tuple(p.text for p in said)  # its link alone is another
+        if kind is Kind.MOVED and ((moved and not public) or below):
+            texts = texts or tuple(p.text for p in said)  # its link alone is another, or that of a reply
         if kind is Kind.MOVED and not texts:
             return None
         link = (new or article).url
@@ -591,12 +593,14 @@ class Changes:
             alt, on_it, whole = self._picture(account, said, new, wrong)
         why += [on_it] if public and on_it else []
         why += [changes.UNNAMED] if public and _unnamed(delivery) else []
+        why += [changes.REPLY_WRONG] if not all(text for _, text in below) else []
         title = said[0].title
         if public:
             if kind is Kind.CORRECTED and new is not None and texts:
                 title = changes.title_over(said[0], texts[0], heading(new, limits), new.language)
             wrong_apart = bool(facts.told(wrong, *beside))
             other = texts != tuple(p.text for p in said) or wrong_apart or bool(alt and adapter.repictures)
+            other = other or (kind is Kind.MOVED and bool(below))
             edits = len(texts) == len(said) and other
             if edits and not adapter.retitles:
                 edits = title == said[0].title and not wrong_apart
@@ -617,7 +621,54 @@ class Changes:
             title=title if title != said[0].title and adapter.apart(said[0], account.settings) else "",
             alt=alt,
             reply=reply,
+            below=below,
             why=tuple(why) if Action.EDIT in options or not alt else _anew(why),
+        )
+
+    def _below(
+        self,
+        replies: Mapping[int, Post],
+        kind: Kind,
+        slips: Sequence[Slip],
+        *,
+        formers: Collection[str],
+        new: Article | None,
+    ) -> tuple[tuple[int, str], ...]:
+        """What replies that earlier changes added would say, by their steps, where that is another thing; "" is
+        deleted.
+        """
+        if new is None:
+            return ()
+        found = []
+        for step, post in replies.items():
+            wrong = kind is Kind.CORRECTED and facts.told(slips, post.text, now=new)
+            text = "" if wrong else changes.readdressed(post.text, formers, new.url)
+            found += [(step, text)] if text != post.text else []
+        return tuple(found)
+
+    def _retraction(
+        self,
+        delivery: Delivery,
+        account: Account,
+        below: Iterable[tuple[int, str]],
+        slips: Sequence[Slip],
+        *,
+        new: Article | None,
+    ) -> Proposal | None:
+        """What could be done about a post that is right and below which a reply is not; None if none is."""
+        false = tuple((step, "") for step, text in below if not text)
+        if not false:
+            return None
+        texts = [m.post.text for m in delivery.messages if (m.step, "") in false]
+        able = publishers.load(account.platform).can("delete") and not _unnamed(delivery)
+        options = (Action.RETRACT if able else Action.ASK, Action.LEAVE)
+        return Proposal(
+            delivery=delivery.id,
+            version=delivery.version,
+            action=options[0],
+            options=options,
+            below=false,
+            why=(*(s.what for s in facts.told(slips, *texts, now=new)), changes.REPLY_WRONG),
         )
 
     def _picture(
@@ -872,26 +923,19 @@ class Changes:
         return (*made, *was.media[1:]) if made else ()
 
     def _steps(self, change: Change, proposal: Proposal, delivery: Delivery) -> list[Step]:
-        there = delivery.messages
-        formers = self._formers(delivery.article)
+        own, replies = _apart(delivery)
+        false = [(StepKind.DELETE, replies[n], n) for n in sorted(proposal.false & set(replies), reverse=True)]
         made: list[tuple[StepKind, Post, int]] = []
         if proposal.action is Action.EDIT:
-            for message, text in zip(there, proposal.said, strict=False):
-                link = _linked(message.post.link, formers, change)
-                post = dataclasses.replace(message.post, link=link, text=text, facets=edit.facets(text, link))
-                if message is there[0] and change.kind is Kind.CORRECTED:
-                    post = self._told_above(post, message.post, delivery)
-                    if publishers.load(delivery.platform).repictures:
-                        media = self._new_picture(proposal, delivery, message.post) or post.media
-                        post = dataclasses.replace(post, media=media)
-                if self._shown(delivery, post) != self._shown(delivery, message.post):
-                    made.append((StepKind.EDIT, post, message.step))
+            made = [*self._edits(change, proposal, delivery), *false]
+        elif proposal.action is Action.RETRACT:
+            made = false
         elif proposal.action is Action.REPLY:
             text = proposal.reply
-            post = Post(text=text, facets=edit.facets(text), language=there[0].post.language)
-            made = [(StepKind.REPLY, post, 0)]
+            post = Post(text=text, facets=edit.facets(text), language=own[0].post.language)
+            made = [*false, (StepKind.REPLY, post, 0)]
         elif proposal.action in {Action.DELETE, Action.REPOST}:
-            made = [(StepKind.DELETE, m.post, m.step) for m in reversed(there)]
+            made = [(StepKind.DELETE, m.post, m.step) for m in reversed(delivery.messages)]
             if proposal.action is Action.REPOST:
                 made += [(kind, post, 0) for kind, post in self._anew(proposal, delivery)]
         base = delivery.step
@@ -906,6 +950,27 @@ class Changes:
             )
             for number, (kind, post, of) in enumerate(made)
         ]
+
+    def _edits(self, change: Change, proposal: Proposal, delivery: Delivery) -> list[tuple[StepKind, Post, int]]:
+        """The edits that make a delivery's messages, and replies below them, say what was approved."""
+        own, replies = _apart(delivery)
+        formers = self._formers(delivery.article)
+        made: list[tuple[StepKind, Post, int]] = []
+        for message, text in zip(own, proposal.said, strict=False):
+            link = _linked(message.post.link, formers, change)
+            post = dataclasses.replace(message.post, link=link, text=text, facets=edit.facets(text, link))
+            if message is own[0] and change.kind is Kind.CORRECTED:
+                post = self._told_above(post, message.post, delivery)
+                if publishers.load(delivery.platform).repictures:
+                    media = self._new_picture(proposal, delivery, message.post) or post.media
+                    post = dataclasses.replace(post, media=media)
+            if self._shown(delivery, post) != self._shown(delivery, message.post):
+                made.append((StepKind.EDIT, post, message.step))
+        for step, text in proposal.below:
+            if text and step in replies:
+                post = dataclasses.replace(replies[step], text=text, facets=edit.facets(text))
+                made.append((StepKind.EDIT, post, step))
+        return made
 
     def _shown(self, delivery: Delivery, post: Post) -> tuple[str, ...]:
         """What readers see of a message."""
@@ -932,7 +997,7 @@ class Changes:
         first, was = self._composed(article, account, delivery)[0], delivery.messages[0].post
         if media := self._new_picture(proposal, delivery, was) or _there(was.media):
             first = dataclasses.replace(first, media=media)
-        old = [(delivery.steps[m.step].kind, m.post) for m in delivery.messages]
+        old = [(delivery.steps[m.step].kind, m.post) for m in _apart(delivery)[0]]
         found = []
         for number, text in enumerate(proposal.said):
             kind, was = old[number] if len(old) == len(proposal.said) else (StepKind.REPLY, Post(text=""))
@@ -962,6 +1027,15 @@ def _anew(why: Iterable[str]) -> tuple[str, ...]:
     """``why`` of what cannot be edited: nobody need know what an edit would leave."""
     stays = {changes.PICTURE_WRONG, changes.PICTURE_TITLE}
     return tuple(changes.PICTURE_ANEW if line in stays else line for line in why)
+
+
+def _apart(delivery: Delivery) -> tuple[list[Message], dict[int, Post]]:
+    """The messages of what was posted, and the replies that its article's changes added, by their steps."""
+    added = changes.replies(delivery)
+    own = [m for m in delivery.messages if m.step not in added]
+    if not own:  # somebody took the post away and not what stands below it
+        return list(delivery.messages), {}
+    return own, {m.step: m.post for m in delivery.messages if m.step in added}
 
 
 def _unnamed(delivery: Delivery) -> bool:
