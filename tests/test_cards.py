@@ -271,7 +271,8 @@ def check_contrast(name, sheet, items, behind):
         if item.block is not None and not item.item.literal:
             light = paint.luminance(paint.colour(item.item.colour, scheme))
             for left, top, right, bottom in ink(item, rtl=sheet.rtl):
-                part = canvas.crop((int(left), int(top), max(int(left) + 1, min(size[0], int(right))), int(bottom)))
+                far, low = max(int(left) + 1, min(size[0], int(right))), max(int(top) + 1, int(bottom))
+                part = canvas.crop((int(left), int(top), far, low))
                 if not item.item.fill:  # a label's letters stand on its ground, within rounded corners
                     assert least_contrast(part, light) >= paint.CONTRAST
 
@@ -423,6 +424,7 @@ def test_blanks_that_forbid_a_break_are_kept():
 def test_a_joiner_with_nothing_to_join_is_no_word():
     assert text.clean("\u200d \u200d Bridge\u00a0\u200dopen \u200d", "sans", "en")[0] == "Bridge\u00a0open"
     assert text.clean("0\x1f0\x1c", "sans", "en")[0] == "0 0"
+    assert text.clean("\u0902क \u0902\u0941 \u0902ककका", "sans", "hi")[0] == "क ककका"
 
 
 # -- scripts and emoji -----------------------------------------------------------------------------------------------

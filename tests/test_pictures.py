@@ -153,6 +153,16 @@ def test_a_photo_too_small_is_said_once_with_what_it_has(studio, tmp_path):
     assert set(studio.said) == {f"Photo was not used for bluesky (Lantern): {line}"}
 
 
+def test_a_photo_that_stands_beside_the_words_instead_of_behind_them_is_nothing_to_tell(studio, tmp_path):
+    Image.effect_noise((1600, 1000), 60).convert("RGB").save(tmp_path / "wide.png")
+    article = dataclasses.replace(ARTICLE, image=str(tmp_path / "wide.png"), image_alt="A quay")
+    upright = dataclasses.replace(LIMITS, cards=((1000, 1500),))
+    for _ in range(2):
+        media = studio.media(article, CONTENT, upright, whose="pinterest (Lantern)")
+        assert (media.design, studio.said) == ("split", [])
+        assert "A quay" in media.alt
+
+
 def test_a_broken_photo_is_said_and_the_card_drawn_without_it(studio, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(LEAD.read_bytes()[:3000])
     media = studio.media(dataclasses.replace(ARTICLE, image=str(tmp_path / "broken.jpg")), CONTENT, LIMITS)

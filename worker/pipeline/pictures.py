@@ -91,7 +91,7 @@ class Pictures:
         if focus:
             asked["focus"] = focus
         card = self._drawn(article, asked)
-        self._say(card.notes, chosen=True)
+        self._say(card.notes)
         return card
 
     def contact_sheet(self, suffix: str, *, workspace: str, brand: str) -> bytes:
@@ -143,26 +143,25 @@ class Pictures:
             self._photos[article.id] = None
             return self._drawn(article, asked | {"photo": None, "photo_alt": ""})
 
-    def _say(self, notes: Sequence[str], *, chosen: bool, whose: str = "") -> None:
-        """Tell people what they can do something about: all of it where they chose a design, else a photo too small."""
-        for note in notes if chosen else [n for n in notes[:1] if "do not fit" not in n]:
+    def _say(self, notes: Sequence[str], whose: str = "") -> None:
+        for note in notes:
             told = note.replace(" was not used: ", f" was not used for {whose}: ") if whose else note
             self._warn(f"{told[0].upper()}{told[1:]}.")
 
     def _kept(self, article: Article, brand: Brand | None, asked: dict[str, object], whose: str) -> Media:
         """The card of these arguments: the file that was drawn of them before, or a new one."""
         remembered = self._folder / DRAWN / f"{_key(asked, brand)}.json"
-        chosen = bool(brand and brand.design)
         try:
             known = json.loads(remembered.read_text())
             media = Media(**known["media"])
             if media.design and Path(media.path).stat().st_size == media.size:
-                self._say(known["notes"], chosen=chosen, whose=whose)
+                self._say(known["notes"], whose)
                 return media
         except (OSError, ValueError, TypeError, KeyError):
             pass  # not drawn yet, or somebody tidied up
         card = self._drawn(article, asked)
-        self._say(card.notes, chosen=chosen, whose=whose)
+        notes = card.notes if brand and brand.design else _to_be_told(card)
+        self._say(notes, whose)
         digest = hashlib.sha256(card.content).hexdigest()
         path = self._folder / digest[:2] / f"{digest}.{SUFFIX[card.mime]}"
         write_once(path, card.content)
@@ -177,7 +176,7 @@ class Pictures:
             design=card.design,
         )
         if self._photo(article) == asked["photo"]:  # else it was drawn without its photo, and says so every time
-            said = {"media": dataclasses.asdict(media), "notes": card.notes, "article": article.id}
+            said = {"media": dataclasses.asdict(media), "notes": notes, "article": article.id}
             record = json.dumps(said)
             write_once(remembered, record.encode())
         return media
@@ -210,6 +209,11 @@ class Pictures:
         if not article.folder or not path.is_relative_to(Path(article.folder).resolve()):
             raise BadSource("it is no web address and does not lie beside the article")
         return _read_regular(path, most)
+
+
+def _to_be_told(card: cards.Card) -> Sequence[str]:
+    """What people can do something about, of a card whose design nobody chose: their photo is not on it."""
+    return () if card.photo else [note for note in card.notes[:1] if "do not fit" not in note]
 
 
 def _plain(asked: dict[str, object]) -> cards.Card:

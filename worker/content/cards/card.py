@@ -41,7 +41,9 @@ _QUOTES = "\"'“”„‟«»‹›‘’‚「」『』"
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A share picture. ``alt`` says exactly what stands on it; ``notes`` what could not be shown as asked."""
+    """A share picture. ``alt`` says exactly what stands on it; ``notes`` what could not be shown as asked; ``photo``
+    whether the photo is to be seen, in whatever design.
+    """
 
     content: bytes
     mime: str
@@ -50,6 +52,7 @@ class Card:
     alt: str
     design: str
     notes: tuple[str, ...] = ()
+    photo: bool = False
 
 
 def draw(
@@ -113,7 +116,7 @@ def draw(
     said = [item.said for item in placed if item.said]
     if shown and photo_alt:
         said.append(" ".join(photo_alt.split()))
-    return Card(_encode(canvas, mime, max_bytes), mime, *size, _sentences(said), name, tuple(notes))
+    return Card(_encode(canvas, mime, max_bytes), mime, *size, _sentences(said), name, tuple(notes), shown is not None)
 
 
 def plain(
@@ -127,7 +130,7 @@ def plain(
 ) -> Card:
     """The photo itself, without a word on it, in ``size`` and at most ``max_bytes``; raises as ``draw`` does."""
     with cropping(probe(photo), size, (0.0, 1.0), focus) as cropped:
-        return Card(_encode(cropped().picture, mime, max_bytes), mime, *size, alt, "plain")
+        return Card(_encode(cropped().picture, mime, max_bytes), mime, *size, alt, "plain", photo=True)
 
 
 def _words(

@@ -44,6 +44,8 @@ _CLUSTER = regex.compile(r"\X")
 _BLANKS = regex.compile(r"[^\S\u00a0\u202f]+")  # blanks that forbid a break stay as they are
 # No more marks on one letter than languages put there, so that no line grows into the one above it.
 _MARKS = regex.compile(r"(\p{Mn}{4}|[\u0e01-\u0e2e]\p{Mn}{2})\p{Mn}+")
+# Marks with no letter to stand on are drawn wider than they are measured.
+_BARE_MARKS = regex.compile(r"(?<!\S)\p{M}+")
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々〆ヶ]")
 _IDEOGRAPH = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}ー々〆ヶ]")
 _CLAUSE = regex.compile(r"(?:[.!?…:;,،؛؟](?=\s)|\s[–—-](?=\s)|—|[。、，！？；：।])")
@@ -137,6 +139,7 @@ def clean(text: str, family: str, language: str) -> tuple[str, tuple[str, ...]]:
     """The text as it can be drawn, and the characters that had to be left out or written plainly."""
     text = _MARKS.sub(r"\1", unicodedata.normalize("NFC", text))
     text = _BLANKS.sub(" ", "".join(c for c in text if c.isspace() or _visible(c))).strip()
+    text = _BARE_MARKS.sub("", text)
     where = fonts.region(language, text)
     kept: list[str] = []
     missing: list[str] = []
