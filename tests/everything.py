@@ -87,6 +87,9 @@ def fill(parts, *, posts=6, workspace="main"):
     parts.audit.record(
         Actor(kind="command", id="ada", name="Ada", where="here"), "made", "all of it", workspace=workspace
     )
+    parts.audit.record(
+        Actor(kind="command", id="ada", name="Ada", where="here"), "source added", workspace=workspace, detail=address
+    )
     parts.audit.mask(workspace)
 
     made = []

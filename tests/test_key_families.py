@@ -40,7 +40,7 @@ NOT_A_KEY = {
     "articles": "read and removed by the upgrade from schema 1",
     "status:*": "as above; what is in use has a workspace behind it",
     "upgrade": "there while a store is brought up",
-    "audit:copy": "there while lines of a version before lose a secret",
+    "audit:copy:*": "there while lines lose a secret",
     "upgraded": "ends by itself, two days after a store was brought up",
     "lock:*": "held for as long as something runs, and ends by itself",
 }
@@ -66,7 +66,7 @@ STAYS = {
          "devices:*", "invitations:*"),
         "people, who go with their workspace; sessions, devices and invitations are bounded for each",
     ),
-    **dict.fromkeys(("after:swept", "after:noticed", "after:events", "audit:masked"), "an instant"),
+    **dict.fromkeys(("after:swept", "after:noticed", "after:events", "audit:masked", "audit:copies"), "an instant or a number"),
     **dict.fromkeys(("counts", "alive", "alive:reads-sealed", "paused", "polls:turns", "alerts:told", "alerts:passing"), "as many as there are kinds"),
     "links": "our own short links of posts that are kept, a row each",
     "hooks:events": "the latest 1,000 of each workspace",

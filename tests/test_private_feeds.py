@@ -310,7 +310,7 @@ def test_lines_of_the_audit_log_that_a_version_before_wrote_lose_their_secret_an
     secret = f"https://a.example/feed?token={TOKEN}"
     lines = [("source added", secret if n % 4 == 1 else f"https://a.example/{n}") for n in range(10)]
     for what, detail in [*lines, ("approved", f"said of {secret}")]:
-        client.xadd(log, {"kind": "user", "by": "ada", "what": what, "subject": "s", "detail": detail})
+        client.xadd(log, {"kind": "user", "by": "ada", "what": what, "detail": detail})
     before = client.xrange(log)
     rows, asked = audit.Audit._rows, []
 
@@ -327,10 +327,62 @@ def test_lines_of_the_audit_log_that_a_version_before_wrote_lose_their_secret_an
     hidden = {b"detail": b"https://a.example/feed?token=" + HIDDEN.encode()}
     wanted = [(at, row | (hidden if n in {1, 5, 9} else {})) for n, (at, row) in enumerate(before)]
     assert after == [*wanted, (after[-1][0], {b"what": b"approved"})]
-    assert (parts.audit.mask("main"), client.exists(f"{log}:copy")) == (0, 0)
+    assert (parts.audit.mask("main"), list(client.scan_iter(f"{log}:copy*"))) == (0, [])
     parts.audit.record(Actor(kind="person", id="ada", name="Ada"), "source added", workspace="main", detail=secret)
     assert (parts.audit.mask("main"), parts.audit.mask("main")) == (1, 0)
     assert [place for place, _ in client.xrange(log)][:-2] == [place for place, _ in before]
+
+
+def test_what_is_said_to_be_a_secret_later_is_one_in_the_audit_log_too_and_public_addresses_are_told_there(
+    house, paper, monkeypatch
+):
+    parts, client, log = house.parts, house.parts.store.client, "handbill:{main}:audit"
+    client.sadd("handbill:{*}:workspaces", "main")
+    monkeypatch.setattr(audit, "AT_ONCE", 3)
+    ada, address, public = (
+        Actor(kind="user", id="ada", name="Ada"),
+        f"{paper.base}/members/jane",
+        f"{paper.base}/?sig=a",
+    )
+    parts.sources.save(Source(id="main.inside", kind=Kind.FEED, address=address))
+    parts.sources.save(Source(id="main.open", kind=Kind.FEED, address=public, private=False))
+    for line in (("source added", "main.inside"), ("source added", ""), ("approved", "")):
+        parts.audit.record(ada, *line, workspace="main", detail=address)
+    parts.audit.record(ada, "source added", "main.inside", workspace="main", detail=f"{address}/before-it-moved")
+    parts.audit.record(ada, "source added", "main.open", workspace="main", detail=public)
+    parts.sources.note("main.inside", error=f"{address} answered 500")
+    tidy_once_an_hour(parts)
+    assert [e.detail for e in parts.audit.every("main")] == [public, f"{address}/before-it-moved", *[address] * 3]
+
+    rows, finish, kept = audit.Audit._rows, [], client.xrange(log)
+
+    def beside(*args):  # another copy, which knows of no secret here, takes the log's place meanwhile
+        yield from rows(*args)
+        finish.append(args)
+        if len(finish) == 2:
+            client.incr(f"{log}:copies")
+
+    monkeypatch.setattr(audit.Audit, "_rows", beside)
+    follow = Follow(parts)
+    follow.change(parts.sources.get("main.inside"), private=True)
+    hidden = f"{paper.base}/{HIDDEN}"
+    assert [e.detail for e in parts.audit.every("main")] == [public, hidden, address, hidden, hidden]
+    assert [place for place, _ in client.xrange(log)] == [place for place, _ in kept]
+    assert (len(finish), list(client.scan_iter(f"{log}:copy*")), client.ttl(log)) == (4, [], -1)
+    assert parts.sources.state("main.inside").error == f"{hidden} answered 500"
+
+    # Killed before the lines were changed, the next within the hour changes them.
+    follow.change(parts.sources.get("main.open"), private=None)
+    parts.audit.record(ada, "source added", "main.open", workspace="main", detail=public)
+    monkeypatch.setattr(audit.Audit, "mask", lambda *_, **__: 0)
+    follow.change(parts.sources.get("main.open"), private=False)
+    follow.change(parts.sources.get("main.open"), private=True)
+    follow.close()
+    monkeypatch.undo()
+    assert next(parts.audit.every("main")).detail == public
+    client.delete("handbill:{*}:lately:tidied")
+    tidy_once_an_hour(parts)
+    assert public not in str([e.detail for e in parts.audit.every("main")])
 
 
 def test_nothing_is_sealed_while_a_worker_lives_that_could_not_read_it(house, paper):

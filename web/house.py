@@ -364,7 +364,7 @@ def add_source(parts: Parts, caller: Writer, wanted: SourceIn) -> SourceMade:
                 private=wanted.private,
             )
     detail = made.shown or made.dialect
-    parts.audit.record(caller.actor, "source added", workspace=caller.workspace, detail=detail)
+    parts.audit.record(caller.actor, "source added", made.id, workspace=caller.workspace, detail=detail)
     return SourceMade(**_source_out(parts, made).model_dump(), hook=hook, secret=secret)
 
 

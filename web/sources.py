@@ -110,7 +110,7 @@ def add(request: Request, parts: Parts, person: Editor, sent: Form) -> Response:
     except HandbillError as error:
         return _overview(request, parts, person, problem=str(error), sent=sent)
     detail = source.shown or source.dialect
-    parts.audit.record(person.actor, "source added", workspace=person.workspace, detail=detail)
+    parts.audit.record(person.actor, "source added", source.id, workspace=person.workspace, detail=detail)
     if link:
         return _one(request, parts, person, source, link=link, secret=secret)
     flash(parts, person, f"{source.name} is followed from now on.")

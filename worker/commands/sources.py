@@ -162,7 +162,7 @@ def add(
                 backfill=backfill,
                 private=private,
             )
-        found.audit.record(actor(), "source added", workspace=where, detail=source.shown or source.dialect)
+        found.audit.record(actor(), "source added", source.id, workspace=where, detail=source.shown or source.dialect)
     if as_json:
         print_json(source_json(source, None) | ({"hook": link, "secret": secret} if link else {}))
         return

@@ -71,7 +71,7 @@ def _hide(parts: Runtime) -> None:
         parts.sources.seal(workspace)
         parts.listeners.seal(workspace)
         parts.push.withdraw(workspace)
-        parts.audit.mask(workspace)
+        parts.audit.mask(workspace, [source for source in parts.sources.all(workspace) if source.is_private])
 
 
 def _steps(parts: Runtime, *, orphans: bool) -> Iterator[tuple[str, int]]:

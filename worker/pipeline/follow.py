@@ -237,10 +237,15 @@ class Follow:
                 values["rules"] = self.ruled(now.rules, source.workspace, said)
             return dataclasses.replace(now, **values)
 
+        if "private" in values:
+            self._parts.audit.unmasked(source.workspace)
         made = self._sources.change(source.id, changed)
         if made.private is not source.private:
             if made.is_private:
                 self._parts.push.found(made, websub.Push())
+                self._parts.audit.mask(made.workspace, [made], anew=True)
+                error = self._sources.state(made.id).error
+                self._sources.note(made.id, error=private.without(error, made.address, secret=made.private))
             # Read anew, it says which hub may be asked now.
             self._sources.note(made.id, etag="", last_modified="")
         return made

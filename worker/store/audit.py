@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, cast
 
 from worker.intake import private
+from worker.intake.model import Source
 from worker.people import Actor
 from worker.store import keys
 from worker.store.redis import Store
@@ -19,17 +22,29 @@ DETAIL_MOST = 2000
 AT_ONCE = 500
 
 ADDED = "source added"
-"""What versions before told with the whole address, a secret in it too."""
+"""What versions before told with the whole address, a secret in it too; this one tells whose it is beside it."""
 
 FINISH = """
-if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
+if (redis.call('GET', KEYS[3]) or '0') ~= ARGV[2] then
+  redis.call('DEL', KEYS[2])
+  return 0
+end
+redis.call('INCR', KEYS[3])
 for _, row in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+')) do
   redis.call('XADD', KEYS[2], row[1], unpack(row[2]))
 end
-if redis.call('EXISTS', KEYS[1]) == 0 then return redis.call('DEL', KEYS[2]) end
-return redis.call('RENAME', KEYS[2], KEYS[1])
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  redis.call('DEL', KEYS[2])
+else
+  redis.call('RENAME', KEYS[2], KEYS[1])
+  redis.call('PERSIST', KEYS[1])
+end
+return 1
 """
-"""The copy takes the log's place, with what was added while it was made."""
+"""The copy takes the log's place, with what was added while it was made, unless another copy did meanwhile."""
+
+COPY_SECONDS = 3600
+"""After which a copy that nobody finished goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +65,8 @@ class Entry:
 class Audit:
     """What was done in a workspace, by whom, when, from where.
 
-    Nothing here can be changed or taken away, but for the secrets in addresses that versions before have told.
+    Nothing here can be changed or taken away, but for the secrets in addresses: versions before have told some, and of
+    others somebody says later that they are secret.
     """
 
     def __init__(self, store: Store) -> None:
@@ -85,28 +101,40 @@ class Audit:
             if not before:
                 return
 
-    def mask(self, workspace: str) -> int:
+    def unmasked(self, workspace: str) -> None:
+        """Some line may tell a secret address, as its source changes: ``mask`` begins anew, now or within the hour."""
+        self._redis.delete(f"{keys.home(workspace)}audit:masked")
+
+    def mask(self, workspace: str, hidden: Iterable[Source] = (), *, anew: bool = False) -> int:
         """Take secrets out of the lines that versions before have written; how many those were.
+
+        So are the addresses of the sources that are ``hidden``; ``anew`` looks at every line, not at the new ones.
 
         A line of a stream cannot be changed: the log is copied, every line under its id, in steps while others write.
         """
         home = keys.home(workspace)
-        log, copy, done = f"{home}audit", f"{home}audit:copy", f"{home}audit:masked"
-        since = cast("bytes", self._redis.get(done) or b"0-0")
-        last, plain = since, 0
-        for place, fields in self._rows(log, since):
-            last, plain = place, plain + (_masked(fields) != fields)
-        if plain:
-            self._redis.delete(copy)
+        log, done, copies = f"{home}audit", f"{home}audit:masked", f"{home}audit:copies"
+        by = {source.id: source for source in hidden} | {source.address: source for source in hidden}
+        while True:
+            number = cast("bytes", self._redis.get(copies) or b"0")
+            since = b"0-0" if anew else cast("bytes", self._redis.get(done) or b"0-0")
+            last, plain = since, 0
+            for place, fields in self._rows(log, since):
+                last, plain = place, plain + (_masked(fields, by) != fields)
+            if not plain:
+                break
+            copy = f"{home}audit:copy:{secrets.token_hex(4)}"
             rows = self._rows(log, b"0-0")
             while chunk := list(itertools.islice(rows, AT_ONCE)):
                 with self._redis.pipeline(transaction=False) as pipe:
                     for place, fields in chunk:
-                        pipe.xadd(copy, cast("dict[Any, Any]", _masked(fields)), id=place)
+                        pipe.xadd(copy, cast("dict[Any, Any]", _masked(fields, by)), id=place)
+                    pipe.expire(copy, COPY_SECONDS)
                     pipe.execute()
                 last = chunk[-1][0]
-            self._redis.eval(FINISH, 2, log, copy, last)
-        if last != since:
+            if self._redis.eval(FINISH, 3, log, copy, copies, last, number):
+                break
+        if last != b"0-0":
             self._redis.set(done, last)
         return plain
 
@@ -116,11 +144,15 @@ class Audit:
             after = found[-1][0]
 
 
-def _masked(fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """A line without the secret of the address that it tells."""
+def _masked(fields: dict[bytes, bytes], by: Mapping[str, Source] = MappingProxyType({})) -> dict[bytes, bytes]:
+    """A line without the secret of the address that it tells, as its source is known ``by`` its id or address."""
     if fields.get(b"what", b"").decode() != ADDED or b"detail" not in fields:
         return fields
-    return fields | {b"detail": private.shown(fields[b"detail"].decode()).encode()}
+    whose, told = fields.get(b"subject", b"").decode(), fields[b"detail"].decode()
+    source = by.get(whose) or by.get(told)
+    if source is None and whose:  # written by this version, as anybody may see it
+        return fields
+    return fields | {b"detail": private.shown(told, secret=source.private if source else None).encode()}
 
 
 def _entry(place: bytes, fields: dict[bytes, bytes]) -> Entry:

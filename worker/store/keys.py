@@ -42,7 +42,8 @@ def home(workspace: str) -> str:
     ``sources:addresses`` hash of those addresses, encrypted · ``listeners`` hash of JSON, likewise, and
     ``listener-secrets`` hash of what is signed with and of addresses that hold a secret, encrypted · ``sources:said``
     and ``listeners:said`` hashes of what somebody said of an address, ``private`` or ``public`` and the address ·
-    ``audit`` stream, and ``audit:masked`` the place in it up to which no line tells a secret address.
+    ``audit`` stream, ``audit:masked`` the place in it up to which no line tells a secret address, and ``audit:copies``
+    how often it was copied for that.
     """
     return f"{PREFIX}:{{{workspace}}}:"
 
