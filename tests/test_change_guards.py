@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from datetime import timedelta
 from itertools import product
 
@@ -11,12 +12,17 @@ from typer.testing import CliRunner
 
 from publishers.core.errors import Rejected
 from publishers.slack import Slack
+from rehearsal.world import Faults
 from tests import test_changes
-from tests.test_change_after_change import corrected, look, posted_and_planned, tomorrow, waiting
+from tests.test_change_after_change import ELSEWHERE, corrected, look, posted_and_planned, tomorrow, waiting
 from tests.test_change_meanwhile import desk_of, taken_back
-from tests.test_changes import BASE, now, opened, public
-from worker import cli
+from tests.test_changes import BASE, PAGE, URL, now, opened, public
+from worker import cli, decisions
 from worker.changes import WAITS, Action
+from worker.commands import changes as commands
+from worker.errors import HandbillError, Refused
+from worker.intake.webhooks import Event
+from worker.intake.webhooks import Kind as Heard
 from worker.model import Status
 from worker.pipeline import edit
 from worker.schedule import When
@@ -172,3 +178,170 @@ def test_a_post_that_waited_for_approval_waits_for_it_again_when_somebody_sends_
     street.parts.changes._stop(street.parts.records.article(post.article)[0], "its page answers 410")
     street.parts.aftercare.allow(post.article)
     assert edit.retry(street.parts, planned.id, by="Ada", approves=True).status is Status.SCHEDULED
+
+
+def not_carried_out(street, change, choices=None):
+    """Approve a change whose worker is lost before it does anything."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(street.parts.changes, "_carry_out", lambda _: None)
+        street.parts.changes.approve(change.id, choices, by="Ada")
+
+
+@pytest.mark.parametrize("action", [Action.EDIT, Action.DELETE])
+def test_what_went_out_before_an_approved_change_was_carried_out_stays_and_is_asked_about(
+    server, here, tmp_path, site, action
+):
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article, minutes=1)
+    not_carried_out(street, change, {planned.id: action})
+    with pytest.raises(Refused, match="What Ada approved about its article"):
+        edit.retry(street.parts, planned.id, by="Bob")
+    words = f"Careful words about £310,000. {planned.steps[0].post.link}"
+    edit.change(street.parts, planned.id, edit.Edit(text=words), by="Bob")
+    edit.retry(street.parts, planned.id, by="Bob")
+    street.work()
+    assert street.got("slack")[0].text.startswith("Careful words")
+    street.parts.changes.round("main")
+    street.work()
+    assert street.got("slack")[0].text.startswith("Careful words about £310,000"), "nobody's words are overwritten"
+    (again,) = waiting(street, post.article).values()
+    assert [(p.delivery, p.out) for p in again.proposals] == [(planned.id, True)]
+    street.parts.changes.approve(again.id, by="Ada")
+    street.work()
+    assert look(street, post.article, minutes=1) == []
+    assert "£310,000" not in street.got("slack")[0].text
+
+
+def test_a_post_that_may_be_out_by_now_is_not_decided_about_as_if_it_were_planned(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "bluesky"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    (planned,) = street.share(platforms=["bluesky"], send=False)
+    site.page = corrected("£210,000")
+    (change,) = street.parts.changes.recheck(post.article)
+    street.world.faults["bluesky"] = Faults.read(["accept-then-drop"])
+    decisions.retry(street.parts.deliveries, planned.id, by="Bob")
+    street.work()
+    assert now(street, planned).status is Status.UNCONFIRMED
+    with pytest.raises(Refused, match="nobody knows yet"):
+        street.parts.changes.approve(change.id, by="Ada")
+    street.later(minutes=3)
+    street.parts.changes.round("main")
+    (again,) = waiting(street, post.article).values()
+    asked = {p.delivery: p.action for p in again.proposals}
+    assert asked == {post.id: Action.EDIT, planned.id: Action.REPOST}
+    street.parts.changes.approve(again.id, by="Ada")
+    street.work()
+    assert not [s.failed for s in now(street, planned).steps if s.failed]
+
+
+def test_a_planned_post_that_lost_its_link_to_a_move_is_asked_about_again(server, here, tmp_path, site):
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
+    site.page = PAGE.replace(URL, ELSEWHERE)
+    (change,) = look(street, post.article, minutes=1)
+    not_carried_out(street, change)
+    street.later(days=1)
+    assert now(street, planned).status is Status.PUBLISHED
+    street.parts.changes.round("main")
+    street.work()
+    assert ELSEWHERE in street.got("mastodon")[0].text
+    (again,) = waiting(street, post.article).values()
+    assert [(p.delivery, p.out) for p in again.proposals] == [(planned.id, True)]
+
+
+def test_an_account_without_a_free_slot_keeps_its_own_post_and_nobody_else(server, here, tmp_path, site):
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
+    account = street.parts.records.account(street.accounts["slack"].id)
+    full = dataclasses.replace(account, calendar=dataclasses.replace(account.calendar, week=()))
+    street.parts.records.save_account(full)
+    taken_back(street)
+    street.later(days=2)
+
+    def says(kind):
+        street.at += timedelta(seconds=1)
+        street.parts.hooks.record("main.blog", Event(kind=kind, key=str(street.at), url=URL), street.at)
+        street.parts.changes.round("main")
+
+    says(Heard.PUBLISHED)
+    says(Heard.PUBLISHED)
+    held = now(street, planned)
+    assert (held.status, "has no free slot" in held.reason) == (Status.HELD, True)
+    assert sum("has no free slot" in e.note for e in street.parts.deliveries.history(planned.id)) == 1
+    says(Heard.DELETED)
+    assert waiting(street, post.article), "a later event is heard"
+    says(Heard.PUBLISHED)
+    street.parts.records.save_account(account)
+    says(Heard.PUBLISHED)
+    assert now(street, planned).status is Status.SCHEDULED
+
+
+def test_one_article_that_hinders_keeps_no_other_from_being_heard_of(server, here, tmp_path, site):
+    street, post, _ = posted_and_planned(server, here, tmp_path, site)
+
+    def fails(*_, **__):
+        raise HandbillError("broken")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(street.parts.changes, "_found", fails)
+        taken_back(street)
+    assert street.parts.aftercare.events_until("main") == street.at
+    assert street.parts.aftercare.to_recheck("main", street.at, most=5) in ([], [post.article])
+
+
+@pytest.mark.parametrize("way", ["page", "api", "command line"])
+def test_what_is_left_as_it_is_is_asked_about_no_more(server, here, tmp_path, site, way):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article)
+    street.change("mastodon", deleted=True)
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    desk = desk_of(street)
+    token = desk.token("admin")
+    (told,) = desk.get("/api/v1/changes", token=token).json()["changes"]
+    assert (told["given_up"], told["picture_wrong"]) == ([post.id], [])
+    assert f'formaction="/changes/{change.id}/leave" name="delivery" value="{post.id}"' in desk.page("/changes").text
+    if way == "page":
+        data = {"form_token": desk.owner.form_token, "delivery": post.id}
+        said = desk.post(f"/changes/{change.id}/leave", data=data, headers={"Origin": BASE}, visit=desk.owner)
+        assert said.status_code == 303
+    elif way == "api":
+        path, body = f"/api/v1/changes/{change.id}/leave", {"delivery": post.id}
+        assert desk.post("/api/v1/changes/main.other/leave", json=body, token=token).status_code == 404
+        assert desk.post(path, json=body, token=token).json()["given_up"] == []
+        assert desk.post(path, json=body, token=token).status_code == 404
+    else:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(commands, "parts", lambda: contextlib.nullcontext(street.parts))
+            assert CliRunner().invoke(commands.cli, ["leave", post.id]).exit_code == 0
+    (line, *_), _ = street.parts.audit.page("main", most=5)
+    assert (line.what, line.subject, line.detail) == ("change left", change.id, post.id)
+    assert "/leave" not in desk.page("/changes").text
+    assert look(street, post.article) == []
+    assert street.parts.changes.not_right("main") == {}
+
+
+def test_what_is_parked_of_a_gone_article_is_sent_again_by_no_way(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "telegram"])
+    public(street, platforms=["mastodon"])
+    street.world.faults["telegram"] = Faults.read(["accept-then-drop"])
+    (other,) = street.share(platforms=["telegram"])
+    for _ in range(3):
+        street.later(minutes=30)
+    assert now(street, other).status is Status.PARKED
+    taken_back(street)
+    desk = desk_of(street)
+    form = {"form_token": desk.owner.form_token, "answer": "again", "attempt": str(now(street, other).fence)}
+    sent = {"data": form, "headers": {"Origin": BASE}, "visit": desk.owner}
+    path, token = f"/api/v1/deliveries/{other.id}/resolve", desk.token("admin")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(cli, "_parts", lambda: contextlib.nullcontext(street.parts))
+        typed = CliRunner().invoke(cli.cli, ["delivery", "resolve", other.id, "--send-again"])
+    said = (
+        desk.post(f"/queue/{other.id}/resolve", **sent).text,
+        desk.post(path, json={"send_again": True}, token=token).text,
+        typed.exception,
+    )
+    assert all("The article is gone" in str(s) for s in said), said
+    assert (now(street, other).status, len(street.got("telegram"))) == (Status.PARKED, 1)

@@ -103,6 +103,7 @@ COUNTERPARTS = {
     "POST /changes/look": ("POST /articles/{article}/look-again",),
     "POST /changes/{change}/approve": ("POST /changes/{change}/approve",),
     "POST /changes/{change}/dismiss": ("POST /changes/{change}/dismiss",),
+    "POST /changes/{change}/leave": ("POST /changes/{change}/leave",),
     "POST /receipts/{delivery}/read": ("POST /receipts/{delivery}/read",),
     "POST /receipts/{delivery}/noted": ("POST /receipts/{delivery}/noted",),
     # the house

@@ -21,7 +21,6 @@ from worker.intake.model import Candidate, Fate
 from worker.model import Account, Delivery, Status
 from worker.pipeline import edit
 from worker.pipeline.share import SLOT
-from worker.pipeline.witness import witness
 from worker.runtime import Runtime
 
 ID = re.compile(r"[a-z0-9-]{1,32}\.[0-9a-f]{20}")
@@ -425,9 +424,8 @@ def resolve(
     """
     found = seen(own_delivery(parts, caller, delivery), if_match, needed=False)
     there = answer.there.strip()
-    by, look = caller.actor.name, witness(parts.accounts)
     attempt = found.fence if if_match.strip() not in ("", "*") else None
-    decisions.resolve(parts.deliveries, found.id, there=there, seen=attempt, by=by, approves=caller.rules, witness=look)
+    edit.resolve(parts, found.id, there=there, seen=attempt, by=caller.actor.name, approves=caller.rules)
     return done_with(parts, caller, response, found, decisions.DONE["resolve"], detail=there or "sent again")
 
 

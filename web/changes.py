@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Request
@@ -59,7 +60,10 @@ class ProposalOut(BaseModel):
 
 
 class ChangeOut(BaseModel):
-    """One change of an article after it was posted; ``by`` is who decided, ``done`` for which deliveries it is."""
+    """One change of an article after it was posted; ``by`` is who decided, ``done`` for which deliveries it is.
+
+    Deliveries that it left wrong: ``given_up`` are as they were, of ``picture_wrong`` the words alone were put right.
+    """
 
     id: str
     article: str
@@ -71,6 +75,16 @@ class ChangeOut(BaseModel):
     by: str
     proposals: list[ProposalOut]
     done: list[str]
+    given_up: list[str]
+    picture_wrong: list[str]
+
+
+class LeaveIn(BaseModel):
+    """The delivery that stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    delivery: Annotated[str, Field(max_length=200)]
 
 
 class Changes(BaseModel):
@@ -104,6 +118,10 @@ def show(request: Request, parts: Parts, person: Viewer) -> Response:
         label_of=views.label_of,
         tones=TONES,
         once_more=ONCE_MORE,
+        wrong={
+            c: [d for names in how.values() for d in names]
+            for c, how in parts.changes.not_right(person.workspace).items()
+        },
         status_tones=views.TONES,
         parts_of={
             (c.id, p.delivery): _parts(p, posts[p.delivery]) if p.delivery in posts else []
@@ -149,11 +167,23 @@ def dismiss(parts: Parts, person: Approver, sent: Form, change: str) -> Response
     return RedirectResponse("/changes", 303)
 
 
+@router.post("/{change}/leave")
+def leave(parts: Parts, person: Approver, sent: Form, change: str) -> Response:
+    """A post that it did not put right stays as it is."""
+    _own(change, person.workspace)
+    delivery = sent.get("delivery", "")
+    parts.changes.leave(delivery, of=change)
+    parts.audit.record(person.actor, "change left", change, workspace=person.workspace, detail=delivery)
+    flash(parts, person, "It stays as it is.")
+    return RedirectResponse("/changes", 303)
+
+
 @api.get("/changes")
 def list_changes(parts: Parts, caller: Reader, state: State | None = None) -> Changes:
     """Articles that changed after they were posted, the latest first."""
     found = [c for c in parts.aftercare.changes(caller.workspace) if state in {None, c.state}]
-    return Changes(changes=[_out(parts, c) for c in found])
+    wrong = parts.changes.not_right(caller.workspace)
+    return Changes(changes=[_out(parts, c, wrong) for c in found])
 
 
 @api.post("/changes/{change}/approve", responses=NOT_THERE)
@@ -171,6 +201,15 @@ def dismiss_change(parts: Parts, caller: Admin, change: str) -> ChangeOut:
     _own(change, caller.workspace)
     done = parts.changes.dismiss(change, by=caller.actor.name or caller.actor.id)
     parts.audit.record(caller.actor, "change dismissed", change, workspace=caller.workspace)
+    return _out(parts, done)
+
+
+@api.post("/changes/{change}/leave", responses=NOT_THERE)
+def leave_change(parts: Parts, caller: Admin, change: str, body: LeaveIn) -> ChangeOut:
+    """Leave a post as it is that a change did not put right: it is listed no more, and not asked about again."""
+    _own(change, caller.workspace)
+    done = parts.changes.leave(body.delivery, of=change)
+    parts.audit.record(caller.actor, "change left", change, workspace=caller.workspace, detail=body.delivery)
     return _out(parts, done)
 
 
@@ -221,7 +260,8 @@ def _changed(old: str, new: str) -> tuple[str, str]:
     return "\n\n".join(a for a, _ in kept), "\n\n".join(b for _, b in kept)
 
 
-def _out(parts: Runtime, change: Change) -> ChangeOut:
+def _out(parts: Runtime, change: Change, wrong: Mapping[str, Mapping[str, list[str]]] | None = None) -> ChangeOut:
+    left = (parts.changes.not_right(change.workspace) if wrong is None else wrong).get(change.id, {})
     return ChangeOut(
         id=change.id,
         article=change.article,
@@ -247,4 +287,6 @@ def _out(parts: Runtime, change: Change) -> ChangeOut:
             for p in change.proposals
         ],
         done=sorted(parts.aftercare.applied(change)),
+        given_up=left.get("given_up", []),
+        picture_wrong=left.get("picture_wrong", []),
     )

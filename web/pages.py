@@ -15,7 +15,6 @@ from worker import approval, decisions
 from worker.errors import HandbillError, NotFound
 from worker.people import May
 from worker.pipeline import edit
-from worker.pipeline.witness import witness
 
 FOR_EVER = "private, max-age=31536000, immutable"
 
@@ -133,12 +132,9 @@ def decide(request: Request, parts: Parts, person: Operator, sent: Form, *, deli
             edit.approve(parts, delivery, seal=detail, by=name)
         case "resolve":
             detail = _found(sent)
-            look = witness(parts.accounts)
             number = sent.get("attempt", "")
             attempt = int(number) if number.isascii() and number.isdigit() else None
-            decisions.resolve(
-                parts.deliveries, delivery, there=detail, seen=attempt, by=name, approves=approves, witness=look
-            )
+            edit.resolve(parts, delivery, there=detail, seen=attempt, by=name, approves=approves)
         case "done":
             detail = sent.get("link", "").strip()
             decisions.done(parts.deliveries, delivery, link=detail, by=name)

@@ -500,15 +500,13 @@ def delivery_resolve(
     attempt: Annotated[int | None, typer.Option("--attempt", help="The attempt you looked for.", min=0)] = None,
 ) -> None:
     """Settle a parked post: you looked, and it is there, or it is not."""
-    from worker.decisions import resolve  # noqa: PLC0415
-    from worker.pipeline.witness import witness  # noqa: PLC0415
+    from worker.pipeline.edit import resolve  # noqa: PLC0415
 
     if bool(there) == send_again:
         raise typer.BadParameter("Give either --there ADDRESS or --send-again.")
     with _parts() as parts:
-        resolve(parts.deliveries, delivery, there=there, seen=attempt, witness=witness(parts.accounts))
+        found = resolve(parts, delivery, there=there, seen=attempt)
         _record(parts, "resolve", delivery, there)
-        found = parts.deliveries.get(delivery)
     says = f"; {found.reason}" if found.reason else ""
     out.print(f"{delivery} is {'due now' if found.status == 'scheduled' else found.status}{says}")
 

@@ -93,7 +93,7 @@ def leave(
     """Leave a post as it is that a change did not put right; it is listed no more."""
     with parts() as found:
         change = found.changes.leave(delivery)
-        found.audit.record(actor(), "change dismissed", change.id, workspace=change.workspace, detail=delivery)
+        found.audit.record(actor(), "change left", change.id, workspace=change.workspace, detail=delivery)
     out.print(f"{delivery} stays as it is", markup=False)
 
 

@@ -32,6 +32,7 @@ from worker.pipeline import edit
 from worker.pipeline.accounts import limits_of
 from worker.shortener import own
 from worker.store.aftercare import VERSIONS_MOST
+from worker.store.hooks import Heard as Said
 
 if TYPE_CHECKING:
     from worker.runtime import Runtime
@@ -101,18 +102,25 @@ class Changes:
         fresh = [h for h in reversed(heard) if since is None or h.at > since]
         for one in fresh:
             for name in self._articles(workspace, one.event.url, one.event.id, one.source):
-                if one.event.kind is Heard.PUBLISHED:
-                    self._returned(name, said=True)
-                    self._release(name, by=AGAIN)
+                try:
+                    self._heard(name, one)
+                except HandbillError as error:  # what one article is hindered by keeps nobody from hearing of others
+                    log.warning("what its system said is looked into again", article=name, reason=str(error))
                     self._parts.aftercare.recheck_at(name, self._parts.now())
-                elif one.event.kind is Heard.UPDATED:
-                    self._parts.aftercare.recheck_at(name, self._parts.now())
-                else:
-                    with suppress(NotFound):
-                        article, _ = self._parts.records.article(name)
-                        self._found(article, Kind.GONE, [f"{SAID}{one.event.kind}"], since=one.at)
-        if fresh:
-            self._parts.aftercare.mark_events(workspace, fresh[-1].at)
+            self._parts.aftercare.mark_events(workspace, one.at)
+
+    def _heard(self, name: str, one: Said) -> None:
+        """Act on what an article's system said."""
+        if one.event.kind is Heard.PUBLISHED:
+            self._returned(name, said=True)
+            self._release(name, by=AGAIN)
+            self._parts.aftercare.recheck_at(name, self._parts.now())
+        elif one.event.kind is Heard.UPDATED:
+            self._parts.aftercare.recheck_at(name, self._parts.now())
+        else:
+            with suppress(NotFound):
+                article, _ = self._parts.records.article(name)
+                self._found(article, Kind.GONE, [f"{SAID}{one.event.kind}"], since=one.at)
 
     def named(self, given: str, workspace: str) -> str:
         """The id of the article that somebody names by its id or its address; raises NotFound."""
@@ -304,7 +312,7 @@ class Changes:
         care = self._parts.aftercare
         for change in care.changes(name.partition(".")[0]):
             if change.article == name and change.state is State.APPROVED and change.kind not in PAGE_GONE:
-                left = {p.delivery: p for p in change.proposals if p.action is Action.EDIT}
+                left = {p.delivery: p for p in change.proposals if p.action is not Action.LEAVE}
                 for delivery in self._parts.deliveries.several(set(left) - care.applied(change)):
                     if _rewritten(left[delivery.id], delivery):
                         care.mark_applied(change, delivery.id)
@@ -419,11 +427,12 @@ class Changes:
             if decided:
                 last, was = decided[0]
                 wrong = set(proposal.why) - changes.NOTES - set(_moved_to(new))
-                stands = wrong <= set(was.why) and (proposal.out or not _other_words(proposal, was))
-                stands = stands and proposal.false <= was.false
+                stands = wrong <= set(was.why) and proposal.false <= was.false
                 if kind is Kind.MOVED:
                     stands = last.address == (new.url if new else "")
-                if stands and not _gave_up(self._parts.deliveries.get(proposal.delivery), last):
+                left = (last.id, proposal.delivery) in self._parts.aftercare.left(last.workspace)
+                given_up = not left and _gave_up(self._parts.deliveries.get(proposal.delivery), last)
+                if stands and not (given_up or _other_words(proposal, was) or _overtook(proposal, last, was)):
                     continue
             found.append(proposal)
         return found
@@ -435,7 +444,8 @@ class Changes:
         for change in same:
             if change.state is State.APPROVED:
                 mine = (p.delivery for p in change.proposals if p.delivery in known)
-                found |= {name for name in mine if not _gave_up(known[name], change)}
+                left = {name for of, name in self._parts.aftercare.left(change.workspace) if of == change.id}
+                found |= {name for name in mine if name in left or not _gave_up(known[name], change)}
             elif change.state is State.DISMISSED and change.by not in WITHDRAWN:
                 found |= {p.delivery for p in change.proposals}
         return found
@@ -459,12 +469,16 @@ class Changes:
                 found.setdefault(last[post.id], {}).setdefault(how, []).append(post.id)
         return found
 
-    def leave(self, delivery: str) -> Change:
-        """What the last change did not put right of a post stays as it is; raises NotFound if nothing is."""
+    def leave(self, delivery: str, *, of: str = "") -> Change:
+        """What the last change did not put right of a post stays as it is; raises NotFound if nothing is, or if that is
+        another change than ``of``.
+        """
         workspace = delivery.partition(".")[0]
         change = next((c for c, _, d in self._decided_last(workspace) if d.id == delivery), None)
-        if change is None or not any(
-            delivery in names for names in self.not_right(workspace).get(change.id, {}).values()
+        if (
+            change is None
+            or of not in {"", change.id}
+            or not any(delivery in names for names in self.not_right(workspace).get(change.id, {}).values())
         ):
             raise NotFound(f"Nothing of {delivery} was left wrong", do="See: handbill changes list")
         self._parts.aftercare.leave(change, delivery)
@@ -526,7 +540,11 @@ class Changes:
             fields: dict[str, object] = {"reason": ""}
             due = delivery.due
             if due <= (soon := self._parts.now() + SOON):
-                slot = edit.next_slot(self._parts, account, delivery=name, take=True, after=soon)
+                try:
+                    slot = edit.next_slot(self._parts, account, delivery=name, take=True, after=soon)
+                except HandbillError as error:  # it stays held, and goes on once there is a slot
+                    self._say(delivery, str(error))
+                    return
                 due = slot.instant
                 fields |= {"wall": slot.wall, "zone": slot.zone}
             article, _ = self._parts.records.article(delivery.article)
@@ -538,6 +556,12 @@ class Changes:
             self._parts.deliveries.change(
                 name, to, origins=[S.HELD], note=note, due=due, seen=delivery.fence, fields=fields
             )
+
+    def _say(self, delivery: Delivery, why: str) -> None:
+        """Say why what is held stays so, once."""
+        if delivery.reason != why:
+            told: dict[str, Any] = {"note": why, "fields": {"reason": why}}
+            self._parts.deliveries.change(delivery.id, S.HELD, origins=[S.HELD], seen=delivery.fence, **told)
 
     def _proposal(
         self,
@@ -822,7 +846,9 @@ class Changes:
             delivery = self._parts.deliveries.get(proposal.delivery)
             if delivery.status in PUBLIC and not proposal.out:
                 return "What was planned has gone out meanwhile, so it is no longer the same that can be done:"
-            if proposal.action is Action.EDIT and _rewritten(proposal, delivery):
+            if delivery.status in UNDER_WAY and not proposal.out:
+                return "What was planned may be out by now, which nobody knows yet:"
+            if _rewritten(proposal, delivery):
                 return "Somebody has changed"
         return ""
 
@@ -876,6 +902,9 @@ class Changes:
         delivery = self._parts.deliveries.get(proposal.delivery)
         if delivery.status in PENDING and not delivery.step:
             if proposal.action is Action.DELETE:
+                if _rewritten(proposal, delivery) and change.kind not in PAGE_GONE:
+                    self._parts.aftercare.recheck_at(delivery.article, self._parts.now(), sooner=True)
+                    raise Refused("Somebody has changed it since this was approved, and is asked again")
                 decisions.cancel(self._parts.deliveries, delivery.id, by=change.by)
             else:
                 told = self._edit(change, proposal, delivery)
@@ -887,6 +916,9 @@ class Changes:
             return
         if delivery.status in UNDER_WAY:
             raise Refused(f"It is {delivery.status}: nobody knows yet what is public of it")
+        if not proposal.out and change.kind not in PAGE_GONE:  # it went out before this was carried out, and is asked
+            self._parts.aftercare.recheck_at(delivery.article, self._parts.now(), sooner=True)
+            return
         steps = self._steps(change, proposal, delivery) if delivery.messages else []
         if not steps or any(s.key == steps[0].key for s in delivery.steps):
             return
@@ -1049,8 +1081,13 @@ def _rewritten(proposal: Proposal, delivery: Delivery) -> bool:
 
 
 def _other_words(proposal: Proposal, was: Proposal) -> bool:
-    """Whether a post that is not out yet has other words than those that were decided about."""
+    """Whether a post has other words than those that were decided about."""
     return bool(was.version) and proposal.version != was.version
+
+
+def _overtook(proposal: Proposal, last: Change, was: Proposal) -> bool:
+    """Whether a post went out before what was approved about it was carried out."""
+    return proposal.out and not was.out and last.state is State.APPROVED and was.action is not Action.LEAVE
 
 
 def _about(proposals: Iterable[Proposal]) -> frozenset[str]:

@@ -17,6 +17,7 @@ from worker.changes import Action, Change, Kind, State
 from worker.errors import HandbillError, NotFound, Refused
 from worker.model import Account, Delivery, Status, Step, StepKind, step_key
 from worker.pipeline.accounts import limits_of
+from worker.pipeline.witness import witness
 from worker.schedule import When
 
 if TYPE_CHECKING:
@@ -279,6 +280,17 @@ def retry(parts: Runtime, delivery: str, *, by: str = "", approves: bool = False
     """``decisions.retry``, unless the article is gone by now, or somebody must decide about it; raises Refused."""
     refuse_undecided(parts, parts.deliveries.get(delivery))
     decisions.retry(parts.deliveries, delivery, by=by, approves=approves)
+    return parts.deliveries.get(delivery)
+
+
+def resolve(
+    parts: Runtime, delivery: str, *, there: str, seen: int | None = None, by: str = "", approves: bool = False
+) -> Delivery:
+    """``decisions.resolve``, as what can answer it sees it; Refused, too, to send again what is of a gone article."""
+    if not there:
+        refuse_gone(parts, parts.deliveries.get(delivery).article)
+    look = witness(parts.accounts)
+    decisions.resolve(parts.deliveries, delivery, there=there, seen=seen, by=by, approves=approves, witness=look)
     return parts.deliveries.get(delivery)
 
 
