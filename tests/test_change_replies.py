@@ -8,8 +8,9 @@ from tests import test_changes
 from tests.test_change_after_change import ELSEWHERE, approve_all, corrected, look, waiting
 from tests.test_changes import PAGE, URL, now, opened, public
 from web.changes import _parts
-from worker.changes import Action, Kind
-from worker.model import Status, StepKind
+from worker.changes import TAKEN_BACK, Action, Kind, correction
+from worker.content import facts
+from worker.model import Article, Status, StepKind
 
 server, here, site = test_changes.server, test_changes.here, test_changes.site
 
@@ -110,3 +111,84 @@ def test_a_reply_whose_correction_is_taken_back_is_deleted_and_its_post_stays(se
     site.page = PAGE
     (again,) = look(street, post.article)
     assert again.proposals[0].action is Action.RETRACT, "it is another reply"
+
+
+def test_a_reply_that_an_article_was_taken_back_is_deleted_when_it_is_there_again(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "slack"])
+    posts = public(street)
+    for _ in range(2):  # whatever was decided the first time
+        site.status = 410
+        (gone,) = look(street, posts["slack"].article)
+        street.parts.changes.approve(gone.id, {posts["slack"].id: Action.REPLY}, by="Ada")
+        street.work()
+        assert (said(street, "slack")[1:], said(street, "mastodon")) == ([TAKEN_BACK], [])
+        site.status = 200
+        (back,) = look(street, posts["slack"].article)
+        assert back.kind is Kind.RETURNED
+        assert [(p.delivery, p.options) for p in back.proposals] == [
+            (posts["slack"].id, (Action.RETRACT, Action.LEAVE))
+        ]
+        (deleted,) = (line for line in back.what if line.startswith("deleted meanwhile: "))
+        assert "the post on mastodon (me)" in deleted
+        assert f"handbill share {URL} --again --account mastodon-me" in deleted
+        approve_all(street, posts["slack"].article)
+        assert len(said(street, "slack")) == 1
+        assert look(street, posts["slack"].article) == []
+    assert deleted in street.parts.changes.nothing_new(posts["slack"].article)
+
+
+def test_an_article_that_is_there_again_and_corrected_asks_once_about_each_post(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    site.status = 410
+    (gone,) = look(street, post.article)
+    street.parts.changes.approve(gone.id, {post.id: Action.REPLY}, by="Ada")
+    street.work()
+    site.status, site.page = 200, corrected("£210,000")
+    (back,) = look(street, post.article)
+    assert back.kind is Kind.CORRECTED
+    approve_all(street, post.article)
+    (only,) = said(street, "mastodon")
+    assert "210,000" in only
+    assert look(street, post.article) == []
+
+
+LIBRARY = (
+    "Harbour library reopens with 42 new reading desks",
+    "The library cost £3.6 million.",
+    "Mayor Ada Byron spoke.",
+)
+NOW = ("Harbour library reopens with 48 new reading desks", "The library cost £3.9 million.", "Mayor Eve Lovell spoke.")
+
+
+def reply_to(old, new, posted, fits):
+    before, after = (Article(id="main.a", url=URL, title=t, text=" ".join(x), language="en") for t, *x in (old, new))
+    wrong = facts.told(facts.slips(before, after), *posted, now=after)
+    return correction(Kind.CORRECTED, wrong, URL, fits=fits, language="en")
+
+
+@pytest.mark.parametrize(
+    ("posted", "room", "lines"),
+    [
+        (LIBRARY, 1000, NOW),
+        (LIBRARY[:2], 1000, NOW[:2]),
+        (LIBRARY[1:2], 1000, NOW[1:2]),
+        (LIBRARY, len(f"Correction: {NOW[0]}\n{NOW[2]}\n\n{URL}"), (NOW[0], NOW[2])),
+        (LIBRARY, 80, ("the article has changed since this post.",)),
+    ],
+)
+def test_a_reply_names_all_that_its_post_says_wrongly_as_far_as_it_fits(posted, room, lines):
+    told = reply_to(LIBRARY, NOW, posted, lambda text: len(text) <= room)
+    first, *more, between, link = told.split("\n")
+    assert (between, link) == ("", URL)
+    assert [first.removeprefix("Correction: "), *more] == list(lines)
+
+
+def test_a_reply_says_a_corrected_number_once_and_what_is_not_said_any_more_as_such():
+    old = ("A library with 42 desks", "The library has 42 desks and cost £3.6 million.", "It opens on 3 May.")
+    new = ("A library with 48 desks", "The library has 48 desks and cost £3.9 million.")
+    told = reply_to(old, new, old, len)
+    assert told == (
+        "Correction: The library has 48 desks and cost £3.9 million.\n"
+        f"the article does not say any more: “It opens on 3 May.”\n\n{URL}"
+    )

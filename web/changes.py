@@ -25,7 +25,7 @@ LONG = 400  # characters from which only what would change is shown
 LEFT_OUT = "…"
 DELETED = "(deleted)"
 MESSAGES = frozenset({StepKind.POST, StepKind.REPLY, StepKind.COMMENT})
-TONES = {Kind.CORRECTED: "warn", Kind.MOVED: "wait", Kind.HIDDEN: "warn", Kind.GONE: "bad"}
+TONES = {Kind.CORRECTED: "warn", Kind.MOVED: "wait", Kind.HIDDEN: "warn", Kind.GONE: "bad", Kind.RETURNED: "warn"}
 
 router = APIRouter(prefix="/changes", include_in_schema=False)
 api = APIRouter(prefix="/api/v1", tags=["changes"], responses=REFUSALS, route_class=Remembered)

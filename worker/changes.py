@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -27,10 +27,15 @@ PICTURE_WRONG = "its picture or alt text says what is wrong, too, and an edit le
 UNNAMED = "nothing but its address is known, which somebody gave: only a person can change it there"
 PICTURE_ANEW = "its picture is drawn anew, with its alt text"
 REPLY_WRONG = "the reply below it says what is not so any more"
+REPLY_GONE = "the reply below it says that the article was taken back, and it is there again"
+TAKEN_BACK = "Correction: the article that this post is about was taken back."
 PICTURES = frozenset({PICTURE_STAYS, PICTURE_TITLE, PICTURE_WRONG, PICTURE_ANEW})
 
 NOTES = frozenset({PICTURE_STAYS, PICTURE_TITLE, PICTURE_WRONG, PICTURE_ANEW, UNNAMED, REPLY_WRONG})
 """What is to know about a proposal and is nothing that is wrong."""
+
+REPLY_MOST = 1000  # code points
+"""However much a platform takes: what is longer is no correction but an article."""
 
 BARE = frozenset({"", "plain"})
 """Designs of pictures on which no words stand."""
@@ -43,6 +48,7 @@ class Kind(StrEnum):
     MOVED = "moved"
     HIDDEN = "hidden"
     GONE = "gone"
+    RETURNED = "there again"
 
 
 class Action(StrEnum):
@@ -215,10 +221,35 @@ def title_over(post: Post, text: str, title: str, tag: str) -> str:
     return title if facts.retitled(post.title, title, tag) else post.title
 
 
-def correction(kind: Kind, wrong: Sequence[Slip], link: str) -> str:
-    """The words of a reply below a post that is wrong: plain, and nothing that the article does not say."""
+def correction(
+    kind: Kind, wrong: Sequence[Slip], link: str, *, fits: Callable[[str], bool] = bool, language: str = ""
+) -> str:
+    """The words of a reply below a post that is wrong: plain, and nothing that the article does not say.
+
+    All that is wrong is named as far as it ``fits``, what is wrong in most ways first; what says nothing that another
+    line does not say is left out.
+    """
     if kind is Kind.GONE:
-        return "Correction: the article that this post is about was taken back."
-    now = next((s.new for s in wrong if s.new), "")
-    says = f"Correction: {now}" if now else "Correction: the article has changed since this post."
-    return f"{says}\n\n{link}" if link else says
+        return TAKEN_BACK
+
+    def says(named: Collection[str]) -> str:
+        lines = [_corrected(s) for s in wrong if _corrected(s) in named]
+        told = "\n".join(dict.fromkeys(lines)) or "the article has changed since this post."
+        return f"Correction: {told}" + (f"\n\n{link}" if link else "")
+
+    named: list[str] = []
+    lost: set[facts.Fact] = set()
+    there: set[facts.Fact] = set()
+    for slip in sorted(wrong, key=lambda s: (-len(s.facts), not s.title)):
+        now = facts.said(slip.new, language)
+        known = slip.facts <= lost and now - facts.said(slip.old, language) <= there
+        text = says([*named, _corrected(slip)])
+        if not (known and named) and len(text) <= REPLY_MOST and fits(text):
+            named.append(_corrected(slip))
+            lost |= slip.facts
+            there |= now
+    return says(named)
+
+
+def _corrected(slip: Slip) -> str:
+    return slip.new or f"the article does not say any more: {words.quoted(slip.old)}"

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,8 @@ PUBLIC = (S.PUBLISHED, S.EDITED)
 PENDING = (S.DRAFT, S.AWAITING_APPROVAL, S.SCHEDULED, S.HELD)
 UNDER_WAY = (S.PREPARING, S.PUBLISHING, S.UNCONFIRMED, S.PARKED, S.AWAITING_PERSON)
 """Nobody knows yet whether it is public: what is wrong with it is found when it is."""
+
+GONE_FOR_GOOD = (S.DELETED, S.CANCELLED, S.SKIPPED)
 
 GONE = {404: False, 410: True}
 """What says that a page is gone, and whether it is believed at once."""
@@ -271,6 +274,8 @@ class Changes:
             care.keep_version(article, needed=self._needed(article.id, known, new))
         found = self._found(article, Kind.CORRECTED, [s.what for s in slips], new=now, slips=slips)
         done = {p.delivery for c in self._open(article.id) if c.kind is Kind.CORRECTED for p in c.proposals}
+        deleted = [changes.REPLY_GONE, *self._taken_down(now)]
+        found += self._found(article, Kind.RETURNED, deleted, new=now, but=done)
         found += self._found(article, Kind.MOVED, [f"it is at {new.url} now"], new=now, but=done)
         if new.url != article.url:
             self._follow(article, new.url)
@@ -279,6 +284,18 @@ class Changes:
         self._overtaken(article.id)
         self._release(article.id, by=ONCE_MORE if found else AGAIN)
         return found
+
+    def _taken_down(self, article: Article) -> list[str]:
+        """What to know of posts that were deleted because their article was gone, and were not made again since."""
+        posts = list(self._parts.deliveries.several(self._parts.records.deliveries_of(article.id)))
+        gone = {c.id for c in self._parts.aftercare.changes(article.workspace) if c.kind in PAGE_GONE}
+        again = {d.account for d in posts if d.status not in GONE_FOR_GOOD}
+        lost = [d for d in posts if d.status is S.DELETED and d.steps[-1].change in gone and d.account not in again]
+        if not lost:
+            return []
+        names = ", ".join(self._called(d.id).removesuffix(f", {d.id}") for d in lost)
+        where = " ".join(f"--account {a}" for a in dict.fromkeys(d.account.partition(".")[2] for d in lost))
+        return [f"deleted meanwhile: {names}; to post it there again: handbill share {article.url} --again {where}"]
 
     def _posted(self, name: str) -> list[str]:
         """Everything that posts of an article say, or will say."""
@@ -358,7 +375,8 @@ class Changes:
             proposals = self._undecided(article.id, kind, proposals, new)
             lines = dict.fromkeys(line for p in proposals for line in p.why if line not in changes.PICTURES)
             order = {line: place for place, line in enumerate((*what, *_moved_to(new)))}
-            what = list(what) if kind is Kind.MOVED else sorted(lines, key=lambda line: order.get(line, len(what)))
+            if kind is Kind.CORRECTED:
+                what = sorted(lines, key=lambda line: order.get(line, len(what)))
         name = digest("change", article.id, kind, *what, *([since.isoformat()] if since else []), length=20)
         first = of or f"{article.workspace}.{name}"
         same = [c for c in care.changes(article.workspace) if _first(c.id) == first]
@@ -511,6 +529,8 @@ class Changes:
             again = since + SURE_AFTER
             told.append(f"its page is not there: that counts if it is so after {again:%H:%M} UTC, too")
         stay = sum(d.article == article for d in self.pictures_wrong(article.partition(".")[0]))
+        with suppress(NotFound):
+            told += [] if gone else self._taken_down(self._parts.records.article(article)[0])
         told += [f"posts whose picture or alt text still says what was wrong: {stay}"] if stay else []
         told += [f"posts of which nobody knows yet whether they are out: {unknown}"] if unknown else []
         return f"Nothing new was found; {'; '.join(told)}" if told else NOTHING
@@ -590,8 +610,8 @@ class Changes:
         wrong = facts.told(
             slips, *drawn, *(p.text for p in said), *beside, *(p.title for p in said if limits.link_card), now=new
         )
-        if kind is Kind.CORRECTED and not wrong:
-            return self._retraction(delivery, account, below, slips, new=new)
+        if kind is Kind.RETURNED or (kind is Kind.CORRECTED and not wrong):
+            return self._retraction(delivery, account, kind, below, slips, new=new)
         kinds = [delivery.steps[m.step].kind for m in own] if public else [s.kind for s in delivery.steps]
         texts = self._texts(
             account,
@@ -610,7 +630,8 @@ class Changes:
         if kind is Kind.MOVED and not texts:
             return None
         link = (new or article).url
-        reply = changes.correction(kind, wrong, link if kind is not Kind.GONE else "")
+        fits, language = partial(limits.fits, media=False), (new or article).language
+        reply = changes.correction(kind, wrong, link, fits=fits, language=language)
         why = [*(s.what for s in wrong), *(_moved_to(new) if moved and kind is Kind.CORRECTED else ())]
         alt, on_it, whole = "", "", True
         if new is not None and kind is Kind.CORRECTED and said[0].media:
@@ -666,7 +687,8 @@ class Changes:
         found = []
         for step, post in replies.items():
             wrong = kind is Kind.CORRECTED and facts.told(slips, post.text, now=new)
-            text = "" if wrong else changes.readdressed(post.text, formers, new.url)
+            back = kind in {Kind.CORRECTED, Kind.RETURNED} and post.text == changes.TAKEN_BACK
+            text = "" if wrong or back else changes.readdressed(post.text, formers, new.url)
             found += [(step, text)] if text != post.text else []
         return tuple(found)
 
@@ -674,6 +696,7 @@ class Changes:
         self,
         delivery: Delivery,
         account: Account,
+        kind: Kind,
         below: Iterable[tuple[int, str]],
         slips: Sequence[Slip],
         *,
@@ -681,9 +704,10 @@ class Changes:
     ) -> Proposal | None:
         """What could be done about a post that is right and below which a reply is not; None if none is."""
         false = tuple((step, "") for step, text in below if not text)
-        if not false:
-            return None
         texts = [m.post.text for m in delivery.messages if (m.step, "") in false]
+        wrong = facts.told(slips, *texts, now=new)
+        if not false or (kind is Kind.CORRECTED and not wrong):
+            return None
         able = publishers.load(account.platform).can("delete") and not _unnamed(delivery)
         options = (Action.RETRACT if able else Action.ASK, Action.LEAVE)
         return Proposal(
@@ -692,7 +716,7 @@ class Changes:
             action=options[0],
             options=options,
             below=false,
-            why=(*(s.what for s in facts.told(slips, *texts, now=new)), changes.REPLY_WRONG),
+            why=(*(s.what for s in wrong), changes.REPLY_WRONG) if wrong else (changes.REPLY_GONE,),
         )
 
     def _picture(
