@@ -43,6 +43,7 @@ def test_an_edit_puts_the_card_and_its_alt_text_right(server, here, tmp_path, si
     said = done.messages[0].post.media[0]
     assert said.sha256 != was.sha256
     assert said.alt == was.alt.replace("310,000", "210,000") == proposal.alt
+    assert Path(said.path).name == proposal.picture, "what was shown before is what went out"
     if platform == "outbox":
         return
     (after,) = street.got(platform)

@@ -75,9 +75,9 @@ class State(StrEnum):
 class Proposal:
     """What could be done about one delivery: ``action`` is proposed, ``options`` are all there are, ``text`` is what it
     would say then (``texts`` each of its messages, where there are several), ``title`` the one above it if that would
-    be another, ``alt`` the alt text of the picture that takes the place of its own ("" if that stays), ``reply`` the
-    correction below it, ``below`` what replies that earlier changes added would say then, by their steps ("" is
-    deleted), ``why`` what is wrong or to know.
+    be another, ``alt`` the alt text of the picture that takes the place of its own ("" if that stays), ``picture`` that
+    one's file name, ``reply`` the correction below it, ``below`` what replies that earlier changes added would say
+    then, by their steps ("" is deleted), ``why`` what is wrong or to know.
     ``version`` is the delivery's when it was looked at (0: not known), ``out`` whether it was public then.
     """
 
@@ -88,6 +88,7 @@ class Proposal:
     texts: tuple[str, ...] = ()
     title: str = ""
     alt: str = ""
+    picture: str = ""
     reply: str = ""
     below: tuple[tuple[int, str], ...] = ()
     why: tuple[str, ...] = ()

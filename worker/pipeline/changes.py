@@ -633,9 +633,10 @@ class Changes:
         fits, language = partial(limits.fits, media=False), (new or article).language
         reply = changes.correction(kind, wrong, link, fits=fits, language=language)
         why = [*(s.what for s in wrong), *(_moved_to(new) if moved and kind is Kind.CORRECTED else ())]
-        alt, on_it, whole = "", "", True
+        made, on_it, whole = None, "", True
         if new is not None and kind is Kind.CORRECTED and said[0].media:
-            alt, on_it, whole = self._picture(account, said, new, wrong)
+            made, on_it, whole = self._picture(account, said, new, wrong)
+        alt = made.alt if made else ""
         why += [on_it] if public and on_it else []
         why += [changes.UNNAMED] if public and _unnamed(delivery) else []
         why += [changes.REPLY_WRONG] if not all(text for _, text in below) else []
@@ -665,6 +666,7 @@ class Changes:
             texts=texts if len(texts) > 1 else (),
             title=title if title != said[0].title and adapter.apart(said[0], account.settings) else "",
             alt=alt,
+            picture=Path(made.path).name if made and alt else "",
             reply=reply,
             below=below,
             why=tuple(why) if Action.EDIT in options or not alt else _anew(why),
@@ -721,20 +723,19 @@ class Changes:
 
     def _picture(
         self, account: Account, said: Sequence[Post], new: Article, wrong: Sequence[Slip]
-    ) -> tuple[str, str, bool]:
-        """The alt text of the picture that is drawn anew ("" if it stays), what to know of it, and whether an edit
-        leaves none that is wrong.
+    ) -> tuple[Media | None, str, bool]:
+        """The picture that is drawn anew (None if it stays), what to know of it, and whether an edit leaves none that
+        is wrong.
         """
         adapter = publishers.load(account.platform)
         drawn = changes.on_picture(wrong, said, now=new)
         if not drawn and not facts.told(wrong, *(t for p in said for t in changes.pictured(p)), now=new):
-            return "", changes.PICTURE_STAYS, True
+            return None, changes.PICTURE_STAYS, True
         below = changes.on_picture(wrong, said[1:], now=new)
         (made,) = self._redrawn(account, said[0], new, wrong) or (None,)
-        alt = made.alt if made else ""
-        if alt and adapter.repictures and not below:
-            return alt, changes.PICTURE_ANEW, True
-        return alt, changes.PICTURE_WRONG if drawn else changes.PICTURE_TITLE, not drawn
+        if made and made.alt and adapter.repictures and not below:
+            return made, changes.PICTURE_ANEW, True
+        return made, changes.PICTURE_WRONG if drawn else changes.PICTURE_TITLE, not drawn
 
     def _redrawn(
         self, account: Account, was: Post, article: Article, wrong: Sequence[Slip] = (), alt: str = ""
