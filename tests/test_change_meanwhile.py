@@ -16,11 +16,12 @@ from rehearsal.world import Faults
 from tests import test_changes
 from tests.street import SAMPLE
 from tests.test_change_after_change import corrected, look, posted_and_planned, tomorrow, waiting
-from tests.test_changes import BASE, PAGE, URL, Desk, now, opened, public
+from tests.test_changes import BASE, PAGE, URL, Desk, ghost_says, now, opened, public
 from web.app import create_app
 from worker import cli, decisions
 from worker.changes import UNNAMED, Action, State
 from worker.errors import Refused
+from worker.gather import Gatherer
 from worker.intake.model import Candidate, Fate
 from worker.intake.webhooks import Event
 from worker.intake.webhooks import Kind as Heard
@@ -231,3 +232,45 @@ def test_who_answers_what_nobody_asked_is_told_what_happens_instead(server, here
     said = "by itself" if status is Status.UNCONFIRMED else "it is published"
     assert said in str(told.value)
     assert f"handbill delivery show {post.id}" in told.value.do
+
+
+@pytest.mark.parametrize("kind", ["post.unpublished", "post.deleted"])
+def test_what_is_planned_of_an_article_that_its_system_takes_back_is_held_before_the_system_is_answered(
+    server, here, tmp_path, site, kind
+):
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
+    tended = []
+    gatherer = Gatherer(street.parts, wake=lambda _: None, tend=tended.append)
+    gatherer.listened()
+    assert tended == []
+    ghost_says(street, kind)
+    held = now(street, planned)
+    assert (held.status, held.reason) == (Status.HELD, f"the site said: {kind.partition('.')[2]}")
+    for _ in range(3):
+        gatherer.listened()
+    assert tended == ["main"], "a round is asked for at once, and once"
+    street.parts.changes.round("main")
+    (change,) = street.parts.aftercare.changes("main")
+    assert {p.delivery for p in change.proposals} == {post.id, planned.id}
+    Gatherer(street.parts, wake=lambda _: None, tend=tended.append).listened()
+    assert tended == ["main"], "what was acted on is not asked for again"
+
+
+def test_what_a_system_says_while_a_round_acts_on_what_it_said_before_is_heard_in_that_round(
+    server, here, tmp_path, site, monkeypatch
+):
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
+    said = [Heard.DELETED]
+
+    def release(self, name, *, by, real=pipeline.Changes._release):
+        real(self, name, by=by)
+        while said:
+            street.at += timedelta(seconds=1)
+            street.parts.hooks.record("main.blog", Event(kind=said.pop(), key=str(street.at), url=URL), street.at)
+
+    monkeypatch.setattr(pipeline.Changes, "_release", release)
+    street.parts.hooks.record("main.blog", Event(kind=Heard.PUBLISHED, key="again", url=URL), street.at)
+    street.parts.changes.round("main")
+    assert now(street, planned).status is Status.HELD
+    (change,) = street.parts.aftercare.changes("main")
+    assert post.id in {p.delivery for p in change.proposals}

@@ -865,12 +865,8 @@ def test_an_approved_correction_that_is_cancelled_before_it_is_sent_leaves_the_p
     assert "310,000" in street.got("mastodon")[0].text
 
 
-@pytest.mark.parametrize("kind", ["post.unpublished", "post.deleted"])
-def test_a_webhook_that_says_an_article_was_taken_back_proposes_to_take_its_posts_down(
-    server, here, tmp_path, site, kind
-):
-    street = opened(server, here, tmp_path, site, ["mastodon", "bluesky"])
-    posts = public(street)
+def ghost_says(street, kind):
+    """What Ghost sends of an article that it takes back; the source that is told."""
     desk = Desk.__new__(Desk)
     desk.parts, desk.app = street.parts, create_app(street.parts)
     source, address, secret = Follow(street.parts).add_hook("main", "ghost", name="blog")
@@ -882,6 +878,16 @@ def test_a_webhook_that_says_an_article_was_taken_back_proposes_to_take_its_post
     headers = {"X-Ghost-Signature": f"sha256={sign}, t={at}", "Content-Type": "application/json"}
     answer = desk.post(urlsplit(address).path, content=text, headers=headers)
     assert answer.status_code < 300, answer.text
+    return source
+
+
+@pytest.mark.parametrize("kind", ["post.unpublished", "post.deleted"])
+def test_a_webhook_that_says_an_article_was_taken_back_proposes_to_take_its_posts_down(
+    server, here, tmp_path, site, kind
+):
+    street = opened(server, here, tmp_path, site, ["mastodon", "bluesky"])
+    posts = public(street)
+    source = ghost_says(street, kind)
     street.parts.changes.round("main")
     (change,) = street.parts.aftercare.changes("main")
     assert change.kind is Kind.GONE

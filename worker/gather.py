@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 
@@ -22,6 +23,7 @@ WAKE_AFTER = 60.0
 """Seconds until an article whose wake-up nobody took up is given out again."""
 
 TEND_EVERY = 60.0
+LISTEN_EVERY = 2.0
 CARE_EVERY = 5.0
 ALIVE_SECONDS = 30.0
 
@@ -45,6 +47,7 @@ class Gatherer:
         self._tend = tend
         self._poller = poller or Poller(parts.sources, parts.intake, parts.settings, seen=parts.push.seen)
         self._alerts = Alerts(parts, alone=True)
+        self._heard: dict[str, datetime] = {}
         self.stopping = threading.Event()
 
     def run(self, name: str) -> None:
@@ -54,6 +57,7 @@ class Gatherer:
             (self.asked, "hubs"),
             (self.woken, "wake"),
             (self.tended, "tend"),
+            (self.listened, "listen"),
             (self.cared, "receipts"),
             (lambda: self._alive(name), "alive"),
             (self.alerted, "alerts"),
@@ -101,6 +105,17 @@ class Gatherer:
             if heard or mail or care.rules(workspace) or care.to_recheck(workspace, now, most=1):
                 self._tend(workspace)
         return TEND_EVERY
+
+    def listened(self) -> float:
+        """Wake a content worker for what a source's system said of an article; once for what was said last."""
+        for workspace in self._parts.records.workspaces():
+            last = self._parts.hooks.last_heard(workspace)
+            if last and last != self._heard.get(workspace):
+                until = self._parts.aftercare.events_until(workspace)
+                if until is None or last > until:
+                    self._tend(workspace)
+                self._heard[workspace] = last
+        return LISTEN_EVERY
 
     def alerted(self) -> float:
         """Tell people what is wrong: also that no publishing worker does."""

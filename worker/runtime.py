@@ -40,6 +40,8 @@ from worker.store import (
 from worker.store.secrets import Vault, key_of
 
 if TYPE_CHECKING:
+    from worker.intake.model import Source
+    from worker.intake.webhooks import Event
     from worker.pipeline.changes import Changes
     from worker.pipeline.digest import Digests
     from worker.pipeline.evergreen import Evergreens
@@ -71,7 +73,7 @@ class Runtime:
         self.renewals = Renewals(self.records, self.deliveries, self.accounts, now=self.now)
         self.intake = Intake(self.sources)
         self.owners = Owners(self)
-        self.receiver = Receiver(self.hooks, self.sources, self.intake)
+        self.receiver = Receiver(self.hooks, self.sources, self.intake, self._take_back)
         self.push = Push(self.hooks, self.sources, config)
         self.receipts = Receipts(self)
         self.clicks = Clicks(self)
@@ -108,6 +110,9 @@ class Runtime:
         from worker.pipeline.evergreen import Evergreens  # noqa: PLC0415
 
         return Evergreens(self, score=self.numbers.score)
+
+    def _take_back(self, source: Source, event: Event) -> None:
+        self.changes.take_back(source, event)
 
     @functools.cached_property
     def changes(self) -> Changes:

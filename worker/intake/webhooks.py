@@ -58,6 +58,9 @@ class Kind(StrEnum):
     """A test, a draft, or what does not concern articles."""
 
 
+TAKEN_BACK = frozenset({Kind.UNPUBLISHED, Kind.DELETED})
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One request as it came: ``path`` with its query, header names in small letters, the body byte for byte."""

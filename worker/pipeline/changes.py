@@ -26,7 +26,9 @@ from worker.intake import gate
 from worker.intake.client import Answer
 from worker.intake.fetch import ACCEPT, accepted, page_of
 from worker.intake.identity import address_key, guid_key
+from worker.intake.model import Source
 from worker.intake.polite import Guest
+from worker.intake.webhooks import TAKEN_BACK, Event
 from worker.intake.webhooks import Kind as Heard
 from worker.model import Account, Article, Content, Delivery, Message, Status, Step, StepKind, article_id, digest
 from worker.pipeline import edit
@@ -99,18 +101,21 @@ class Changes:
 
     def _hear(self, workspace: str) -> None:
         """Look at once at what a source's system said was updated, taken back or published once more."""
-        wanted = (Heard.PUBLISHED, Heard.UPDATED, Heard.UNPUBLISHED, Heard.DELETED)
-        heard = self._parts.hooks.heard(workspace, wanted)
-        since = self._parts.aftercare.events_until(workspace)
-        fresh = [h for h in reversed(heard) if since is None or h.at > since]
-        for one in fresh:
-            for name in self._articles(workspace, one.event.url, one.event.id, one.source):
-                try:
-                    self._heard(name, one)
-                except HandbillError as error:  # what one article is hindered by keeps nobody from hearing of others
-                    log.warning("what its system said is looked into again", article=name, reason=str(error))
-                    self._parts.aftercare.recheck_at(name, self._parts.now())
-            self._parts.aftercare.mark_events(workspace, one.at)
+        wanted = (Heard.PUBLISHED, Heard.UPDATED, *TAKEN_BACK)
+        while True:  # what is said meanwhile is heard in the same round
+            heard = self._parts.hooks.heard(workspace, wanted)
+            since = self._parts.aftercare.events_until(workspace)
+            fresh = [h for h in reversed(heard) if since is None or h.at > since]
+            if not fresh:
+                return
+            for one in fresh:
+                for name in self._articles(workspace, one.event.url, one.event.id, one.source):
+                    try:
+                        self._heard(name, one)
+                    except HandbillError as error:  # what hinders one article keeps nobody from hearing of others
+                        log.warning("what its system said is looked into again", article=name, reason=str(error))
+                        self._parts.aftercare.recheck_at(name, self._parts.now())
+                self._parts.aftercare.mark_events(workspace, one.at)
 
     def _heard(self, name: str, one: Said) -> None:
         """Act on what an article's system said."""
@@ -124,6 +129,13 @@ class Changes:
             with suppress(NotFound):
                 article, _ = self._parts.records.article(name)
                 self._found(article, Kind.GONE, [f"{SAID}{one.event.kind}"], since=one.at)
+
+    def take_back(self, source: Source, event: Event) -> None:
+        """Let nothing more go out of an article that a source's system has taken back; a round finds what to ask."""
+        for name in self._articles(source.workspace, event.url, event.id, source.id):
+            with suppress(NotFound):
+                article, _ = self._parts.records.article(name)
+                self._stop(article, f"{SAID}{event.kind}")
 
     def named(self, given: str, workspace: str) -> str:
         """The id of the article that somebody names by its id or its address; raises NotFound."""

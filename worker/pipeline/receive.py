@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
@@ -13,7 +14,7 @@ import structlog
 from worker.errors import BadSource, NotFound, Refused
 from worker.intake import pings, websub
 from worker.intake.model import POLLED, Candidate, Source
-from worker.intake.webhooks import SCHEMES, Event, Kind, Sent, Unverified, receive
+from worker.intake.webhooks import SCHEMES, TAKEN_BACK, Event, Kind, Sent, Unverified, receive
 from worker.pipeline.intake import Intake
 from worker.store.hooks import Hook, Hooks, Subscription, new_token
 from worker.store.sources import Sources
@@ -37,10 +38,16 @@ class Reply:
 
 
 class Receiver:
-    """The use cases behind the public addresses; each only stores, so that its caller is answered at once."""
+    """The use cases behind the public addresses; each only stores, so that its caller is answered at once.
 
-    def __init__(self, hooks: Hooks, sources: Sources, intake: Intake) -> None:
+    ``take_back`` holds what is planned of an article that a source's system took back.
+    """
+
+    def __init__(
+        self, hooks: Hooks, sources: Sources, intake: Intake, take_back: Callable[[Source, Event], None]
+    ) -> None:
         self._hooks = hooks
+        self._take_back = take_back
         self._sources = sources
         self._intake = intake
 
@@ -85,6 +92,8 @@ class Receiver:
         if self._hooks.is_repeat(source.id, event.key):
             return Reply(REPEAT, event.kind)
         reply = self._act(source, hook.scheme, event)
+        if event.kind in TAKEN_BACK:
+            self._take_back(source, event)
         if event.kind not in {Kind.NOTHING, Kind.CHANGED} and self._hooks.settle(source.id, event.key):
             self._hooks.record(source.id, event, now)
         elif event.kind is Kind.CHANGED:

@@ -159,6 +159,12 @@ class Hooks:
         events = (_heard({k.decode(): v.decode() for k, v in row.items()}) for _, row in rows)
         return [h for h in events if h.event.kind in wanted][:most]
 
+    def last_heard(self, workspace: str) -> datetime | None:
+        """When the latest event came; None if none is kept."""
+        stream = f"{keys.home(workspace)}hooks:events"
+        rows = cast("list[tuple[bytes, dict[bytes, bytes]]]", self._redis.xrevrange(stream, count=1))
+        return datetime.fromisoformat(rows[0][1][b"at"].decode()) if rows else None
+
     # When hubs are asked
 
     def ask_at(self, source: str, moment: datetime) -> None:
