@@ -63,9 +63,9 @@ class Street:
         self.calendar = Calendar(week=tuple((d, (time(9), time(17))) for d in range(7)))
         self.accounts = {p: self.connect(p) for p in platforms}
 
-    def connect(self, platform) -> Account:
+    def connect(self, platform, name="me") -> Account:
         stand_in = load(platform).networked
-        account = self.parts.accounts.connect(platform, {}, workspace="main", name="me", rehearsal=stand_in)
+        account = self.parts.accounts.connect(platform, {}, workspace="main", name=name, rehearsal=stand_in)
         account = dataclasses.replace(account, zone="Europe/Vienna", calendar=self.calendar)
         self.parts.records.save_account(account)
         return account

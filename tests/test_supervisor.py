@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from worker import supervisor
+from worker import supervisor, up
+from worker.errors import HandbillError
+from worker.settings import Settings
 from worker.supervisor import Child, State, Supervisor
 
 SLEEPER = "import time; time.sleep(60)"
@@ -30,6 +32,22 @@ Supervisor([
     Child(name="stubborn", argv=[sys.executable, "-c", stubborn, str(place / "stubborn.pids")]),
 ], grace=0.5).run()
 """
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"redis_url": "redis://state.example:6379/0"}, "HANDBILL_REDIS_URL has no password"),
+        ({"broker_url": "redis://state.example:6379/0"}, "HANDBILL_BROKER_URL has no password"),
+        ({"broker_url": "amqp://guest:guest@broker.example//"}, "guest and guest"),
+        ({"secret_key": "changeme"}, "HANDBILL_SECRET_KEY is not a Fernet key"),
+        ({"secret_key": "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="}, "HANDBILL_SECRET_KEY is not a Fernet key"),
+    ],
+)
+def test_up_does_not_start_open_and_says_so_once(tmp_path, said, words):
+    with pytest.raises(HandbillError, match=words):
+        up.supervisor(Settings(_env_file=None, data_dir=tmp_path, **said))
+    assert list(tmp_path.iterdir()) == []
 
 
 def until(what, seconds=10.0):

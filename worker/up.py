@@ -17,6 +17,8 @@ from worker.app_urls import broker_of
 from worker.environ import SECRETS
 from worker.errors import HandbillError
 from worker.settings import Settings
+from worker.store.redis import refuse_open
+from worker.store.secrets import Vault
 from worker.supervisor import Child, State, Supervisor
 
 
@@ -41,7 +43,15 @@ def supervisor(
     log: TextIO = sys.stderr,
     status: Callable[[str, State, str], None] | None = None,
 ) -> Supervisor:
-    """The processes of ``handbill up``, ready to run; raises HandbillError if a port is taken."""
+    """The processes of ``handbill up``, ready to run.
+
+    Raises HandbillError if a port is taken, if a server is open to anyone, or if the key is none: each process would
+    refuse to start, again and again.
+    """
+    refuse_open(config.redis_url, "HANDBILL_REDIS_URL", trial=config.trial)
+    refuse_open(config.broker_url, "HANDBILL_BROKER_URL", trial=config.trial)
+    if given := config.secret_key.get_secret_value():
+        Vault(given)
     rehearsal = urlsplit(config.rehearsal)
     ports = [(rehearsal.hostname or "127.0.0.1", rehearsal.port or 80, "HANDBILL_REHEARSAL_PORT")]
     if web:
