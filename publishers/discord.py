@@ -84,6 +84,7 @@ class Discord(Publisher):
     # channel's own rate is not published, it comes with every answer.
     budgets: ClassVar = (Budget(posts=5, seconds=5), Budget(posts=50, seconds=1, app=True))
     addressed: ClassVar = r"(?:^|/channels/[^/]+/\d+/)(\d+)(?=[/?#]|$)"
+    partly: ClassVar = {"find": "bots"}
     unverified: ClassVar = "never run against the real platform; how long exactly a nonce is kept"
 
     def connect(self) -> Profile:

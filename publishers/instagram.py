@@ -82,6 +82,7 @@ class Instagram(Graph):
     # 50 by the reference, 100 by the guide: the account is asked before each post, this only bounds a burst.
     budgets: ClassVar = (Budget(posts=100, seconds=86_400),)
     pulls: ClassVar = True
+    partly: ClassVar = {"delete": "Facebook’s sign-in"}
     unverified: ClassVar = (
         "never run against the real platform; whether a container published twice makes one post; whether "
         "refresh_access_token takes the token from a header; how long an alt text may be"

@@ -89,6 +89,7 @@ class LinkedIn(Publisher):
     # 422 DUPLICATE_POST for a day or two, as reported: https://github.com/Arisamiga/Linkedin-RSS/issues/5
     reshares: ClassVar = timedelta(days=7)
     addressed: ClassVar = r"(urn:li:(?:activity|share|ugcPost):\d+)"
+    partly: ClassVar = dict.fromkeys(("find", "read_back", "metrics"), "organisations")
     unverified: ClassVar = (
         "never run against the real platform; how its 3,000 characters are counted; how many posts it takes in a day "
         "(neither is documented); the body of a comment's edit and of several pictures in one post"

@@ -84,6 +84,7 @@ class Misskey(Publisher):
     proof: ClassVar = LOOKED_UP
     budgets: ClassVar = (Budget(posts=300, seconds=3600),)  # endpoints/notes/create.ts
     addressed: ClassVar = r"(?:^|/notes/)(\w+)(?=[/?#]|$)"
+    partly: ClassVar = {"edit": "Sharkey"}
     unverified: ClassVar = (
         "never run against a real server of any kind; Misskey, Sharkey and others as their source has them; since "
         "which release a cat's words are kept as they are; what servers take beyond 10 MB"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -16,7 +17,10 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
+from typer.testing import CliRunner
 
+from worker.cli import cli
+from worker.commands import keep
 from worker.embedded import Embedded
 from worker.errors import HandbillError, Refused, StoreDown
 from worker.keeping import rotation
@@ -189,6 +193,20 @@ def test_without_a_passphrase_nothing_secret_travels_and_it_is_said(house, elsew
         assert len(there.deliveries.ids()) == 6
     finally:
         there.close()
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_the_hint_at_a_passphrase_is_for_who_gave_none(house, tmp_path, monkeypatch, given):
+    monkeypatch.setattr(keep, "parts", lambda: contextlib.nullcontext(house))
+    monkeypatch.setattr(keep, "settings", lambda: house.settings)
+    words = tmp_path / "words.txt"
+    words.write_text(PASSPHRASE)
+    option = ["--passphrase-file", str(words)] if given else []
+    done = CliRunner().invoke(cli, ["export", str(tmp_path / "all.zip"), *option], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    (left,) = (line for line in done.stderr.splitlines() if line.startswith("Left out: "))
+    assert "proofs of who somebody is" in left
+    assert ("--passphrase-file" in left) is not given
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from web.app import create_app
 from worker import numbers
 from worker.content import cards
 from worker.embedded import Embedded
-from worker.model import Status
+from worker.model import Status, Step, StepKind, step_key
 from worker.numbers import Sample, Told
 from worker.pipeline.numbers import plotted, report, report_to, send_report
 
@@ -230,6 +230,31 @@ def test_the_weekly_report_goes_out_once_a_week_through_an_account(server, here,
     assert datetime(2026, 11, 4, tzinfo=UTC).weekday() == 2
 
 
+def test_the_report_counts_what_went_out_whatever_became_of_it_since(server, here, tmp_path):
+    street = Street(server, tmp_path, here, ["outbox", "mastodon", "bluesky"])
+    old = street.share(platforms=["mastodon"])
+    street.at += timedelta(days=8)
+    posts = street.share(again=True)
+    told = lambda: report(street.parts, "main", days=7).splitlines()[2]  # noqa: E731 - asked for twice
+    assert told() == "3 posts went out; 0 have numbers."
+    for one in (posts[0], old[0]):  # this week's, and one of last week's, which went out before
+        made = street.parts.deliveries.get(one.id)
+        step = Step(
+            kind=StepKind.DELETE, ordinal=1, key=step_key(one.id, StepKind.DELETE, 1, 1), post=made.steps[0].post
+        )
+        street.parts.deliveries.change(
+            one.id,
+            Status.SCHEDULED,
+            origins=[Status.PUBLISHED],
+            note="delete",
+            due=street.at,
+            steps=(*made.steps, step),
+        )
+    street.work()
+    assert {street.parts.deliveries.get(d.id).status for d in (posts[0], old[0])} == {Status.DELETED}
+    assert told() == "3 posts went out, 1 of them deleted since; 0 have numbers."
+
+
 # The report as a mail
 
 TITLE = "Larkhaven’s 1911 footbridge reopens four months early and £310,000 under budget"
@@ -281,7 +306,7 @@ def test_the_weekly_report_is_a_mail_with_its_plots_handed_to_a_real_server_byte
     (media,) = post.media
     key, name = made.steps[0].key, street.parts.records.account(street.accounts["mastodon"].id).name
     text = (
-        "Handbill, 02 November to 09 November 2026\n\n3 posts went out; 3 of them have numbers.\n\n"
+        "Handbill, 02 November to 09 November 2026\n\n3 posts went out; 3 have numbers.\n\n"
         "By account (likes, shares, replies and clicks a post; where the mean lies with 95 %):\n"
         f"- Mastodon {name}: 5.3 (0.0 to 13.3), 3 posts\n\nBest posts:\n"
         + "\n".join(f"- {n}: {TITLE} (Mastodon {name})" for n in (9, 4, 3))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import publishers
+from worker.reference import platform_table
 
 
 @pytest.fixture
@@ -42,6 +43,22 @@ def test_two_platforms_of_one_name_are_refused(registry, tmp_path, monkeypatch):
 
     with pytest.raises(ValueError, match="both have a platform 'telegram'"):
         registry.register("impostor")
+
+
+@pytest.mark.parametrize("name", publishers.names())
+def test_what_only_some_accounts_can_is_something_that_the_adapter_can(name):
+    adapter = publishers.load(name)
+    assert all(adapter.can(method) and who for method, who in adapter.partly.items())
+
+
+def test_the_table_says_that_no_members_posts_are_read_on_linkedin():
+    (row,) = (line for line in platform_table().splitlines() if "[LinkedIn]" in line)
+    cells = [cell.strip() for cell in row.split("|")]
+    names = [cell.strip() for cell in platform_table().partition("\n")[0].split("|")]
+    said = dict(zip(names, cells, strict=True))
+    assert [said[n] for n in ("look-up", "read back", "edit", "delete", "numbers")] == [
+        "organisations", "organisations", "yes", "yes", "organisations",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", publishers.names())

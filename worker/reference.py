@@ -89,7 +89,7 @@ def platform_table() -> str:
                 _said(limits.thread),
                 _said(limits.comment),
                 (", ".join(limits.labels) or "yes") if limits.warning else "–",
-                *(_said(adapter.can(method)) for method in ("find", "read_back", "edit", "delete", "metrics")),
+                *(_able(adapter, method) for method in ("find", "read_back", "edit", "delete", "metrics")),
                 _proof(adapter),
                 _auth(adapter),
                 adapter.unverified or "–",
@@ -104,6 +104,11 @@ def platform_table() -> str:
 
 def _said(able: object) -> str:
     return "yes" if able else "–"
+
+
+def _able(adapter: type[Publisher], method: str) -> str:
+    """Whether it can, and of which accounts alone."""
+    return adapter.partly.get(method, "yes") if adapter.can(method) else "–"
 
 
 def _auth(adapter: type[Publisher]) -> str:

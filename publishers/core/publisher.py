@@ -132,6 +132,8 @@ class Publisher(ABC):
     """When ``refresh`` is asked for before the token ends; None = when the token is refused."""
     addressed: ClassVar[str] = ""
     """Where a message's address shows its id, which may also stand alone: a pattern whose first group is it."""
+    partly: ClassVar[Mapping[str, str]] = {}
+    """Of which accounts alone, by the methods that do not serve all of them, for the capability table."""
     unverified: ClassVar[str] = ""
     """What nobody has checked against the real platform yet, for the capability table."""
 

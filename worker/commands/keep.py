@@ -42,7 +42,8 @@ def export(path: PathTo, *, passphrase_file: Passphrase = "", as_json: AsJson = 
     _say(path, manifest, as_json=as_json)
     if not as_json and manifest.left_out:
         left = ", ".join(f"{n} {what}" for what, n in manifest.left_out.items())
-        err.print(f"Left out: {left}. With --passphrase-file secrets travel along.", markup=False)
+        hint = "" if passphrase_file else " With --passphrase-file secrets travel along."
+        err.print(f"Left out: {left}.{hint}", markup=False)
 
 
 def backup(

@@ -32,7 +32,9 @@ READS = (Budget(posts=60, seconds=3600, app=True),)
 LATER = timedelta(minutes=20)
 LOCK_SECONDS = 300.0
 CACHED = timedelta(hours=1)
-PUBLIC = (Status.PUBLISHED, Status.EDITED)
+OUT = (Status.PUBLISHED, Status.EDITED, Status.DELETED)
+"""Where what went out stands, whatever became of it since."""
+
 KEPT_MOST = 5000
 UNNAMED = "not known"
 """The design of pictures that were drawn before designs were kept."""
@@ -174,8 +176,12 @@ def report(parts: Runtime, workspace: str, *, days: int) -> str:
     titles = parts.records.titles({t.article for t in told})
     count = parts.deliveries.count(workspace)
     lines = [f"Handbill, {since:%d %B} to {now:%d %B %Y}", ""]
-    public = parts.deliveries.moved(workspace, PUBLIC, since=since, most=10_000)
-    lines += [f"{len(public)} posts went out; {len(told)} of them have numbers."]
+    moved = [name for _, name in parts.deliveries.moved(workspace, OUT, since=since, most=10_000)]
+    out = [d for d in parts.deliveries.several(moved) if d.steps and (d.steps[0].at or d.due) >= since]
+    gone = sum(d.status is Status.DELETED for d in out)
+    went = "1 post went out" if len(out) == 1 else f"{len(out)} posts went out"
+    counted = "1 has" if len(told) == 1 else f"{len(told)} have"
+    lines += [f"{went}{f', {gone} of them deleted since' if gone else ''}; {counted} numbers."]
     for status in (Status.PARKED, Status.FAILED, Status.HELD):
         if count[status]:
             lines.append(f"{count[status]} {status}: somebody must decide.")
