@@ -18,12 +18,13 @@ from tests.test_change_after_change import ELSEWHERE, corrected, look, posted_an
 from tests.test_change_meanwhile import desk_of, taken_back
 from tests.test_changes import BASE, PAGE, URL, now, opened, public
 from worker import cli, decisions
-from worker.changes import WAITS, Action
+from worker.changes import WAITS, Action, made_of
 from worker.commands import changes as commands
+from worker.content import facts
 from worker.errors import HandbillError, Refused
 from worker.intake.webhooks import Event
 from worker.intake.webhooks import Kind as Heard
-from worker.model import Status
+from worker.model import Article, Status
 from worker.pipeline import edit
 from worker.schedule import When
 
@@ -345,3 +346,34 @@ def test_what_is_parked_of_a_gone_article_is_sent_again_by_no_way(server, here, 
     )
     assert all("The article is gone" in str(s) for s in said), said
     assert (now(street, other).status, len(street.got("telegram"))) == (Status.PARKED, 1)
+
+
+def test_the_version_that_a_post_was_made_of_is_found_by_its_lines_and_only_else_by_what_it_means(monkeypatch):
+    def version(cost):
+        text = f"The bridge cost {cost} pounds. It took {cost + 1} days."
+        return Article(id="main.a", url=URL, title=f"Bridge opens for {cost} pounds", text=text, language="en")
+
+    versions, now_ = [version(n) for n in range(100, 130)], version(200)
+    wrong = {v: facts.slips(v, now_) for v in versions}
+    asked = []
+    told = facts.told
+    monkeypatch.setattr(facts, "told", lambda slips, *texts, now: asked.append(texts) or told(slips, *texts, now=now))
+    posts = [["The bridge cost 107 pounds."], ["Bridge opens for 103 pounds", "It took 104 days."], ["It rained."] * 2]
+    assert made_of(posts[:2], wrong, now_) == [versions[7], versions[3]]
+    assert asked == []
+    assert made_of([["What a bridge: it cost all of 112 pounds!"], posts[2]], wrong, now_) == [versions[12]]
+    assert len(asked) == 2 * len(versions)
+
+
+def test_what_is_shown_of_a_post_is_what_readers_see_by_now(server, here, tmp_path, site, monkeypatch):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article)
+    street.parts.changes.approve(change.id, {post.id: Action.REPOST}, by="Ada")
+    street.work()
+    monkeypatch.setattr(cli, "_parts", lambda: contextlib.nullcontext(street.parts))
+    shown = CliRunner().invoke(cli.cli, ["delivery", "show", post.id]).output
+    assert ("£210,000" in shown, "£310,000" in shown) == (True, False)
+    said = [e.note.split()[0] for e in street.parts.deliveries.history(post.id) if "http" in e.note]
+    assert said == ["published", "deleted", "published"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -147,19 +147,28 @@ def on_picture(slips_: Iterable[Slip], posts: Iterable[Post], *, now: Article) -
     return [s for s in facts.told(slips_, *said, now=now) if s.facts & (there | facts.WHOLE)]
 
 
-def made_of(texts: Collection[str], versions: Sequence[Article], now: Article) -> Article | None:
-    """The version of an article that what is posted says most of that the article does not say ``now``; the latest of
-    several, None if there is none.
+def made_of(
+    posts: Iterable[Collection[str]], versions: Mapping[Article, Sequence[Slip]], now: Article
+) -> list[Article]:
+    """For each post (its texts), the version of an article that it says most of that the article does not say ``now``;
+    the latest of several, none if there is none. ``versions`` are the oldest first, with their slips.
     """
     there = f"{now.title} {now.url} {now.text}"
-    counts = []
-    for number, version in enumerate(versions):
+    lines = {}
+    for version in versions:
         spans = words.sentences(version.text, words.base(version.language))
-        lines = {version.title, version.url, *(version.text[a:b] for a, b in spans)} - {""}
-        only = sum(line not in there and any(line in t for t in texts) for line in lines)
-        counts.append((only + len(facts.told(facts.slips(version, now, texts), *texts, now=now)), number))
-    most, which = max(counts, default=(0, 0))
-    return versions[which] if most else None
+        said = {version.title, version.url, *(version.text[a:b] for a, b in spans)} - {""}
+        lines[version] = [line for line in said if line not in there]
+    found = []
+    for texts in dict.fromkeys(tuple(t) for t in posts):
+        whole = {v: sum(any(line in t for t in texts) for line in lines[v]) for v in versions}
+        most = max(whole.values(), default=0)
+        # What is said in other words is looked for only where whole lines do not tell: that takes long.
+        close = [v for v in versions if whole[v] == most]
+        counts = {v: most + len(facts.told(versions[v], *texts, now=now)) for v in close} if close[1:] else whole
+        best = max(reversed(close), key=counts.__getitem__, default=None)
+        found += [best] if best and counts[best] else []
+    return found
 
 
 def propose(

@@ -439,7 +439,7 @@ def delivery_show(delivery: DeliveryName, *, as_json: AsJson = False) -> None:
     if look is not None:
         out.print(f"next look {look:%Y-%m-%d %H:%M:%S} UTC")
     out.rule()
-    out.print(found.steps[0].post.text, markup=False, soft_wrap=True)
+    out.print(found.says.text, markup=False, soft_wrap=True)
     out.rule()
     for event in events:
         out.print(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.status:<12}  {event.note}", markup=False, soft_wrap=True)

@@ -277,13 +277,14 @@ class Changes:
             return self._doubted(article, Kind.HIDDEN, f"its canonical address is the front page: {new.url}")
         known = [*care.versions(article.id), article]
         posted = self._posted(article.id)
-        slips = list(dict.fromkeys(s for old in dict.fromkeys(known) for s in facts.slips(old, new, posted)))
+        wrong = {old: facts.slips(old, new, posted) for old in known}
+        slips = list(dict.fromkeys(s for found in wrong.values() for s in found))
         now = dataclasses.replace(new, id=article.id, folder=article.folder)
         self._returned(article.id)
         if facts.slips(article, new) or new.url != article.url:
             care.keep_original(article)
             # What is sent just now may say this.
-            care.keep_version(article, needed=self._needed(article.id, known, new))
+            care.keep_version(article, needed=self._needed(article.id, wrong, new))
         found = self._found(article, Kind.CORRECTED, [s.what for s in slips], new=now, slips=slips)
         done = {p.delivery for c in self._open(article.id) if c.kind is Kind.CORRECTED for p in c.proposals}
         deleted = [changes.REPLY_GONE, *self._taken_down(now)]
@@ -317,22 +318,19 @@ class Changes:
         said += [t for p in posts for m in p.media for t in (m.alt, m.words)]
         return list(dict.fromkeys(t for t in said if t))
 
-    def _needed(self, name: str, known: Sequence[Article], new: Article) -> list[Article]:
+    def _needed(self, name: str, known: Mapping[Article, Sequence[Slip]], new: Article) -> list[Article]:
         """For each post of an article that is not over, the version that it was made of, where that says something
         else than the article does now.
         """
-        found: list[Article] = []
         if len(known) <= VERSIONS_MOST:
-            return found
+            return []
+        posts = []
         for delivery in self._parts.deliveries.several(self._parts.records.deliveries_of(name)):
-            posts = [m.post for m in delivery.messages]
+            said = [m.post for m in delivery.messages]
             if delivery.status in (*PENDING, *UNDER_WAY, S.FAILED):
-                posts += [s.post for s in delivery.steps[delivery.step :]]
-            said = [t for p in posts for t in (p.text, p.title, p.description, p.link or "", *changes.pictured(p))]
-            texts = [t for t in said if t]
-            if texts and (version := changes.made_of(texts, known, new)):
-                found.append(version)
-        return found
+                said += [s.post for s in delivery.steps[delivery.step :]]
+            posts.append([t for p in said for t in (p.text, p.title, p.link or "", *changes.pictured(p)) if t])
+        return changes.made_of(posts, known, new)
 
     def _overtaken(self, name: str) -> None:
         """What was approved about posts that somebody has rewritten before it was carried out is not: it was asked
