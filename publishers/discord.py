@@ -38,7 +38,6 @@ WRITTEN_TO = {0, 5}  # text and announcement channels
 BUSY = {20016, 20028, 40062, 130000}  # slow mode, too many messages here, a service's limit, overloaded
 GONE = {10003, 10004, 10015, 50027}  # channel, server, webhook, webhook's token
 REFUSED = {50035, 200000, 240000}  # malformed, and twice the server's own filter
-UNKNOWN_MESSAGE = 10008
 # A nonce is looked for in "the past few minutes": https://discord.com/developers/docs/resources/message#create-message
 REPEATABLE = timedelta(minutes=2)
 BOT = Proof(kind=ProofClass.A, window=REPEATABLE, then=ProofClass.B)

@@ -434,6 +434,10 @@ def test_the_commands_follow_show_change_and_remove(handbill, house, paper):
     assert f"{paper.base}/•••" in handbill("show", "lantern")[1]
     assert handbill("set", "lantern", "--public")[0] == 0
     assert json.loads(handbill("show", "lantern", "--json")[1])["address"] == f"{paper.base}/feed"
+    assert json.loads(handbill("show", "lantern", "--json")[1])["private"] is False
+    assert handbill("set", "lantern", "--private", "--as-it-looks")[0] != 0
+    assert handbill("set", "lantern", "--as-it-looks")[0] == 0
+    assert json.loads(handbill("show", "lantern", "--json")[1])["private"] is None
     assert handbill("set", "lantern", "--include", "", "--stop")[1] == "lantern is stopped by hand\n"
     assert json.loads(handbill("list", "--json")[1])[0]["health"] == "stopped by hand"
 

@@ -211,12 +211,17 @@ def change(
     never_tag: Never = None,
     warning: Warn = None,
     private: Private = None,
+    as_it_looks: Annotated[
+        bool, typer.Option("--as-it-looks", help="Take back what was said of its address being a secret or none.")
+    ] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Take nothing from it until it is started.")] = False,
     start: Annotated[bool, typer.Option("--start", help="Take what it publishes from now on.")] = False,
     workspace: Workspace = "",
 ) -> None:
     """Change a source's rules; an empty value takes a rule back, such as --include ''."""
     said = _said(locals())
+    if as_it_looks and private is not None:
+        raise HandbillError("An address is a secret, or none, or as it looks", do="Give one of the three options")
     with following() as (found, follow):
         known = follow.find(source, workspace_or_own(workspace))
         values: dict[str, Any] = {"rules": follow.ruled(known.rules, known.workspace, said)}
@@ -224,7 +229,7 @@ def change(
             values["name"] = name
         if account is not None or every_account:
             values["accounts"] = account or ()
-        if private is not None:
+        if private is not None or as_it_looks:
             values["private"] = private
         known = follow.change(known, **values)
         if stop or start:
