@@ -10,6 +10,7 @@ import pytest
 
 from publishers import load, names
 from publishers.core.post import Media, Post
+from rehearsal.world import Faults
 from tests import test_changes
 from tests.test_change_after_change import corrected
 from tests.test_changes import PAGE, now, opened, public
@@ -26,14 +27,19 @@ REPLACED = sorted(name for name in names() if load(name).repictures)
 """Platforms where an edit brings another picture; all but EVERY_DAY at night."""
 
 
+def at(server, here, folder, site, platform, monkeypatch):  # noqa: PLR0917 - as fixtures come
+    monkeypatch.setattr("rehearsal.webhook.TOLERANCE", 10**9)  # our requests are signed with the time that it is
+    street = opened(server, here, folder, site, [])
+    # What the stand-in has under this name is a Sharkey, which changes notes; a Misskey does not.
+    street.accounts[platform] = street.connect(platform, "sharkey" if platform == "misskey" else "me")
+    return street
+
+
 @pytest.mark.parametrize(
     "platform", [pytest.param(n, marks=[] if n in EVERY_DAY else pytest.mark.nightly) for n in REPLACED]
 )
 def test_an_edit_puts_the_card_and_its_alt_text_right(server, here, tmp_path, site, *, monkeypatch, platform):
-    monkeypatch.setattr("rehearsal.webhook.TOLERANCE", 10**9)  # our requests are signed with the time that it is
-    street = opened(server, here, tmp_path, site, [])
-    # What the stand-in has under this name is a Sharkey, which changes notes; a Misskey does not.
-    street.accounts[platform] = street.connect(platform, "sharkey" if platform == "misskey" else "me")
+    street = at(server, here, tmp_path, site, platform, monkeypatch)
     post = public(street)[platform]
     was = post.steps[0].post.media[0]
     assert "310,000" in was.alt
@@ -59,6 +65,32 @@ def test_an_edit_puts_the_card_and_its_alt_text_right(server, here, tmp_path, si
     assert (folder / shown.path).read_bytes() == Path(said.path).read_bytes()
     if load(platform).limits.alt:
         assert shown.alt == said.alt
+
+
+@pytest.mark.parametrize(
+    "platform",
+    [pytest.param(n, marks=[] if n == "mastodon" else pytest.mark.nightly) for n in REPLACED if n != "outbox"],
+)
+def test_an_edit_with_another_picture_whose_answer_is_lost_is_made_once_and_right(
+    server, here, tmp_path, site, *, monkeypatch, platform
+):
+    street = at(server, here, tmp_path, site, platform, monkeypatch)
+    post = public(street)[platform]
+    site.page = corrected("£210,000")
+    street.at += timedelta(minutes=30)
+    (change,) = street.parts.changes.recheck(post.article)
+    street.world.faults[platform] = Faults.read(["accept-then-drop"])
+    street.parts.changes.approve(change.id, by="Ada")
+    for _ in range(6):
+        street.work()
+        street.later(minutes=3)
+    done = now(street, post)
+    assert done.status is Status.EDITED, done.reason
+    (after,) = street.got(platform)
+    (shown,) = after.pictures
+    folder = street.world.account(platform, after.account).folder
+    assert (folder / shown.path).read_bytes() == Path(done.messages[0].post.media[0].path).read_bytes()
+    assert "310,000" not in after.text
 
 
 @pytest.mark.parametrize("platform", ["bluesky", "pinterest", "mattermost"])
