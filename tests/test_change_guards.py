@@ -303,6 +303,7 @@ def test_what_is_left_as_it_is_is_asked_about_no_more(server, here, tmp_path, si
     (told,) = desk.get("/api/v1/changes", token=token).json()["changes"]
     assert (told["given_up"], told["picture_wrong"]) == ([post.id], [])
     assert f'formaction="/changes/{change.id}/leave" name="delivery" value="{post.id}"' in desk.page("/changes").text
+    assert "Edit: not done; the edit was given up" in desk.page("/changes").text
     if way == "page":
         data = {"form_token": desk.owner.form_token, "delivery": post.id}
         said = desk.post(f"/changes/{change.id}/leave", data=data, headers={"Origin": BASE}, visit=desk.owner)
