@@ -482,7 +482,7 @@ def test_the_only_post_of_an_article_that_was_corrected_while_it_was_sent_is_fou
     assert [p.delivery for p in change.proposals] == [post.id]
 
 
-def test_what_was_planned_and_is_being_sent_when_it_is_approved_is_put_right_when_it_is_out(
+def test_what_was_planned_and_is_being_sent_when_it_is_approved_is_asked_about_when_it_is_out(
     server, here, tmp_path, site
 ):
     street = opened(server, here, tmp_path, site, ["mastodon"])
@@ -492,12 +492,15 @@ def test_what_was_planned_and_is_being_sent_when_it_is_approved_is_put_right_whe
     street.parts.changes._resume(now(street, post), by="Bob")
     get = street.parts.deliveries.get
     street.parts.deliveries.get = lambda name: dataclasses.replace(get(name), status=Status.UNCONFIRMED)
-    street.parts.changes.approve(change.id, by="Ada")
+    with pytest.raises(Refused, match="nobody knows yet"):
+        street.parts.changes.approve(change.id, by="Ada")
     street.parts.deliveries.get = get
-    assert street.parts.aftercare.applied(change) == set()
+    assert street.parts.aftercare.change(change.id).state is State.OPEN
     street.later(days=1)
     assert "310,000" in street.got("mastodon")[0].text
-    street.parts.changes.finish("main")
+    street.parts.changes.round("main")
+    (again,) = (c for c in street.parts.aftercare.changes("main") if c.state is State.OPEN)
+    street.parts.changes.approve(again.id, by="Ada")
     street.work()
     assert "210,000" in street.got("mastodon")[0].text
 
