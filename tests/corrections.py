@@ -646,6 +646,7 @@ POSTS = (
     ("en", "It drew 9,000 visitors on Sunday. The bridge cost £210,000. Mayor Ada Byron opened it.", "It drew 7,000 visitors on Sunday. The bridge cost £310,000. Mayor Ada Lovelace opened it.", "The bridge cost £210,000.", "£210,000"),
     ("en", "It drew 9,000 visitors on Sunday. It has three arches.", "It drew 7,000 visitors on Sunday. It has three arches.", "It has three arches.", ""),
     ("en", "The bridge drew 9,000 visitors and cost £210,000 in all.", "The bridge drew 7,000 visitors and cost £310,000 in all.", "Our bridge: 9,000 visitors!", "9,000"),
+    ("en", "It has 42 new desks.", "It has 48 new desks.", "It has 42 new desks.", "42"),
     ("en", "The fair drew 9,000 visitors. The bridge cost 9,000 pounds.", "The fair drew 7,000 visitors. The bridge cost 9,000 pounds.", "A bridge for 9,000 pounds!", ""),
     # lines that were cut short
     ("en", "The bridge over the river Senn in the old town of Larkhaven cost £210,000 in the end.", "The bridge over the river Senn in the old town of Larkhaven cost £310,000 in the end.", "The bridge over the river Senn in the old town…", ""),

@@ -34,6 +34,7 @@ MEASURES = {
 }
 ONE = {"mass-ton": "mass-tonne"}  # who writes "tons" may mean either
 SMALL = 2  # letters: "5 in" is hardly ever a length
+NOUN_LAST = frozenset({"de", "en"})  # languages that name a currency by its last word
 COUNTS = (1, 2, 5, 1.5)  # one of each plural that languages have
 POINTS = regex.compile(r"percentage points?|prozentpunkte?n?|procentpunt(?:en)?|procentenhet(?:er)?|procentpoint")
 CENTS = frozenset(
@@ -147,8 +148,11 @@ def _money(locale: Locale, stop: frozenset[str]) -> Iterator[tuple[str, str]]:
         sign = regex.search(r"\p{Sc}$", symbol)  # "$" of "A$"
         yield from ((said.rstrip(".").casefold(), code) for said in (code, symbol, sign[0] if sign else ""))
         for count in COUNTS:
-            name = get_currency_name(code, count, locale=locale).casefold()
-            yield name, code
-            yield from ((word, code) for word in regex.findall(r"[\p{L}\p{M}]{3,}", name) if word not in stop)
+            name = get_currency_name(code, count, locale=locale)
+            yield name.casefold(), code
+            parts = regex.findall(r"[\p{L}\p{M}]{3,}", name)
+            if locale.language in NOUN_LAST:  # "British pounds", "Israeli new shekels"
+                parts = parts[-1:]
+            yield from ((word, code) for word in map(str.casefold, parts) if word not in stop)
     yield from (("c$", "CAD"), ("au$", "AUD"), ("s$", "SGD"), ("us$", "USD"), ("$", "USD"))
     yield from (("£", "GBP"), ("€", "EUR"), ("¥", "JPY"), ("₽", "RUB"), ("zł", "PLN"))
