@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from typer.testing import CliRunner
 
 from tests import test_changes
-from tests.test_change_after_change import ELSEWHERE, approve_all, corrected, look, waiting
+from tests.test_change_after_change import ELSEWHERE, approve_all, corrected, look, tomorrow, waiting
 from tests.test_changes import PAGE, URL, now, opened, public
 from web.changes import _parts
+from worker import cli
 from worker.changes import TAKEN_BACK, Action, Kind, correction
+from worker.commands import changes as commands
 from worker.content import facts
 from worker.model import Article, Status, StepKind
 
@@ -192,3 +197,51 @@ def test_a_reply_says_a_corrected_number_once_and_what_is_not_said_any_more_as_s
         "Correction: The library has 48 desks and cost £3.9 million.\n"
         f"the article does not say any more: “It opens on 3 May.”\n\n{URL}"
     )
+
+
+def test_what_a_post_says_is_what_is_public_now_and_its_history_says_what_was_deleted(
+    server, here, tmp_path, site, monkeypatch
+):
+    street = opened(server, here, tmp_path, site, ["mastodon", "linkedin"])
+    posts = public(street)
+    before = {p: said(street, p)[0] for p in posts}
+    old = street.got("linkedin")[0]
+    site.page = corrected("£210,000")
+    look(street, posts["mastodon"].article)
+    approve_all(street, posts["mastodon"].article)
+    monkeypatch.setattr(cli, "_parts", lambda: contextlib.nullcontext(street.parts))
+    for platform, post in posts.items():
+        shown = CliRunner().invoke(cli.cli, ["delivery", "show", post.id]).output
+        public_now, _, former = shown.partition("It said before:")
+        (now_,) = said(street, platform)
+        assert now_ in public_now
+        assert before[platform] not in public_now
+        assert before[platform] in former
+        assert "planned for now\n" in former
+    notes = [e.note for e in street.parts.deliveries.history(posts["linkedin"].id)]
+    (deleted,) = (n for n in notes if n.startswith("deleted "))
+    assert old.id in deleted
+    assert sum(n.startswith("published ") for n in notes) == 2
+    street.parts.receipts.round("main")
+    assert [e.attempts for e in street.parts.aftercare.every_entry("main")] == [1] * 5
+
+
+def test_what_is_to_be_decided_names_account_and_words_in_a_terminal(server, here, tmp_path, site, monkeypatch):
+    street = opened(server, here, tmp_path, site, ["linkedin", "slack"])
+    posts = public(street, platforms=["linkedin"])
+    planned = tomorrow(street, posts["linkedin"].article)
+    site.page = corrected("£210,000")
+    (change,) = look(street, posts["linkedin"].article)
+    monkeypatch.setattr(commands, "parts", lambda: contextlib.nullcontext(street.parts))
+    monkeypatch.setenv("COLUMNS", "400")
+    shown = CliRunner().invoke(commands.cli, ["list"]).output
+    assert f"{posts['linkedin'].id} on linkedin (me): delete and re-post (or correction reply, delete, leave)" in shown
+    assert f"{planned.id} on slack (me), not out yet: edit (or cancel, leave)" in shown
+    assert "it would say: …" in shown
+    assert "£210,000 under budget" in shown
+    assert "the reply would say: Correction: " in shown
+    run = CliRunner().invoke(commands.cli, ["approve", change.id, "--do", f"{posts['linkedin'].id}=cancel"])
+    assert "is out, and cannot be cancelled" in str(run.exception)
+    run = CliRunner().invoke(commands.cli, ["approve", change.id, "--do", f"{planned.id}=cancel"])
+    assert run.exit_code == 0, run.exception
+    assert now(street, planned).status is Status.CANCELLED

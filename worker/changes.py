@@ -63,6 +63,10 @@ class Action(StrEnum):
     ASK = "ask"
 
 
+CANCEL = "cancel"
+"""What it is called to delete what is not out yet."""
+
+
 class State(StrEnum):
     """Where a change stands: nobody decided, somebody approved it, or said that nothing is to be done."""
 
@@ -99,6 +103,10 @@ class Proposal:
     def said(self) -> tuple[str, ...]:
         """What its messages would say then; empty if nothing could be put in their place."""
         return self.texts or ((self.text,) if self.text else ())
+
+    def word(self, action: Action) -> str:
+        """What ``action`` is called here."""
+        return CANCEL if action is Action.DELETE and not self.out else str(action)
 
     @property
     def false(self) -> frozenset[int]:

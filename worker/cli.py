@@ -426,7 +426,7 @@ def _record_stop(parts: Any, what: str, scope: str) -> None:
 @delivery_cli.command("show")
 def delivery_show(delivery: DeliveryName, *, as_json: AsJson = False) -> None:
     """What it says, where it stands, and everything that happened to it."""
-    from worker.show import delivery_json, event_json  # noqa: PLC0415
+    from worker.show import delivery_json, delivery_says, event_json  # noqa: PLC0415
 
     with _parts() as parts:
         found = parts.deliveries.get(delivery)
@@ -439,8 +439,13 @@ def delivery_show(delivery: DeliveryName, *, as_json: AsJson = False) -> None:
     if look is not None:
         out.print(f"next look {look:%Y-%m-%d %H:%M:%S} UTC")
     out.rule()
-    out.print(found.says.text, markup=False, soft_wrap=True)
-    out.rule()
+    now, before = delivery_says(found)
+    for text in now or ["Nothing of it is public any more."]:
+        out.print(text, markup=False, soft_wrap=True)
+        out.rule()
+    for text in before:
+        out.print(f"It said before:\n{text}", markup=False, soft_wrap=True)
+        out.rule()
     for event in events:
         out.print(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.status:<12}  {event.note}", markup=False, soft_wrap=True)
 

@@ -27,6 +27,11 @@ class When:
     zone: str
     shifted: bool = False
 
+    @property
+    def said(self) -> str:
+        """The time as somebody asked for it."""
+        return f"{self.wall} {self.zone}" if self.wall else "now"
+
 
 class Rate(Protocol):
     """How many messages a platform takes within any so many seconds."""

@@ -54,6 +54,15 @@ def deliveries_table(
     return table
 
 
+def delivery_says(delivery: Delivery) -> tuple[list[str], list[str]]:
+    """What a delivery says, part by part: as readers see it now, else as it will be sent; and what it said before."""
+    there = {m.step: m.post.text for m in delivery.messages}
+    made = [s for s in delivery.steps if s.kind not in {StepKind.EDIT, StepKind.DELETE}]
+    done = [s.post.text for s in delivery.steps if s.receipt and s.kind is not StepKind.DELETE]
+    now = list(there.values()) or ([] if done else [s.post.text for s in made])
+    return now, [text for text in dict.fromkeys(done) if text not in now]
+
+
 def delivery_json(delivery: Delivery) -> dict[str, Any]:
     """One delivery for machines; times in UTC, ISO 8601."""
     receipt = delivery.receipt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import getpass
+import textwrap
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from worker.errors import HandbillError
 
 cli = typer.Typer(help="Articles that changed after they were posted.", no_args_is_help=True)
 
+SHORT = 400  # code points of what a post would say
 NOTHING = "Nothing of what was posted is wrong"
 GIVEN_UP = "What was approved was given up, and these posts are as they were:"
 PICTURES = "The words were put right, but the picture or alt text still says what was wrong:"
@@ -35,7 +37,8 @@ def list_(
         known = [c for c in found.aftercare.changes(home) if every or c.state == "open" or (as_json and c.id in wrong)]
         unmended = [f"{d.id} on {d.platform}: {d.reason or d.status}" for d in found.changes.unmended(home)]
         pictures = [f"{d.id} on {d.platform}" for d in found.changes.pictures_wrong(home)]
-    _show(known, nothing="" if wrong else NOTHING, as_json=as_json, wrong=wrong)
+        posts = _posts(found, known)
+    _show(known, posts, nothing="" if wrong else NOTHING, as_json=as_json, wrong=wrong)
     for told, lines in ((GIVEN_UP, unmended), (PICTURES, pictures)):
         if lines and not as_json:
             out.print(told)
@@ -53,7 +56,8 @@ def look(article: ArticleName, *, workspace: Workspace = "", as_json: AsJson = F
         name = found.changes.named(article, workspace_or_own(workspace))
         known = found.changes.look(name)
         nothing = "" if known else found.changes.nothing_new(name)
-    _show(known, nothing=nothing, as_json=as_json)
+        posts = _posts(found, known)
+    _show(known, posts, nothing=nothing, as_json=as_json)
 
 
 @cli.command("approve")
@@ -63,15 +67,17 @@ def approve(
     do: Annotated[list[str] | None, typer.Option("--do", help="DELIVERY=ACTION where it is another.")] = None,
 ) -> None:
     """Carry a change out, each post as proposed or as --do says."""
-    from worker.changes import Action  # noqa: PLC0415 - only what a command needs is loaded
+    from worker.changes import CANCEL, Action  # noqa: PLC0415 - only what a command needs is loaded
 
-    choices = {}
-    for pair in do or ():
-        name, _, word = pair.partition("=")
-        if word not in set(Action):
+    given = {name: word for name, _, word in (pair.partition("=") for pair in do or ())}
+    for word in given.values():
+        if word not in {*Action, CANCEL}:
             raise HandbillError(f"{word!r} cannot be done with a post", do=f"Choose one of {', '.join(Action)}")
-        choices[name] = Action(word)
     with parts() as found:
+        public = {p.delivery for p in found.aftercare.change(change).proposals if p.out}
+        if name := next((n for n, word in given.items() if word == CANCEL and n in public), ""):
+            raise HandbillError(f"{name} is out, and cannot be cancelled", do=f"--do {name}={Action.DELETE} deletes it")
+        choices = {name: Action.DELETE if word == CANCEL else Action(word) for name, word in given.items()}
         done = found.changes.approve(change, choices, by=getpass.getuser())
         found.audit.record(actor(), "change approved", change, workspace=done.workspace, detail=done.what[0])
     out.print(f"{change} is carried out", markup=False)
@@ -97,8 +103,38 @@ def leave(
     out.print(f"{delivery} stays as it is", markup=False)
 
 
+def _posts(found: Any, changes: list[Any]) -> dict[str, tuple[str, list[str]]]:
+    """The account of each delivery that changes are about, and the lines that its messages say now."""
+    made = found.deliveries.several({p.delivery for c in changes for p in c.proposals})
+    names = {a.id: a.name for c in changes for a in found.records.accounts(c.workspace)}
+    return {
+        d.id: (
+            f"{d.platform} ({names.get(d.account, d.account)})",
+            [
+                line
+                for post in [m.post for m in d.messages] or [s.post for s in d.steps]
+                for line in post.text.split("\n")
+            ],
+        )
+        for d in made
+    }
+
+
+def _then(proposal: Any, now: list[str]) -> list[str]:
+    """What a proposal would say that its messages do not say now, cut short."""
+    lines = [line for text in proposal.said for line in text.split("\n") if line and line not in now]
+    reply = proposal.reply if "correction reply" in proposal.options else ""
+    told = (("it would say: … ", " … ".join(lines) if now else ""), ("the reply would say: ", reply))
+    return [f"{what}{textwrap.shorten(text, SHORT, placeholder=' …')}" for what, text in told if text]
+
+
 def _show(
-    changes: list[Any], *, nothing: str, as_json: bool, wrong: Mapping[str, Mapping[str, list[str]]] | None = None
+    changes: list[Any],
+    posts: Mapping[str, tuple[str, list[str]]],
+    *,
+    nothing: str,
+    as_json: bool,
+    wrong: Mapping[str, Mapping[str, list[str]]] | None = None,
 ) -> None:
     """``wrong`` are the deliveries that changes left wrong, by change and in which way."""
     if as_json:
@@ -113,8 +149,9 @@ def _show(
         for line in change.what:
             out.print(f"  {line}", markup=False, soft_wrap=True)
         for one in change.proposals:
-            others = ", ".join(o for o in one.options if o != one.action)
-            out.print(f"  {one.delivery}: {one.action} (or {others})", markup=False, soft_wrap=True)
-            for line in one.why:
-                if line not in change.what:
-                    out.print(f"    {line}", markup=False, soft_wrap=True)
+            others = ", ".join(one.word(o) for o in one.options if o != one.action)
+            account, now = posts.get(one.delivery, ("an account that is not connected any more", []))
+            head = f"{one.delivery} on {account}{'' if one.out else ', not out yet'}"
+            out.print(f"  {head}: {one.word(one.action)} (or {others})", markup=False, soft_wrap=True)
+            for line in (*(w for w in one.why if w not in change.what), *_then(one, now)):
+                out.print(f"    {line}", markup=False, soft_wrap=True)

@@ -181,7 +181,7 @@ def move(parts: Runtime, delivery: str, when: When, *, by: str = "", seen: int |
         asked = found.asked or bool(found.approval)
         to = S.AWAITING_APPROVAL if asked or parts.records.needs_approval(account) else S.SCHEDULED
     shifted = " (moved by a clock change)" if when.shifted else ""
-    note = f"moved to {when.wall or 'now'} {when.zone}{shifted}{_signed(by)}{_voided(found)}"
+    note = f"moved to {when.said}{shifted}{_signed(by)}{_voided(found)}"
     _place(parts, account, found, when, to=to, note=note, fields={"approval": "", "approver": ""})
     return parts.deliveries.get(found.id)
 
@@ -205,7 +205,7 @@ def finish(parts: Runtime, delivery: str, when: When | None, *, by: str = "", se
         _allow(parts, account, found, when)
     _, wanted = parts.reader.speaking(parts.records.article(found.article)[0], ())
     needs = wanted or parts.records.needs_approval(account)
-    note = f"planned for {when.wall or 'now'} {when.zone}{_signed(by)}"
+    note = f"planned for {when.said}{_signed(by)}"
     if undecided(parts, found):
         held: dict[str, object] = {"reason": changes.WAITS, "waits": changes.WAITS, "asked": "1" if needs else ""}
         _place(parts, account, found, when, to=S.HELD, note=f"{note}; {changes.WAITS}", fields=held)

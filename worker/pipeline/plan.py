@@ -394,7 +394,7 @@ def _delivery(article: Article, account: Account, share: int, when: When, parts:
 
 def _planned(when: When) -> str:
     moved = " (moved by a clock change)" if when.shifted else ""
-    return f"planned for {when.wall or 'now'} {when.zone}{moved}"
+    return f"planned for {when.said}{moved}"
 
 
 def _steps(delivery: str, parts: Sequence[Composed]) -> tuple[Step, ...]:
