@@ -120,6 +120,15 @@ def test_a_correction_is_approved_in_the_browser_and_each_step_of_it_runs_once(a
     card = page.locator(f"#c-{change.id.replace('.', '-')}")
     expect(card.locator(".what")).to_contain_text("310,000")
     expect(card.locator(".then").first).to_contain_text("210,000")
+    for picture in (drawn := card.locator(".drawn")).locator("img").all():
+        picture.scroll_into_view_if_needed()
+        expect(picture).to_have_js_property("complete", True)
+        assert picture.evaluate("p => p.naturalWidth") > 500, "the card as it would be is there to be looked at"
+    expect(drawn).to_have_count(2)
+    expect(drawn.first).to_contain_text("Its new picture:")
+    expect(drawn.first).to_contain_text("£210,000")
+    page.evaluate("scrollTo(0, 0)")
+    expect(card.get_by_role("button", name="Approve")).to_be_in_viewport(ratio=1)
     chosen = card.locator("select")
     expect(chosen).to_have_count(2)
     expect(chosen.first).to_have_value("edit")
@@ -127,6 +136,8 @@ def test_a_correction_is_approved_in_the_browser_and_each_step_of_it_runs_once(a
     left = chosen.last.get_attribute("name")
     card.get_by_role("button", name="Approve").click()
     expect(page.locator(".flash")).to_contain_text("Approved")
+    line = card.locator("summary").first
+    expect(line).to_contain_text("1 edit on its way, 1 left as before")
     afternoon.work()
     afternoon.parts.changes.round("main")
     afternoon.work()
@@ -135,7 +146,12 @@ def test_a_correction_is_approved_in_the_browser_and_each_step_of_it_runs_once(a
     assert "210,000" in afternoon.delivery(edited).messages[0].post.text
     assert len(afternoon.delivery(1 - edited).steps) == 1
     expect(card).to_contain_text("approved by Owner of main")
-    expect(card).to_contain_text("done or on its way")
+    page = afternoon.go("/changes")
+    expect(line).to_contain_text("1 edited, 1 left as before")
+    expect(line.locator(".chip").last).to_have_text("done")
+    expect(card.locator(".rows")).to_be_hidden()
+    line.click()
+    expect(card.locator(".rows")).to_contain_text("Edit: done")
     expect(card.get_by_role("button", name="Approve")).to_have_count(0)
 
     afternoon.parts.receipts.round("main")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import RedirectResponse, Response
 
-from web import render, views
+from web import pictures, render, views
 from web.access import Admin, Approver, Editor, Form, Parts, Reader, Viewer, Writer, flash
 from web.api import NOT_THERE, REFUSALS
 from web.replay import Remembered
-from worker.changes import Action, Change, Kind, Proposal, State, replies
+from worker.changes import CANCEL, PICTURE_ANEW, Action, Change, Kind, Proposal, State, replies
 from worker.errors import HandbillError, NotFound
 from worker.model import Delivery, StepKind
 from worker.pipeline.changes import ONCE_MORE
@@ -26,6 +29,16 @@ LEFT_OUT = "…"
 DELETED = "(deleted)"
 MESSAGES = frozenset({StepKind.POST, StepKind.REPLY, StepKind.COMMENT})
 TONES = {Kind.CORRECTED: "warn", Kind.MOVED: "wait", Kind.HIDDEN: "warn", Kind.GONE: "bad", Kind.RETURNED: "warn"}
+
+DID = {
+    Action.EDIT: "edited",
+    Action.REPOST: "deleted and re-posted",
+    Action.REPLY: "answered with a correction",
+    Action.RETRACT: "with its reply deleted",
+    Action.DELETE: "deleted",
+    Action.LEAVE: "left as before",
+}
+CANCELLED = "cancelled"
 
 router = APIRouter(prefix="/changes", include_in_schema=False)
 api = APIRouter(prefix="/api/v1", tags=["changes"], responses=REFUSALS, route_class=Remembered)
@@ -39,12 +52,44 @@ class Part(NamedTuple):
     then: str
 
 
+class Fate(StrEnum):
+    """What has become of a decision about one post."""
+
+    DONE = "done"
+    UNDER_WAY = "on its way"
+    WAITING = "not yet"
+    NOT_DONE = "not done"
+    LOST = "of a post that is not kept any more"
+
+
+FATES = {Fate.NOT_DONE: "bad", Fate.WAITING: "wait", Fate.UNDER_WAY: "wait", Fate.LOST: "", Fate.DONE: "good"}
+"""The tone of each, the one that is told first if there are several at the beginning."""
+
+
+class Drawn(NamedTuple):
+    """The picture that would take the place of a post's own: where it is ("" if it is not kept), its alt text and what
+    it is.
+    """
+
+    src: str
+    alt: str
+    words: str
+
+
+class Told(NamedTuple):
+    """What became of a change in one line."""
+
+    fate: Fate
+    tone: str
+    words: str
+
+
 class ProposalOut(BaseModel):
     """What could be done about one delivery; ``ask`` must be answered with one of the other options.
 
     ``text`` is what it would say then; ``texts`` each of its messages, where it is a thread; ``title`` the one above
-    it, if that would be another; ``alt`` the alt text of the picture that is drawn anew, "" if its own stays; ``below``
-    what replies that corrected it would say, by their steps ("" is deleted).
+    it, if that would be another; ``alt`` the alt text of the picture that is drawn anew and ``picture`` its address, ""
+    if its own stays; ``below`` what replies that corrected it would say, by their steps ("" is deleted).
     """
 
     delivery: str
@@ -54,6 +99,7 @@ class ProposalOut(BaseModel):
     texts: list[str]
     title: str
     alt: str
+    picture: str
     reply: str
     below: dict[int, str]
     why: list[str]
@@ -107,12 +153,20 @@ def show(request: Request, parts: Parts, person: Viewer) -> Response:
     found = parts.aftercare.changes(person.workspace)
     shown = sorted(found, key=lambda c: c.state is not State.OPEN)[:SHOWN]
     posts = {d.id: d for d in parts.deliveries.several(p.delivery for c in shown for p in c.proposals)}
+    made = {
+        (c.id, p.delivery): _parts(p, posts[p.delivery]) if p.delivery in posts else []
+        for c in shown
+        for p in c.proposals
+    }
+    fates = {c.id: _fates(c, parts.aftercare.applied(c), posts) for c in shown if c.state is State.APPROVED}
     return render.page(
         request,
         "changes.html",
         changes=shown,
         posts=posts,
-        done={c.id: parts.aftercare.applied(c) for c in shown if c.state is State.APPROVED},
+        fates=fates,
+        told={c.id: _told(c, fates[c.id]) for c in shown if c.id in fates},
+        left_out=any(LEFT_OUT in part.now.split("\n\n") for parts in made.values() for part in parts),
         titles=parts.records.titles({c.article for c in shown}),
         names={a.id: a.name for a in parts.records.accounts(person.workspace)},
         label_of=views.label_of,
@@ -123,11 +177,8 @@ def show(request: Request, parts: Parts, person: Viewer) -> Response:
             for c, how in parts.changes.not_right(person.workspace).items()
         },
         status_tones=views.TONES,
-        parts_of={
-            (c.id, p.delivery): _parts(p, posts[p.delivery]) if p.delivery in posts else []
-            for c in shown
-            for p in c.proposals
-        },
+        parts_of=made,
+        drawn={(c.id, p.delivery): _drawn(parts, c, p, posts.get(p.delivery)) for c in shown for p in c.proposals},
     )
 
 
@@ -226,6 +277,58 @@ def _own(record: str, workspace: str) -> None:
         raise NotFound(f"There is no {record}")
 
 
+def _fates(change: Change, applied: Collection[str], posts: Mapping[str, Delivery]) -> dict[str, Fate]:
+    """How far each decision of a change has come, by deliveries: a step is done once the platform has confirmed it."""
+    found = {}
+    for proposal in change.proposals:
+        delivery = posts.get(proposal.delivery)
+        mine = [(n, s) for n, s in enumerate(delivery.steps) if s.change == change.id] if delivery else []
+        if proposal.action is Action.LEAVE:
+            fate = Fate.DONE
+        elif delivery is None:
+            fate = Fate.LOST
+        elif proposal.delivery not in applied:
+            fate = Fate.WAITING
+        elif any(step.failed for _, step in mine):
+            fate = Fate.NOT_DONE
+        else:
+            fate = Fate.UNDER_WAY if any(n >= delivery.step for n, _ in mine) else Fate.DONE
+        found[proposal.delivery] = fate
+    return found
+
+
+def _told(change: Change, fates: Mapping[str, Fate]) -> Told:
+    """What was done about a change's posts, and what is still to be."""
+    count = Counter(
+        _did(p) if fates[p.delivery] is Fate.DONE else f"{p.word(p.action)} {fates[p.delivery]}"
+        for p in change.proposals
+    )
+    worst = next((fate for fate in FATES if fate in fates.values()), Fate.DONE)
+    ordered = sorted(count.most_common(), key=lambda one: one[0] == DID[Action.LEAVE])
+    return Told(worst, FATES[worst], ", ".join(f"{number} {what}" for what, number in ordered))
+
+
+def _did(proposal: Proposal) -> str:
+    return CANCELLED if proposal.word(proposal.action) == CANCEL else DID.get(proposal.action, "")
+
+
+def _drawn(parts: Runtime, change: Change, proposal: Proposal, delivery: Delivery | None) -> Drawn | None:
+    """The picture of a proposal, where it is or was to take the place of the post's own."""
+    anew = not proposal.out or PICTURE_ANEW in proposal.why
+    if not proposal.alt or (
+        change.state is not State.OPEN
+        and proposal.action is not Action.REPOST
+        and not (anew and proposal.action is Action.EDIT)
+    ):
+        return None
+    there = pictures.find(parts.settings.data_dir / "media", proposal.picture)
+    src = pictures.named(parts.vault, change.workspace, proposal.picture) if there else ""
+    first = delivery.steps[0].post.media[:1] if delivery else ()
+    stays = any(Path(m.path).name == proposal.picture for m in first)
+    words = "Its picture stays, with this alt text:" if stays else "Its new picture:"
+    return Drawn(src, proposal.alt, words if anew or stays else "Its new picture, if it is re-posted:")
+
+
 def _parts(proposal: Proposal, delivery: Delivery) -> list[Part]:
     """What the messages of a delivery say and would say then, as far as that is another thing."""
     kept = tuple(dataclasses.replace(s, receipt=None) if s.kind is StepKind.DELETE else s for s in delivery.steps)
@@ -280,6 +383,7 @@ def _out(parts: Runtime, change: Change, wrong: Mapping[str, Mapping[str, list[s
                 texts=list(p.texts),
                 title=p.title,
                 alt=p.alt,
+                picture=pictures.named(parts.vault, change.workspace, p.picture),
                 reply=p.reply,
                 below=dict(p.below),
                 why=list(p.why),

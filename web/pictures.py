@@ -21,10 +21,14 @@ def src(vault: Vault, workspace: str) -> Callable[[Media], str]:
     """Where people and programs of ``workspace`` find a picture."""
 
     def address(media: Media) -> str:
-        name = f"{media.sha256}.{SUFFIX.get(media.mime, 'jpg')}"
-        return f"/media/{name}?s={vault.sign('picture', workspace, name)}"
+        return named(vault, workspace, f"{media.sha256}.{SUFFIX.get(media.mime, 'jpg')}")
 
     return address
+
+
+def named(vault: Vault, workspace: str, name: str) -> str:
+    """Where people and programs of ``workspace`` find the picture of a name; "" for no name of one."""
+    return f"/media/{name}?s={vault.sign('picture', workspace, name)}" if NAME.fullmatch(name) else ""
 
 
 def theirs(vault: Vault, workspace: str, name: str, sign: str) -> bool:
