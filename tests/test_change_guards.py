@@ -364,17 +364,3 @@ def test_the_version_that_a_post_was_made_of_is_found_by_its_lines_and_only_else
     assert asked == []
     assert made_of([["What a bridge: it cost all of 112 pounds!"], posts[2]], wrong, now_) == [versions[12]]
     assert len(asked) == 2 * len(versions)
-
-
-def test_what_is_shown_of_a_post_is_what_readers_see_by_now(server, here, tmp_path, site, monkeypatch):
-    street = opened(server, here, tmp_path, site, ["mastodon"])
-    post = public(street)["mastodon"]
-    site.page = corrected("£210,000")
-    (change,) = look(street, post.article)
-    street.parts.changes.approve(change.id, {post.id: Action.REPOST}, by="Ada")
-    street.work()
-    monkeypatch.setattr(cli, "_parts", lambda: contextlib.nullcontext(street.parts))
-    shown = CliRunner().invoke(cli.cli, ["delivery", "show", post.id]).output
-    assert ("£210,000" in shown, "£310,000" in shown) == (True, False)
-    said = [e.note.split()[0] for e in street.parts.deliveries.history(post.id) if "http" in e.note]
-    assert said == ["published", "deleted", "published"]
