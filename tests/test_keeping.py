@@ -118,7 +118,7 @@ def test_an_archive_with_a_passphrase_brings_everything_to_another_installation_
             assert theirs.status == ours.status
             assert theirs.receipt == ours.receipt
         assert there.deliveries.count() == house.deliveries.count()
-        assert [e.what for e in there.audit.every("main")] == ["made"]
+        assert [e.what for e in there.audit.every("main")] == ["source added", "made"]
         assert restored.files == 1
     finally:
         there.close()
