@@ -9,6 +9,7 @@ import pytest
 import typer
 
 import publishers
+from worker.changes import CANCEL, Action
 from worker.cli import cli
 from worker.lifecycle import after
 from worker.model import Status
@@ -27,6 +28,12 @@ def test_every_status_and_every_error_has_a_meaning():
     assert set(MEANINGS) == set(Status)
     assert after.__doc__
     assert len(ERRORS) == 6
+
+
+def test_the_page_about_changes_names_all_that_can_be_done_as_commands_do():
+    rows = re.findall(r"^\| (.*?) \|", (ROOT / "docs" / "changes.md").read_text(), re.MULTILINE)
+    named = re.findall(r"`'?([a-z -]+)'?`", " ".join(rows[1:]))
+    assert sorted(named) == sorted({*Action, CANCEL} - {Action.ASK})
 
 
 def test_every_file_that_the_readme_links_to_exists():

@@ -70,9 +70,10 @@ def approve(
     from worker.changes import CANCEL, Action  # noqa: PLC0415 - only what a command needs is loaded
 
     given = {name: word for name, _, word in (pair.partition("=") for pair in do or ())}
+    could = [*(a for a in Action if a is not Action.ASK), CANCEL]
     for word in given.values():
-        if word not in {*Action, CANCEL}:
-            raise HandbillError(f"{word!r} cannot be done with a post", do=f"Choose one of {', '.join(Action)}")
+        if word not in could:
+            raise HandbillError(f"{word!r} cannot be done with a post", do=f"Choose one of {', '.join(could)}")
     with parts() as found:
         public = {p.delivery for p in found.aftercare.change(change).proposals if p.out}
         if name := next((n for n, word in given.items() if word == CANCEL and n in public), ""):
@@ -85,11 +86,11 @@ def approve(
 
 @cli.command("dismiss")
 def dismiss(change: ChangeName) -> None:
-    """Do nothing about a change."""
+    """Do nothing about a change: each of its posts stays, or goes out, as it is."""
     with parts() as found:
         done = found.changes.dismiss(change, by=getpass.getuser())
         found.audit.record(actor(), "change dismissed", change, workspace=done.workspace)
-    out.print(f"Nothing is done about {change}", markup=False)
+    out.print(f"Nothing is done about {change}: each of its posts stays, or goes out, as it is", markup=False)
 
 
 @cli.command("leave")
