@@ -15,7 +15,7 @@ from publishers.slack import Slack
 from rehearsal.world import Faults
 from tests import test_changes
 from tests.test_change_after_change import ELSEWHERE, corrected, look, posted_and_planned, tomorrow, waiting
-from tests.test_change_meanwhile import desk_of, taken_back
+from tests.test_change_meanwhile import corrected_with_one_planned, desk_of, taken_back
 from tests.test_changes import BASE, PAGE, URL, now, opened, public
 from worker import cli, decisions
 from worker.changes import WAITS, Action, made_of
@@ -215,11 +215,7 @@ def test_what_went_out_before_an_approved_change_was_carried_out_stays_and_is_as
 
 
 def test_a_post_that_may_be_out_by_now_is_not_decided_about_as_if_it_were_planned(server, here, tmp_path, site):
-    street = opened(server, here, tmp_path, site, ["mastodon", "bluesky"])
-    post = public(street, platforms=["mastodon"])["mastodon"]
-    (planned,) = street.share(platforms=["bluesky"], send=False)
-    site.page = corrected("£210,000")
-    (change,) = street.parts.changes.recheck(post.article)
+    street, post, planned, change = corrected_with_one_planned(server, here, tmp_path, site)
     street.world.faults["bluesky"] = Faults.read(["accept-then-drop"])
     decisions.retry(street.parts.deliveries, planned.id, by="Bob")
     street.work()

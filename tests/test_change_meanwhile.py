@@ -40,6 +40,16 @@ def desk_of(street):
     return desk
 
 
+def corrected_with_one_planned(server, here, tmp_path, site):
+    """A street with a post on Mastodon, one of the same article that is planned on Bluesky, and the change of both."""
+    street = opened(server, here, tmp_path, site, ["mastodon", "bluesky"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    (planned,) = street.share(platforms=["bluesky"], send=False)
+    site.page = corrected("£210,000")
+    (change,) = street.parts.changes.recheck(post.article)
+    return street, post, planned, change
+
+
 def taken_back(street):
     street.at += timedelta(seconds=1)
     street.parts.hooks.record("main.blog", Event(kind=Heard.DELETED, key=str(street.at), url=URL), street.at)
@@ -131,11 +141,7 @@ def test_what_somebody_writes_between_approval_and_its_execution_stays_and_is_as
 
 
 def test_what_was_planned_and_has_gone_out_is_asked_about_with_what_can_be_done_by_now(server, here, tmp_path, site):
-    street = opened(server, here, tmp_path, site, ["mastodon", "bluesky"])
-    post = public(street, platforms=["mastodon"])["mastodon"]
-    (planned,) = street.share(platforms=["bluesky"], send=False)
-    site.page = corrected("£210,000")
-    (change,) = street.parts.changes.recheck(post.article)
+    street, post, planned, change = corrected_with_one_planned(server, here, tmp_path, site)
     assert {p.action for p in change.proposals} == {Action.EDIT}
     street.parts.changes._resume(now(street, planned), by="Bob")
     street.later(days=1)

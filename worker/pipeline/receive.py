@@ -1,4 +1,4 @@
-"""What a call from outside leads to: an article that arrived, a source that is fetched again, or a line in the log."""
+"""What a call from outside leads to: an article arrived or taken back, a source fetched again, or a line in the log."""
 
 from __future__ import annotations
 

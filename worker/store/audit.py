@@ -1,4 +1,4 @@
-"""The audit log in Redis: one stream a workspace, to which things are only ever added."""
+"""The audit log in Redis: one stream a workspace, to which lines are added and of which only secrets are taken away."""
 
 from __future__ import annotations
 
