@@ -29,7 +29,6 @@ from bench import fake_platform
 from bench.fake_platform import SURE, Event
 from publishers.core.post import Post
 from worker import lifecycle
-from worker import supervisor as supervising
 from worker.embedded import Answer, Embedded
 from worker.model import Account, Delivery, Status, Step, StepKind, delivery_id, step_key
 from worker.runtime import Runtime, open_runtime
@@ -232,8 +231,7 @@ def watched(server: Embedded, trial: Trial) -> Iterator[None]:
 @contextlib.contextmanager
 def housed(config: Settings, log: TextIO) -> Iterator[tuple[Supervisor, Embedded, Runtime]]:
     """``handbill up`` without the web page, once its Redis answers."""
-    supervising.LONGEST_DELAY = LONGEST_DELAY
-    house = supervisor(config, web=False, log=log)
+    house = supervisor(config, web=False, log=log, longest_delay=LONGEST_DELAY)
     thread = threading.Thread(target=house.run)
     thread.start()
     server = Embedded(config.data_dir)

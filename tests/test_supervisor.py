@@ -170,10 +170,21 @@ def test_a_child_that_fails_at_once_does_not_spin(run):
 def test_the_delay_doubles_to_five_seconds_and_half_a_minute_alive_forgives_it():
     delays, delay = [], 0.0
     for _ in range(7):
-        delay = supervisor.next_delay(delay, 1.0)
+        delay = supervisor.next_delay(delay, 1.0, supervisor.LONGEST_DELAY)
         delays.append(delay)
     assert delays == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
-    assert supervisor.next_delay(5.0, 30.0) == 0.2
+    assert supervisor.next_delay(5.0, 30.0, supervisor.LONGEST_DELAY) == 0.2
+
+
+def test_whoever_asks_for_another_longest_delay_gets_it_and_nobody_else_does(run):
+    it = run(Child(name="broken", argv=["/nowhere/at/all"]), longest_delay=0.3)
+    until(lambda: len(told(it, State.DIED)) == 3)
+    assert [words.rpartition("again in ")[2] for _, state, words in it.told if state is State.DIED][:3] == [
+        "0.2 s",
+        "0.3 s",
+        "0.3 s",
+    ]
+    assert supervisor.LONGEST_DELAY == 5.0
 
 
 def test_the_log_carries_the_name_of_who_printed_each_line(run):

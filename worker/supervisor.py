@@ -57,7 +57,8 @@ class Child:
 class Supervisor:
     """Starts children in order, each in a session of its own, and ends them in reverse order.
 
-    A child that dies is started again after 0.2 s, then twice as long each time up to 5 s; 30 s alive forgive it.
+    A child that dies is started again after 0.2 s, then twice as long each time up to ``longest_delay`` seconds; 30 s
+    alive forgive it.
     What children print goes to ``log`` behind their names. ``grace`` is how long, in seconds, each may take to end
     after TERM before KILL. ``status`` is told the name, the state and a few words.
     """
@@ -69,6 +70,7 @@ class Supervisor:
         log: TextIO = sys.stderr,
         status: Callable[[str, State, str], None] | None = None,
         grace: float = 20.0,
+        longest_delay: float = LONGEST_DELAY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._places = [_Place(child) for child in children]
@@ -76,6 +78,7 @@ class Supervisor:
         self._log = log
         self._tell = status or (lambda name, state, words: self._write(name, f"{state} {words}".rstrip()))
         self._grace = grace
+        self._longest_delay = longest_delay
         self._clock = clock
         self._selector = selectors.DefaultSelector()
         self._asked: float | None = None
@@ -156,7 +159,7 @@ class Supervisor:
         """Settle when a child that died may start again."""
         code = self._clear(place, warden)
         alive = self._clock() - place.started
-        place.delay = next_delay(place.delay, alive)
+        place.delay = next_delay(place.delay, alive, self._longest_delay)
         place.not_before = self._clock() + place.delay
         how = f"signal {-code}" if code < 0 else f"exit {code}"
         self._tell(place.child.name, State.DIED, f"{how} after {alive:.1f} s, again in {place.delay:.1f} s")
@@ -224,9 +227,9 @@ class Supervisor:
             self._log.flush()
 
 
-def next_delay(delay: float, alive: float) -> float:
+def next_delay(delay: float, alive: float, longest: float) -> float:
     """Seconds before a child that lived ``alive`` seconds, and last waited ``delay``, is started again."""
-    return FIRST_DELAY if alive >= SETTLED or not delay else min(delay * 2, LONGEST_DELAY)
+    return FIRST_DELAY if alive >= SETTLED or not delay else min(delay * 2, longest)
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from worker.errors import HandbillError
 from worker.settings import Settings
 from worker.store.redis import refuse_open
 from worker.store.secrets import Vault
-from worker.supervisor import Child, State, Supervisor
+from worker.supervisor import LONGEST_DELAY, Child, State, Supervisor
 
 
 @contextlib.contextmanager
@@ -42,6 +42,7 @@ def supervisor(
     web: bool = True,
     log: TextIO = sys.stderr,
     status: Callable[[str, State, str], None] | None = None,
+    longest_delay: float = LONGEST_DELAY,
 ) -> Supervisor:
     """The processes of ``handbill up``, ready to run.
 
@@ -94,7 +95,7 @@ def supervisor(
     if web:
         ready = f"http://{config.host}:{config.port}/healthz"
         children.append(Child(name="web", argv=[*me, "web"], env=env, ready=lambda: answers(ready)))
-    return Supervisor(children, log=log, status=status)
+    return Supervisor(children, log=log, status=status, longest_delay=longest_delay)
 
 
 def answers(url: str) -> bool:
