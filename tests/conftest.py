@@ -3,14 +3,24 @@
 Those of tests/live may speak to the outside.
 """
 
+import os
+import signal
 import subprocess
 import sys
+from copy import copy
+from pathlib import Path
 
 import pytest
 import pytest_socket
 import structlog
 
 from worker.embedded import Embedded
+
+OURS = {"worker", "web", "publishers", "rehearsal", "bench"}
+REMEMBER = {"worker.log._SECRETS", "worker.model._ADAPTERS"}
+"""What may grow: the more secrets are known, the less is logged, and how a class is read depends on nothing else."""
+STANDING = {}
+SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGCHLD}
 
 HERE = ["127.0.0.0/8", "::1", "localhost"]
 
@@ -34,6 +44,41 @@ def pytest_runtest_setup(item):
     if item.path.parent.name == "live":  # which is only ever run by somebody who asked for it by name
         return
     pytest_socket.socket_allow_hosts(HERE, allow_unix_socket=True)
+
+
+def standing():
+    """What every test file finds and must leave: the environment, the folder, the signals, and what our modules hold."""
+    mine = [m for name, m in sorted(sys.modules.items()) if name.partition(".")[0] in OURS and m is not None]
+    things = {f"{m.__name__}.{name}": value for m in mine for name, value in vars(m).items()}
+    for place, thing in list(things.items()):
+        if isinstance(thing, type) and thing.__module__ == place.rpartition(".")[0]:
+            things |= {f"{place}.{name}": value for name, value in vars(thing).items() if not name.startswith("__")}
+    for place in REMEMBER:
+        things.pop(place, None)
+    told = {place: copy(v) if isinstance(v, dict | list | set) else v for place, v in things.items()}
+    told |= {f"${name}": value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    return told | {
+        "folder": str(Path.cwd()),
+        **{s.name: signal.getsignal(s) for s in SIGNALS},
+    }
+
+
+def same(before, now):
+    before, now = (getattr(thing, "__func__", thing) for thing in (before, now))
+    return before is now or (isinstance(before, str | int | float | dict | list | set) and before == now)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leaves_all_as_it_was():
+    """A test that changed what others rely on would fail them, and only where one process runs both."""
+    before = dict(STANDING) or standing()
+    yield
+    now = standing()
+    STANDING.clear()
+    STANDING.update(now)
+    left = [p for p in before if p not in now or not same(before[p], now[p])]
+    left += [p for p in now.keys() - before.keys() if p.startswith("$")]
+    assert not left, f"left otherwise than found: {', '.join(sorted(left))}"
 
 
 @pytest.fixture(scope="module")

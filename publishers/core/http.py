@@ -140,7 +140,8 @@ def _moment(value: str) -> datetime | None:
     return None
 
 
-def _unwatched(method: str, host: str, *, commit: bool) -> AbstractContextManager[Callable[[int], None]]:
+def unwatched(method: str, host: str, *, commit: bool) -> AbstractContextManager[Callable[[int], None]]:
+    """What watches a request where nobody does."""
     del method, host, commit
     return nullcontext(lambda _: None)
 
@@ -156,7 +157,7 @@ class Http:
     any); ``secrets`` are values that must not appear in any error; ``transport`` and the clocks are for tests.
     """
 
-    watch: ClassVar[Callable[..., AbstractContextManager[Callable[[int], None]]]] = staticmethod(_unwatched)
+    watch: ClassVar[Callable[..., AbstractContextManager[Callable[[int], None]]]] = staticmethod(unwatched)
     """Told of each request its method, its host and whether it is a commit; entered, it is told the status."""
 
     def __init__(

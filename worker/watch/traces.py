@@ -11,7 +11,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime
 from importlib import metadata
 
@@ -19,7 +19,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags, Tracer
 
-from publishers.core.http import Http
+from publishers.core.http import Http, unwatched
 from worker.errors import HandbillError
 from worker.model import Article, Delivery, Status
 
@@ -72,16 +72,10 @@ def use(processor: object, *, service: str = "handbill") -> Callable[[], None]:
     def end() -> None:
         global _tracer  # noqa: PLW0603 - as above
         _tracer = None
-        Http.watch = staticmethod(nothing)
+        Http.watch = staticmethod(unwatched)
         provider.shutdown()
 
     return end
-
-
-def nothing(method: str, host: str, *, commit: bool) -> nullcontext[Callable[[int], None]]:
-    """What watches a request where nobody does."""
-    del method, host, commit
-    return nullcontext(lambda _: None)
 
 
 def article(found: Article, *, since: datetime, now: datetime) -> None:
