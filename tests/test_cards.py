@@ -316,6 +316,20 @@ def test_no_two_texts_touch(title, name, size):
         assert overlap <= allowed or min(a[2], b[2]) <= max(a[0], b[0])
 
 
+@pytest.mark.parametrize(
+    ("title", "drawn", "gone"),
+    [
+        ("Ú\u06dc", "Ú", ("\u06dc",)),  # a letter and a mark that no font has together
+        ("a\U00013000\u06dcb", "ab", ("\U00013000", "\u06dc")),  # which meet once what stood between them is gone
+        ("a\u06dc\u0301b", "a\u0301b", ("\u06dc",)),
+        ("ﬃ\u06dc", "ffi", ("ﬃ", "\u06dc")),
+    ],
+)
+def test_a_mark_that_the_font_of_its_letter_lacks_is_left_out(title, drawn, gone):
+    assert text.clean(title, "sans", "en") == (drawn, gone)
+    cards.draw(title=title, site="S", size=(600, 315), design="solid")
+
+
 @settings(max_examples=40, deadline=None)
 @given(title=st.text(max_size=400), size=st.tuples(st.integers(200, 1600), st.integers(200, 1600)))
 def test_any_text_at_any_size_gives_a_card(title, size):

@@ -151,13 +151,24 @@ def clean(text: str, family: str, language: str) -> tuple[str, tuple[str, ...]]:
         if fonts.face(cluster, family, where):
             kept.append(cluster)
             continue
+        held = ""
         for character in cluster if len(cluster) > 1 and not fonts.is_emoji(cluster) else (cluster,):
-            if fonts.face(character, family, where):
-                kept.append(character)
-            else:
+            form = character if fonts.face(character, family, where) else fonts.substitute(character, family, where)
+            whole = held + form if _drawn(held + form, family, where) else held  # a mark may lack in its letter's font
+            if form != character or whole == held:
                 missing.append(character)
-                kept.append(fonts.substitute(character, family, where))
-    return regex.sub(" +", " ", "".join(kept)).strip(), tuple(dict.fromkeys(missing))
+            held = whole
+        kept.append(held)
+    made, gone = regex.sub(" +", " ", "".join(kept)).strip(), tuple(dict.fromkeys(missing))
+    if gone and not _drawn(made, family, where):  # what stood between a letter and a mark is gone
+        made, more = clean(made, family, language)
+        gone += more
+    return made, gone
+
+
+def _drawn(text: str, family: str, where: str) -> bool:
+    """Whether each cluster has a font that draws the whole of it."""
+    return all(fonts.face(c, family, where) or c.isspace() for c in _CLUSTER.findall(text))
 
 
 def _visible(character: str) -> bool:
@@ -189,7 +200,7 @@ def shorten(text: str, limit: int) -> str:
 def _faces(text: str, family: str, where: str) -> tuple[tuple[str, str], ...]:
     """Each cluster with its font; blanks and punctuation stay with the letters they belong to."""
     clusters = _CLUSTER.findall(text)
-    found = [fonts.face(c, family, where) for c in clusters]
+    found = [fonts.face(c, family, where) or fonts.primary(family)[0] for c in clusters]  # ``clean`` leaves none bare
     loose = [unicodedata.category(c[0])[0] in "ZP" and f != fonts.EMOJI for c, f in zip(clusters, found, strict=True)]
     for i, cluster in enumerate(clusters):
         if not loose[i]:
