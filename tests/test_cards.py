@@ -248,7 +248,7 @@ def check_card(title, name, size, behind):
         for line in item.block.lines:
             for cluster in regex.findall(r"\X", line):
                 assert cluster == " " or fonts.face(cluster, item.block.style.family, item.block.style.region)
-        if item.said and item.said == "".join(said["title"]):
+        if "title" in item.item.of and item.said and item.said == "".join(said["title"]):
             shown = "".join(item.block.lines).replace(" ", "").replace("-", "")
             assert shown == item.said.replace(" ", "").replace("-", "")
             assert item.block.size >= 4.15 * sheet.unit

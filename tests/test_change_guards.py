@@ -17,6 +17,7 @@ from tests import test_changes
 from tests.test_change_after_change import ELSEWHERE, corrected, look, posted_and_planned, tomorrow, waiting
 from tests.test_change_meanwhile import corrected_with_one_planned, desk_of, taken_back
 from tests.test_changes import BASE, PAGE, URL, now, opened, public
+from web.render import anchor
 from worker import cli, decisions
 from worker.changes import WAITS, Action, made_of
 from worker.commands import changes as commands
@@ -51,8 +52,11 @@ def refusals(street, planned):
     moved = {**form, "data": {**form["data"], "wall": wall, "zone": "UTC", "seen": str(now(street, planned).fence)}}
     composed = {**form, "data": {**form["data"], "do": "plan", "when": "now", "seen": str(now(street, planned).fence)}}
     path = f"/api/v1/deliveries/{planned.id}"
+    seen = {**form, "headers": {"Origin": BASE, "Accept": "text/html"}}
+    page = desk.post(f"/queue/{planned.id}/retry", **seen)
+    assert '<a class="button main" href="/changes">See what changed</a>' in page.text
     return {
-        "page": desk.post(f"/queue/{planned.id}/retry", **form).text,
+        "page": page.text,
         "calendar": desk.post(f"/calendar/post/{planned.id}/move", **moved).text,
         "composer": desk.post(f"/compose/{planned.article}/{planned.id}", **composed).text,
         "api": desk.post(f"{path}/retry", token=token).text,
@@ -300,6 +304,7 @@ def test_what_is_left_as_it_is_is_asked_about_no_more(server, here, tmp_path, si
     assert (told["given_up"], told["picture_wrong"]) == ([post.id], [])
     assert f'formaction="/changes/{change.id}/leave" name="delivery" value="{post.id}"' in desk.page("/changes").text
     assert "Edit: not done; the edit was given up" in desk.page("/changes").text
+    assert f'What was decided left posts wrong: <a href="#c-{anchor(change.id)}"' in desk.page("/changes").text
     if way == "page":
         data = {"form_token": desk.owner.form_token, "delivery": post.id}
         said = desk.post(f"/changes/{change.id}/leave", data=data, headers={"Origin": BASE}, visit=desk.owner)
@@ -316,6 +321,7 @@ def test_what_is_left_as_it_is_is_asked_about_no_more(server, here, tmp_path, si
     (line, *_), _ = street.parts.audit.page("main", most=5)
     assert (line.what, line.subject, line.detail) == ("change left", change.id, post.id)
     assert "/leave" not in desk.page("/changes").text
+    assert "left posts wrong" not in desk.page("/changes").text
     assert look(street, post.article) == []
     assert street.parts.changes.not_right("main") == {}
 
@@ -343,6 +349,99 @@ def test_what_is_parked_of_a_gone_article_is_sent_again_by_no_way(server, here, 
     )
     assert all("The article is gone" in str(s) for s in said), said
     assert (now(street, other).status, len(street.got("telegram"))) == (Status.PARKED, 1)
+
+
+@pytest.mark.parametrize("way", ["page", "api", "command line", "move"])
+def test_what_failed_before_its_article_was_corrected_is_sent_again_once_somebody_has_decided(
+    server, here, tmp_path, site, way
+):
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Slack, "create", refused)
+        street.later(days=1)
+    assert now(street, planned).status is Status.FAILED
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article, minutes=1)
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    desk = desk_of(street)
+    if way == "page":
+        form = {"data": {"form_token": desk.owner.form_token}, "headers": {"Origin": BASE}, "visit": desk.owner}
+        answer = desk.post(f"/queue/{planned.id}/retry", **form)
+        assert "&said=held#" in answer.headers["location"]
+        page = desk.get(answer.headers["location"], visit=desk.owner)
+        assert "its article was corrected since it was written" in page.text
+    elif way == "api":
+        told = desk.post(f"/api/v1/deliveries/{planned.id}/retry", token=desk.token("admin")).json()
+        assert (told["status"], told["reason"]) == ("held", WAITS)
+    elif way == "move":
+        assert edit.move(street.parts, planned.id, soon(street, hours=5)).status is Status.HELD
+    else:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(cli, "_parts", lambda: contextlib.nullcontext(street.parts))
+            typed = CliRunner().invoke(cli.cli, ["delivery", "retry", planned.id])
+        assert typed.output.split() == f"{planned.id} is held; {WAITS}".split()
+    assert (now(street, planned).status, now(street, planned).waits) == (Status.HELD, WAITS)
+    street.work()
+    assert street.got("slack") == []
+    street.parts.changes.round("main")
+    (asked,) = waiting(street, post.article).values()
+    assert [(p.delivery, p.action) for p in asked.proposals] == [(planned.id, Action.EDIT)]
+    street.parts.changes.approve(asked.id, by="Ada")
+    street.later(days=1)
+    (sent,) = street.got("slack")
+    assert "£210,000" in sent.text
+    assert "£310,000" not in sent.text
+
+
+def test_what_failed_and_says_nothing_wrong_is_sent_again_at_once_and_so_is_what_somebody_leaves(
+    server, here, tmp_path, site
+):
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Slack, "create", refused)
+        street.later(days=1)
+    site.page = PAGE.replace("</article>", "<p>The footpath is lit at night.</p></article>")
+    assert look(street, post.article, minutes=1) == []
+    assert not street.parts.changes.says_wrong(now(street, planned))
+    site.page = corrected("£210,000")
+    look(street, post.article, minutes=1)
+    assert edit.retry(street.parts, planned.id).status is Status.HELD
+    street.parts.changes.round("main")
+    for change in waiting(street, post.article).values():
+        street.parts.changes.dismiss(change.id, by="Ada")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Slack, "create", refused)
+        street.later(days=1)
+    assert now(street, planned).status is Status.FAILED
+    assert edit.retry(street.parts, planned.id).status is Status.SCHEDULED
+    street.later(minutes=1)  # Slack takes one a second
+    assert len(street.got("slack")) == 1
+
+
+def test_what_is_parked_and_was_corrected_since_is_held_when_it_is_to_be_sent_again(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon", "telegram"])
+    post = public(street, platforms=["mastodon"])["mastodon"]
+    street.world.faults["telegram"] = Faults.read(["accept-then-drop"])
+    (other,) = street.share(platforms=["telegram"])
+    for _ in range(3):
+        street.later(minutes=30)
+    assert now(street, other).status is Status.PARKED
+    site.page = corrected("£210,000")
+    look(street, post.article, minutes=1)
+    desk = desk_of(street)
+    form = {"form_token": desk.owner.form_token, "answer": "again", "attempt": str(now(street, other).fence)}
+    told = desk.post(f"/queue/{other.id}/resolve", data=form, headers={"Origin": BASE}, visit=desk.owner)
+    assert "&said=held#" in told.headers["location"]
+    assert (now(street, other).status, now(street, other).waits) == (Status.HELD, WAITS)
+    street.world.faults.clear()
+    street.parts.changes.round("main")
+    for change in waiting(street, post.article).values():
+        street.parts.changes.approve(change.id, by="Ada")
+    street.later(days=1)
+    first, second = street.got("telegram")  # the first is what nobody saw there
+    assert "£310,000" in first.text
+    assert "£210,000" in second.text
 
 
 def test_the_version_that_a_post_was_made_of_is_found_by_its_lines_and_only_else_by_what_it_means(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tomllib
 
 import pytest
 from typer.testing import CliRunner
@@ -12,10 +13,11 @@ from tests.test_change_after_change import ELSEWHERE, approve_all, corrected, lo
 from tests.test_changes import PAGE, URL, now, opened, public
 from web.changes import _parts
 from worker import cli
-from worker.changes import TAKEN_BACK, Action, Kind, correction
+from worker.changes import Action, Kind, correction, takes_back
 from worker.commands import changes as commands
 from worker.content import facts
 from worker.model import Article, Status, StepKind
+from worker.paths import TEMPLATES
 
 server, here, site = test_changes.server, test_changes.here, test_changes.site
 
@@ -126,7 +128,10 @@ def test_a_reply_that_an_article_was_taken_back_is_deleted_when_it_is_there_agai
         (gone,) = look(street, posts["slack"].article)
         street.parts.changes.approve(gone.id, {posts["slack"].id: Action.REPLY}, by="Ada")
         street.work()
-        assert (said(street, "slack")[1:], said(street, "mastodon")) == ([TAKEN_BACK], [])
+        assert (said(street, "slack")[1:], said(street, "mastodon")) == (
+            ["Correction: the article that this post is about was taken back."],
+            [],
+        )
         site.status = 200
         (back,) = look(street, posts["slack"].article)
         assert back.kind is Kind.RETURNED
@@ -166,10 +171,12 @@ LIBRARY = (
 NOW = ("Harbour library reopens with 48 new reading desks", "The library cost £3.9 million.", "Mayor Eve Lovell spoke.")
 
 
-def reply_to(old, new, posted, fits):
-    before, after = (Article(id="main.a", url=URL, title=t, text=" ".join(x), language="en") for t, *x in (old, new))
+def reply_to(old, new, posted, fits, *, language="en"):
+    before, after = (
+        Article(id="main.a", url=URL, title=t, text=" ".join(x), language=language) for t, *x in (old, new)
+    )
     wrong = facts.told(facts.slips(before, after), *posted, now=after)
-    return correction(Kind.CORRECTED, wrong, URL, fits=fits, language="en")
+    return correction(Kind.CORRECTED, wrong, URL, fits=fits, language=language)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +194,32 @@ def test_a_reply_names_all_that_its_post_says_wrongly_as_far_as_it_fits(posted, 
     first, *more, between, link = told.split("\n")
     assert (between, link) == ("", URL)
     assert [first.removeprefix("Correction: "), *more] == list(lines)
+
+
+def test_a_reply_is_in_the_language_of_its_article_where_its_words_are_known():
+    old = ("Bücherei mit 42 Plätzen", "Die Bücherei hat 42 Plätze.", "Sie öffnet am 3. Mai.")
+    new = ("Bücherei mit 48 Plätzen", "Die Bücherei hat 48 Plätze.")
+    told = reply_to(old, new, old, len, language="de-AT")
+    assert told == f"Korrektur: Bücherei mit 48 Plätzen\nIm Artikel steht nicht mehr: „Sie öffnet am 3. Mai.“\n\n{URL}"
+    for tag, words in {
+        "pt-BR": "Correção: o artigo ",
+        "fr": "Rectificatif\u00a0: l’article ",
+        "cy": "Correction: the ",
+    }.items():
+        gone = correction(Kind.GONE, (), URL, language=tag)
+        assert gone.startswith(words)
+        assert takes_back(gone)
+        assert correction(Kind.CORRECTED, (), "", language=tag).startswith(words)
+    assert not takes_back("Correction: the article has changed since this post.")
+
+
+def test_every_language_of_corrections_says_all_that_is_said():
+    table = tomllib.loads((TEMPLATES / "corrections.toml").read_text())
+    for tag, how in table.items():
+        assert how.keys() == table["en"].keys(), tag
+        assert {w for w, text in how.items() if "{what}" in text} == {"correction", "unsaid"}, tag
+        assert how["taken_back"].startswith(how["correction"].partition("{what}")[0]), tag
+        assert len(how["quotes"]) == 2, tag
 
 
 def test_a_reply_says_a_corrected_number_once_and_what_is_not_said_any_more_as_such():

@@ -96,7 +96,7 @@ def test_where_the_card_says_what_is_wrong_a_new_post_is_offered_and_an_edit_is_
         (told,) = json.loads(answer.output)
         assert (answer.exit_code, told["id"], told["picture_wrong"], told["given_up"]) == (1, change.id, [post.id], [])
         said = CliRunner().invoke(commands.cli, ["list", "--workspace", "main"]).output
-        assert f"  {post.id} on {platform}\n" in said
+        assert f"  {post.id} on {platform} ({street.accounts[platform].name})\n" in said
         assert CliRunner().invoke(commands.cli, ["leave", post.id]).exit_code == 0
         answer = CliRunner().invoke(commands.cli, ["list", "--workspace", "main", "--json"])
         assert (answer.exit_code, json.loads(answer.output)) == (0, [])

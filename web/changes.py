@@ -151,7 +151,9 @@ class Choices(BaseModel):
 def show(request: Request, parts: Parts, person: Viewer) -> Response:
     """What is to be decided, and what was."""
     found = parts.aftercare.changes(person.workspace)
-    shown = sorted(found, key=lambda c: c.state is not State.OPEN)[:SHOWN]
+    left = parts.changes.not_right(person.workspace)
+    wrong = {c: [d for names in how.values() for d in names] for c, how in left.items()}
+    shown = sorted(found, key=lambda c: (c.state is not State.OPEN, c.id not in wrong))[:SHOWN]
     posts = {d.id: d for d in parts.deliveries.several(p.delivery for c in shown for p in c.proposals)}
     made = {
         (c.id, p.delivery): _parts(p, posts[p.delivery]) if p.delivery in posts else []
@@ -172,10 +174,7 @@ def show(request: Request, parts: Parts, person: Viewer) -> Response:
         label_of=views.label_of,
         tones=TONES,
         once_more=ONCE_MORE,
-        wrong={
-            c: [d for names in how.values() for d in names]
-            for c, how in parts.changes.not_right(person.workspace).items()
-        },
+        wrong=wrong,
         status_tones=views.TONES,
         parts_of=made,
         drawn={(c.id, p.delivery): _drawn(parts, c, p, posts.get(p.delivery)) for c in shown for p in c.proposals},

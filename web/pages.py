@@ -13,6 +13,7 @@ from web import gallery, listing, pictures, render, status, stops, views
 from web.access import Form, Operator, Parts, Person, Viewer, article, seen_or_reads
 from worker import approval, decisions
 from worker.errors import HandbillError, NotFound
+from worker.model import Delivery, Status
 from worker.people import May
 from worker.pipeline import edit
 
@@ -119,10 +120,10 @@ def show_queue(request: Request, parts: Parts, person: Viewer, part: Annotated[P
 def decide(request: Request, parts: Parts, person: Operator, sent: Form, *, delivery: str, decision: str) -> Response:
     """What a person decides about a post; the queue is shown again with what came of it."""
     _ours(person, delivery, f"There is no delivery {delivery}")
-    detail, name, approves = "", person.user.name, person.may(May.APPROVE)
+    detail, name, approves, said = "", person.user.name, person.may(May.APPROVE), decision
     match decision:
         case "retry":
-            edit.retry(parts, delivery, by=name, approves=approves)
+            said = _came_of(decision, edit.retry(parts, delivery, by=name, approves=approves))
         case "cancel":
             decisions.cancel(parts.deliveries, delivery, by=name)
         case "approve":
@@ -134,7 +135,8 @@ def decide(request: Request, parts: Parts, person: Operator, sent: Form, *, deli
             detail = _found(sent)
             number = sent.get("attempt", "")
             attempt = int(number) if number.isascii() and number.isdigit() else None
-            edit.resolve(parts, delivery, there=detail, seen=attempt, by=name, approves=approves)
+            found = edit.resolve(parts, delivery, there=detail, seen=attempt, by=name, approves=approves)
+            said = _came_of(decision, found)
         case "done":
             detail = sent.get("link", "").strip()
             decisions.done(parts.deliveries, delivery, link=detail, by=name)
@@ -147,13 +149,18 @@ def decide(request: Request, parts: Parts, person: Operator, sent: Form, *, deli
     show = sent.get("show", "all")
     back = request.url_for("show_queue").path
     kept = show if show in {*status.GROUPS, *status.CORNERS, "double"} else "all"
-    return RedirectResponse(f"{back}?show={kept}&open={delivery}&said={decision}#d-{render.anchor(delivery)}", 303)
+    return RedirectResponse(f"{back}?show={kept}&open={delivery}&said={said}#d-{render.anchor(delivery)}", 303)
 
 
 def _ours(person: Person, identity: str, otherwise: str) -> None:
     """Raise NotFound for what is another workspace's: its ids begin with its name."""
     if identity.partition(".")[0] != person.workspace:
         raise NotFound(otherwise)
+
+
+def _came_of(decision: str, delivery: Delivery) -> str:
+    """What to say of a decision: what was to be sent again may be held, if its article was corrected since."""
+    return "held" if delivery.status is Status.HELD else decision
 
 
 def _found(sent: Mapping[str, str]) -> str:

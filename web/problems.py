@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from web import render
 from web.access import SignIn, sign_in_address
-from worker.errors import HandbillError, NotFound, Refused, StoreDown
+from worker.errors import HandbillError, NotFound, Refused, StoreDown, Undecided
 
 KIND = "application/problem+json"
 STATUS: Mapping[type[HandbillError], int] = {NotFound: 404, Refused: 409, StoreDown: 503}
@@ -27,14 +27,16 @@ def answer(
     *,
     headers: Mapping[str, str] | None = None,
     errors: list[dict[str, Any]] | None = None,
+    undecided: bool = False,
 ) -> Response:
-    """The error as whoever asked can read it; ``errors`` are {pointer, detail} of a body's or query's parts."""
+    """The error as whoever asked can read it; ``errors`` are {pointer, detail} of a body's or query's parts;
+    ``undecided`` whether the page Changes says more.
+    """
     title = HTTPStatus(status).phrase
     if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/"):
         delivery = request.path_params.get("delivery", "") if status == HTTPStatus.CONFLICT else ""
-        return render.page(
-            request, "error.html", status=status, title=title, detail=detail, delivery=delivery, headers=headers
-        )
+        told = {"title": title, "detail": detail, "delivery": delivery, "undecided": undecided}
+        return render.page(request, "error.html", status=status, headers=headers, **told)
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": request.url.path}
     if errors:
         body["errors"] = errors
@@ -44,7 +46,7 @@ def answer(
 async def of_ours(request: Request, error: Exception) -> Response:
     """A HandbillError: its one clear line."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 422)
-    return answer(request, status, str(error))
+    return answer(request, status, str(error), undecided=isinstance(error, Undecided))
 
 
 async def of_nobody(request: Request, error: Exception) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +16,7 @@ from publishers.core.post import Post
 from worker.content import facts, words
 from worker.content.facts import Slip
 from worker.model import DEFAULT_WORKSPACE, Article, Delivery, StepKind
+from worker.paths import TEMPLATES
 
 FRESH = timedelta(hours=24)
 """How long a post may be taken away and sent anew: later, readers have answered it."""
@@ -28,7 +31,6 @@ UNNAMED = "nothing but its address is known, which somebody gave: only a person 
 PICTURE_ANEW = "its picture is drawn anew, with its alt text"
 REPLY_WRONG = "the reply below it says what is not so any more"
 REPLY_GONE = "the reply below it says that the article was taken back, and it is there again"
-TAKEN_BACK = "Correction: the article that this post is about was taken back."
 PICTURES = frozenset({PICTURE_STAYS, PICTURE_TITLE, PICTURE_WRONG, PICTURE_ANEW})
 
 NOTES = frozenset({PICTURE_STAYS, PICTURE_TITLE, PICTURE_WRONG, PICTURE_ANEW, UNNAMED, REPLY_WRONG})
@@ -36,6 +38,8 @@ NOTES = frozenset({PICTURE_STAYS, PICTURE_TITLE, PICTURE_WRONG, PICTURE_ANEW, UN
 
 REPLY_MOST = 1000  # code points
 """However much a platform takes: what is longer is no correction but an article."""
+
+DEFAULT_LANGUAGE = "en"
 
 BARE = frozenset({"", "plain"})
 """Designs of pictures on which no words stand."""
@@ -242,18 +246,23 @@ def title_over(post: Post, text: str, title: str, tag: str) -> str:
 def correction(
     kind: Kind, wrong: Sequence[Slip], link: str, *, fits: Callable[[str], bool] = bool, language: str = ""
 ) -> str:
-    """The words of a reply below a post that is wrong: plain, and nothing that the article does not say.
+    """The words of a reply below a post that is wrong: plain, nothing that the article does not say, and in its
+    language, where its words are known (``templates/corrections.toml``).
 
     All that is wrong is named as far as it ``fits``, what is wrong in most ways first; what says nothing that another
     line does not say is left out.
     """
+    how = _wording(words.base(language))
     if kind is Kind.GONE:
-        return TAKEN_BACK
+        return how["taken_back"]
+
+    def corrected(slip: Slip) -> str:
+        return slip.new or how["unsaid"].format(what=words.quoted(slip.old, how["quotes"]))
 
     def says(named: Collection[str]) -> str:
-        lines = [_corrected(s) for s in wrong if _corrected(s) in named]
-        told = "\n".join(dict.fromkeys(lines)) or "the article has changed since this post."
-        return f"Correction: {told}" + (f"\n\n{link}" if link else "")
+        lines = [corrected(s) for s in wrong if corrected(s) in named]
+        told = "\n".join(dict.fromkeys(lines)) or how["changed"]
+        return how["correction"].format(what=told) + (f"\n\n{link}" if link else "")
 
     named: list[str] = []
     lost: set[facts.Fact] = set()
@@ -261,13 +270,23 @@ def correction(
     for slip in sorted(wrong, key=lambda s: (-len(s.facts), not s.title)):
         now = facts.said(slip.new, language)
         known = slip.facts <= lost and now - facts.said(slip.old, language) <= there
-        text = says([*named, _corrected(slip)])
+        text = says([*named, corrected(slip)])
         if not (known and named) and len(text) <= REPLY_MOST and fits(text):
-            named.append(_corrected(slip))
+            named.append(corrected(slip))
             lost |= slip.facts
             there |= now
     return says(named)
 
 
-def _corrected(slip: Slip) -> str:
-    return slip.new or f"the article does not say any more: {words.quoted(slip.old)}"
+def takes_back(text: str) -> bool:
+    """Whether a reply says, in whatever language, that an article was taken back."""
+    return any(text == how["taken_back"] for how in _wordings().values())
+
+
+def _wording(language: str) -> Mapping[str, str]:
+    return _wordings().get(language) or _wordings()[DEFAULT_LANGUAGE]
+
+
+@functools.cache
+def _wordings() -> Mapping[str, Mapping[str, str]]:
+    return tomllib.loads((TEMPLATES / "corrections.toml").read_text(encoding="utf-8"))

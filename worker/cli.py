@@ -423,6 +423,12 @@ def _record_stop(parts: Any, what: str, scope: str) -> None:
         parts.audit.record(actor(), what, scope, workspace=workspace)
 
 
+def _becomes(delivery: Any) -> str:
+    """What a post is after somebody decided about it."""
+    says = f"; {delivery.reason}" if delivery.reason else ""
+    return f"{delivery.id} is {'due now' if delivery.status == 'scheduled' else delivery.status}{says}"
+
+
 @delivery_cli.command("show")
 def delivery_show(delivery: DeliveryName, *, as_json: AsJson = False) -> None:
     """What it says, where it stands, and everything that happened to it."""
@@ -458,7 +464,7 @@ def delivery_retry(delivery: DeliveryName) -> None:
     with _parts() as parts:
         found = retry(parts, delivery)
         _record(parts, "retry", delivery)
-    out.print(f"{delivery} {'is due now' if found.status == 'scheduled' else f'is {found.status}'}")
+    out.print(_becomes(found))
 
 
 @delivery_cli.command("cancel")
@@ -512,8 +518,7 @@ def delivery_resolve(
     with _parts() as parts:
         found = resolve(parts, delivery, there=there, seen=attempt)
         _record(parts, "resolve", delivery, there)
-    says = f"; {found.reason}" if found.reason else ""
-    out.print(f"{delivery} is {'due now' if found.status == 'scheduled' else found.status}{says}")
+    out.print(_becomes(found))
 
 
 @cli.command()

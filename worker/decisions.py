@@ -42,8 +42,9 @@ DONE: Mapping[str, str] = {
 """How the audit log calls each decision."""
 
 
-def retry(deliveries: Deliveries, delivery: str, *, by: str = "", approves: bool = False) -> None:
-    """A failed or held post is due now; raises Refused if it is anything else.
+def retry(deliveries: Deliveries, delivery: str, *, by: str = "", approves: bool = False, waits: str = "") -> None:
+    """A failed or held post is due now, or held because of what it ``waits`` for; raises Refused if it is anything
+    else.
 
     That is another time than the one that was approved, so where approval is asked for, or was, it waits for it, unless
     who decides ``approves`` it by that.
@@ -52,17 +53,22 @@ def retry(deliveries: Deliveries, delivery: str, *, by: str = "", approves: bool
     # What was uploaded may be gone by now, and the attempt is a new one at a new time.
     steps = _with(found, dataclasses.replace(found.current, prepared=None, at=None))
     now = deliveries.now()
-    fields = {"attempts": 0, "reason": ""} | (_approved(found, steps, now, by) if approves else {})
+    fields: dict[str, object] = {"attempts": 0, "reason": ""}
     note = f"sent again by {by or 'hand'}"
+    if waits:
+        to, note, more = Status.HELD, f"{note}; {waits}", _held(found, waits)
+    else:
+        to = Status.AWAITING_APPROVAL if found.asked and not approves else Status.SCHEDULED
+        more = _approved(found, steps, now, by) if approves else {}
     deliveries.change(
         delivery,
-        Status.AWAITING_APPROVAL if found.asked and not approves else Status.SCHEDULED,
+        to,
         origins=ORIGINS["retry"],
         note=note,
         due=now,
         steps=steps,
         seen=found.fence,
-        fields=fields,
+        fields=fields | more,
     )
 
 
@@ -127,8 +133,10 @@ def resolve(
     by: str = "",
     approves: bool = False,
     witness: Witness = taken_as_given,
+    waits: str = "",
 ) -> None:
-    """A person looked: it is public as ``there`` (an address or id), or, if that is empty, it is not: send again.
+    """A person looked: it is public as ``there`` (an address or id), or, if that is empty, it is not: send again, or
+    hold it because of what it ``waits`` for.
 
     Replies and a first comment that had still to follow what is there go on, if the ``witness`` knows what they answer;
     otherwise they are not sent, and the delivery says why.
@@ -153,15 +161,20 @@ def resolve(
     if not there:
         steps = _with(found, dataclasses.replace(found.current, prepared=None, at=None))
         now = deliveries.now()
+        settled["resent"] = found.resent + 1
+        if waits:
+            settled |= _held(found, waits)
+        elif approves:
+            settled |= _approved(found, steps, now, by)
         deliveries.change(
             delivery,
-            Status.SCHEDULED,
+            Status.HELD if waits else Status.SCHEDULED,
             origins=ORIGINS["resolve"],
-            note=f"{who} looked and it is not there: sent again",
+            note=f"{who} looked and it is not there: {waits or 'sent again'}",
             due=now,
             steps=steps,
             seen=found.fence,
-            fields=settled | {"resent": found.resent + 1} | (_approved(found, steps, now, by) if approves else {}),
+            fields=settled,
         )
         return
     receipt, why = witness(found, there)
@@ -253,6 +266,11 @@ def _covers(scope: str, delivery: Delivery) -> bool:
 def _approved(delivery: Delivery, steps: tuple[Step, ...], due: datetime, by: str) -> dict[str, object]:
     """What is stored of an approval of these steps at this time."""
     return {"approval": approval.seal(dataclasses.replace(delivery, steps=steps, due=due)), "approver": by}
+
+
+def _held(delivery: Delivery, waits: str) -> dict[str, object]:
+    """What is stored of why a post is held, and whether it goes out with an approval only."""
+    return {"reason": waits, "waits": waits, "asked": "1" if delivery.asked or delivery.approval else ""}
 
 
 def _with(delivery: Delivery, step: Step) -> tuple[Step, ...]:

@@ -27,6 +27,10 @@ class Refused(HandbillError):
     """The request is understood and not allowed now."""
 
 
+class Undecided(Refused):
+    """The request is not allowed because of what became of an article: the page Changes shows that."""
+
+
 class BadSource(HandbillError):
     """The source cannot be read, or is not an article."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -35,8 +35,9 @@ def list_(
     with parts() as found:
         wrong = found.changes.not_right(home)
         known = [c for c in found.aftercare.changes(home) if every or c.state == "open" or (as_json and c.id in wrong)]
-        unmended = [f"{d.id} on {d.platform}: {d.reason or d.status}" for d in found.changes.unmended(home)]
-        pictures = [f"{d.id} on {d.platform}" for d in found.changes.pictures_wrong(home)]
+        names = _names(found, [home])
+        unmended = [f"{_where(d, names)}: {d.reason or d.status}" for d in found.changes.unmended(home)]
+        pictures = [_where(d, names) for d in found.changes.pictures_wrong(home)]
         posts = _posts(found, known)
     _show(known, posts, nothing="" if wrong else NOTHING, as_json=as_json, wrong=wrong)
     for told, lines in ((GIVEN_UP, unmended), (PICTURES, pictures)):
@@ -104,10 +105,19 @@ def leave(
     out.print(f"{delivery} stays as it is", markup=False)
 
 
+def _names(found: Any, homes: Iterable[str]) -> dict[str, str]:
+    """What the accounts of workspaces are called."""
+    return {a.id: a.name for home in homes for a in found.records.accounts(home)}
+
+
+def _where(delivery: Any, names: Mapping[str, str]) -> str:
+    return f"{delivery.id} on {delivery.platform} ({names.get(delivery.account, delivery.account)})"
+
+
 def _posts(found: Any, changes: list[Any]) -> dict[str, tuple[str, list[str]]]:
     """The account of each delivery that changes are about, and the lines that its messages say now."""
     made = found.deliveries.several({p.delivery for c in changes for p in c.proposals})
-    names = {a.id: a.name for c in changes for a in found.records.accounts(c.workspace)}
+    names = _names(found, {c.workspace for c in changes})
     return {
         d.id: (
             f"{d.platform} ({names.get(d.account, d.account)})",

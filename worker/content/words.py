@@ -253,9 +253,9 @@ def quotes(text: str) -> bool:
     return text[:1] in QUOTES or text[-1:] in QUOTES
 
 
-def quoted(text: str) -> str:
+def quoted(text: str, marks: str = "“”") -> str:
     """``text`` in quotation marks, which stand there once if it brings its own."""
-    return text if quotes(text) else f"“{text}”"
+    return text if quotes(text) else f"{marks[0]}{text}{marks[1]}"
 
 
 def key(text: str) -> str:

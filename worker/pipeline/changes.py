@@ -196,6 +196,28 @@ class Changes:
             return gone
         return self._compared(article, new)
 
+    def says_wrong(self, delivery: Delivery) -> bool:
+        """Whether a delivery of which nothing is out says what its article, as it was seen last, does not say any more,
+        and nobody has decided about that.
+        """
+        versions = [] if delivery.step else self._parts.aftercare.versions(delivery.article)
+        if not versions:
+            return False
+        try:
+            new, account = (
+                self._parts.records.article(delivery.article)[0],
+                self._parts.records.account(delivery.account),
+            )
+        except NotFound:
+            return False
+        posted = self._posted(new.id)
+        slips = list(dict.fromkeys(s for old in versions for s in facts.slips(old, new, posted)))
+        wrong = {s.what for s in _wrong(account, [s.post for s in delivery.steps], slips, new)}
+        known = self._parts.aftercare.changes(new.workspace)
+        decided = (c for c in known if c.kind is Kind.CORRECTED and c.state is not State.OPEN and c.by not in WITHDRAWN)
+        last = next((p for c in decided for p in c.proposals if p.delivery == delivery.id), None)
+        return not wrong <= set(last.why if last else ())
+
     def _still_gone(self, article: Article) -> list[Change]:
         """Its system said that it is gone, whatever its page shows: what has become public since is wrong, too."""
         care = self._parts.aftercare
@@ -615,11 +637,7 @@ class Changes:
         said = [m.post for m in own] if public else [s.post for s in delivery.steps]
         below = self._below(replies, kind, slips, formers=formers, new=new)
         adapter, limits = publishers.load(account.platform), limits_of(account)
-        beside = [t for p in said for t in adapter.apart(p, account.settings)]
-        drawn = [t for p in said for t in changes.pictured(p)]
-        wrong = facts.told(
-            slips, *drawn, *(p.text for p in said), *beside, *(p.title for p in said if limits.link_card), now=new
-        )
+        wrong = _wrong(account, said, slips, new)
         if kind is Kind.RETURNED or (kind is Kind.CORRECTED and not wrong):
             return self._retraction(delivery, account, kind, below, slips, new=new)
         kinds = [delivery.steps[m.step].kind for m in own] if public else [s.kind for s in delivery.steps]
@@ -654,7 +672,7 @@ class Changes:
         if public:
             if kind is Kind.CORRECTED and new is not None and texts:
                 title = changes.title_over(said[0], texts[0], heading(new, limits), new.language)
-            wrong_apart = bool(facts.told(wrong, *beside))
+            wrong_apart = bool(facts.told(wrong, *_beside(account, said)))
             other = texts != tuple(p.text for p in said) or wrong_apart or bool(alt and adapter.repictures)
             other = other or (kind is Kind.MOVED and bool(below))
             edits = len(texts) == len(said) and other
@@ -699,7 +717,7 @@ class Changes:
         found = []
         for step, post in replies.items():
             wrong = kind is Kind.CORRECTED and facts.told(slips, post.text, now=new)
-            back = kind in {Kind.CORRECTED, Kind.RETURNED} and post.text == changes.TAKEN_BACK
+            back = kind in {Kind.CORRECTED, Kind.RETURNED} and changes.takes_back(post.text)
             text = "" if wrong or back else changes.readdressed(post.text, formers, new.url)
             found += [(step, text)] if text != post.text else []
         return tuple(found)
@@ -1088,6 +1106,18 @@ def _there(media: tuple[Media, ...]) -> tuple[Media, ...]:
 def _gave_up(delivery: Delivery, change: Change) -> bool:
     """Whether a step that a change asked for was given up."""
     return any(s.failed and s.change == change.id for s in delivery.steps)
+
+
+def _wrong(account: Account, said: Sequence[Post], slips: Iterable[Slip], new: Article | None) -> list[Slip]:
+    """Those of the slips that an account's posts say, on their pictures and beside them, too."""
+    drawn = [t for p in said for t in changes.pictured(p)]
+    titles = [p.title for p in said if limits_of(account).link_card]
+    return facts.told(slips, *drawn, *(p.text for p in said), *_beside(account, said), *titles, now=new)
+
+
+def _beside(account: Account, said: Iterable[Post]) -> list[str]:
+    adapter = publishers.load(account.platform)
+    return [t for p in said for t in adapter.apart(p, account.settings)]
 
 
 def _anew(why: Iterable[str]) -> tuple[str, ...]:

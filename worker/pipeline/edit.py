@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import publishers
 from publishers.core import counting
@@ -14,7 +14,7 @@ from publishers.core.limits import Limits
 from publishers.core.post import Facet, Media, Post
 from worker import changes, decisions, schedule
 from worker.changes import Action, Change, Kind, State
-from worker.errors import HandbillError, NotFound, Refused
+from worker.errors import HandbillError, NotFound, Refused, Undecided
 from worker.model import Account, Delivery, Status, Step, StepKind, step_key
 from worker.pipeline.accounts import limits_of
 from worker.pipeline.witness import witness
@@ -182,7 +182,11 @@ def move(parts: Runtime, delivery: str, when: When, *, by: str = "", seen: int |
         to = S.AWAITING_APPROVAL if asked or parts.records.needs_approval(account) else S.SCHEDULED
     shifted = " (moved by a clock change)" if when.shifted else ""
     note = f"moved to {when.said}{shifted}{_signed(by)}{_voided(found)}"
-    _place(parts, account, found, when, to=to, note=note, fields={"approval": "", "approver": ""})
+    fields: dict[str, object] = {"approval": "", "approver": ""}
+    if found.status is S.FAILED and (waits := _overtaken(parts, found)):
+        fields |= {"reason": waits, "waits": waits, "asked": "1" if to is S.AWAITING_APPROVAL else ""}
+        to, note = S.HELD, f"{note}; {waits}"
+    _place(parts, account, found, when, to=to, note=note, fields=fields)
     return parts.deliveries.get(found.id)
 
 
@@ -277,21 +281,41 @@ def approve(parts: Runtime, delivery: str, *, seal: str = "", by: str = "") -> N
 
 
 def retry(parts: Runtime, delivery: str, *, by: str = "", approves: bool = False) -> Delivery:
-    """``decisions.retry``, unless the article is gone by now, or somebody must decide about it; raises Refused."""
-    refuse_undecided(parts, parts.deliveries.get(delivery))
-    decisions.retry(parts.deliveries, delivery, by=by, approves=approves)
+    """``decisions.retry``, unless the article is gone by now, or somebody must decide about it; raises Refused.
+
+    What says something that its article does not say any more is held until somebody has decided about that.
+    """
+    found = parts.deliveries.get(delivery)
+    refuse_undecided(parts, found)
+    decisions.retry(parts.deliveries, delivery, by=by, approves=approves, waits=_overtaken(parts, found))
     return parts.deliveries.get(delivery)
 
 
 def resolve(
     parts: Runtime, delivery: str, *, there: str, seen: int | None = None, by: str = "", approves: bool = False
 ) -> Delivery:
-    """``decisions.resolve``, as what can answer it sees it; Refused, too, to send again what is of a gone article."""
+    """``decisions.resolve``, as what can answer it sees it; Refused, too, to send again what is of a gone article.
+
+    What is to be sent again and says something that its article does not say any more is held, as by ``retry``.
+    """
+    waits = ""
     if not there:
-        refuse_gone(parts, parts.deliveries.get(delivery).article)
-    look = witness(parts.accounts)
-    decisions.resolve(parts.deliveries, delivery, there=there, seen=seen, by=by, approves=approves, witness=look)
+        found = parts.deliveries.get(delivery)
+        refuse_gone(parts, found.article)
+        waits = _overtaken(parts, found)
+    told: dict[str, Any] = {"there": there, "seen": seen, "by": by, "approves": approves, "waits": waits}
+    decisions.resolve(parts.deliveries, delivery, witness=witness(parts.accounts), **told)
     return parts.deliveries.get(delivery)
+
+
+def _overtaken(parts: Runtime, delivery: Delivery) -> str:
+    """Why what was sent again is held, if it is: its article was corrected since it was written; it is asked about at
+    the next look.
+    """
+    if not parts.changes.says_wrong(delivery):
+        return ""
+    parts.aftercare.recheck_at(delivery.article, parts.now(), sooner=True)
+    return changes.WAITS
 
 
 def refuse_undecided(parts: Runtime, delivery: Delivery) -> None:
@@ -300,10 +324,12 @@ def refuse_undecided(parts: Runtime, delivery: Delivery) -> None:
     change = undecided(parts, delivery)
     if change and change.state is State.OPEN:
         do = f"Decide on the page Changes, or: handbill changes approve {change.id} (or dismiss); or cancel the post"
-        raise Refused("Somebody must decide about its article's change first", why=change.what[0], do=do)
+        raise Undecided("Somebody must decide about its article's change first", why=change.what[0], do=do)
     if change:
         by, do = change.by or "somebody", "Wait until a worker has done that, or edit or cancel the post"
-        raise Refused(f"What {by} approved about its article's change is carried out first", why=change.what[0], do=do)
+        raise Undecided(
+            f"What {by} approved about its article's change is carried out first", why=change.what[0], do=do
+        )
 
 
 def undecided(parts: Runtime, delivery: Delivery) -> Change | None:
@@ -325,7 +351,7 @@ def refuse_gone(parts: Runtime, article: str) -> None:
     if why := parts.aftercare.gone(article.partition(".")[0]).get(article):
         look, allow = f"handbill changes look {article}", f"handbill evergreen allow {article}"
         do = f"Look at its page again: {look}; or, to post it all the same, first: {allow}"
-        raise Refused("The article is gone", why=why, do=do)
+        raise Undecided("The article is gone", why=why, do=do)
 
 
 def skip(parts: Runtime, article: str) -> None:
