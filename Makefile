@@ -30,7 +30,8 @@ lint: $(VENV)/.dev
 	$(PY) -m mypy
 
 test-nightly: $(VENV)/.dev
-	$(PY) -m pytest -m nightly
+	$(PY) -m pytest -m nightly --hypothesis-profile=searching
+	$(PY) -m pytest -m 'not nightly and not release' --hypothesis-profile=searching --properties=15
 
 test-release: $(VENV)/.dev
 	$(PY) -m pytest -m release

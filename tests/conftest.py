@@ -1,4 +1,5 @@
-"""What holds for every test: nothing outside this machine is spoken to, and nobody logs to where a test before it did.
+"""What holds for every test: nothing outside this machine is spoken to, nothing is left otherwise than it was found,
+and properties are tried with the same examples each day, with others at night.
 
 Those of tests/live may speak to the outside.
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 import pytest_socket
 import structlog
+from hypothesis import HealthCheck, settings
 
 from worker.embedded import Embedded
 
@@ -31,7 +33,23 @@ DEAREST = [
 """Files that take longest, which two processes share best when they begin with them."""
 
 
-def pytest_collection_modifyitems(items):
+settings.register_profile("everyday", derandomize=True)
+settings.register_profile("searching", suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+settings.load_profile("everyday")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--properties", type=int, default=0, help="tests of properties alone, each with so many times more"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if times := config.getoption("--properties"):
+        items[:] = [item for item in items if getattr(item.obj, "is_hypothesis_test", False)]
+        for test in {item.obj for item in items}:
+            how = test._hypothesis_internal_use_settings
+            test._hypothesis_internal_use_settings = settings(how, max_examples=how.max_examples * times)
     place = {name: number for number, name in enumerate(DEAREST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(DEAREST)))
 
