@@ -48,6 +48,7 @@ def test_a_reply_that_corrected_a_post_is_not_part_of_what_is_posted_anew(server
     street = opened(server, here, tmp_path, site, ["linkedin"])
     post = replied(street, site, "linkedin", corrected("£210,000"))
     assert len(said(street, "linkedin")) == 2
+    assert street.parts.deliveries.history(post.id)[-1].note.startswith("replied ")
     site.page = site.page.replace(SAVED.format("£210,000"), "Walkers flock back to a bridge that is twice as busy")
     (change,) = look(street, post.article)
     (proposal,) = change.proposals

@@ -29,7 +29,7 @@ class Sight(StrEnum):
 
 CONFIRMED = frozenset({Status.PUBLISHED, Status.EDITED, Status.DELETED})
 GIVEN_UP = "given up: "
-DONE = ("published ", "edited ", "deleted ", "found ", GIVEN_UP)
+DONE = ("published ", "replied ", "edited ", "deleted ", "found ", GIVEN_UP)
 """How the engine's line begins when a step has come to its end and another follows."""
 
 CANCELLED = "cancelled by "

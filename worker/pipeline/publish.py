@@ -300,9 +300,9 @@ class Engine:
         except Exception as error:
             log.exception("the commit ended in an error of ours")
             return self._later(turn, Unconfirmed(f"perhaps sent ({type(error).__name__})"), proof=proof)
-        return _published(
-            turn, step, receipt, f"{lifecycle.DONE.get(step.kind, Status.PUBLISHED)} {receipt.url or receipt.id}"
-        )
+        below = step.kind is StepKind.REPLY and step.change  # what is public stays as it is
+        done = "replied" if below else lifecycle.DONE.get(step.kind, Status.PUBLISHED)
+        return _published(turn, step, receipt, f"{done} {receipt.url or receipt.id}")
 
     def _confirm(self, turn: Turn, step: Step, account: Account, publisher: Publisher) -> End | None:  # noqa: PLR0911 - one per class and outcome
         """Settle a lost answer by what this account's platform can prove."""
