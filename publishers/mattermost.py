@@ -32,7 +32,8 @@ CLOSED = (  # what is wrong with the channel and not with the post, in server/ch
 # calls somebody or names a channel is looked for in the words, and broken by a joiner. https://docs.mattermost.com
 # /end-user-guide/collaborate/format-messages.html and https://github.com/mattermost/marked
 # What its pages show a picture for (emoticonPatterns in webapp/channels/src/utils/emoticons.tsx).
-FACE = r"(?<!\w)(?:[:;](?=['`’-]?[()\[\]@/|$]|-?[dDpPsSoOxX]\b)|[xX]-(?=[dD]\b))"
+# A letter is one of ASCII there.
+FACE = r"(?a:(?<!\w)(?:[:;](?=['`’]?-?[()\[\]@/|$]|-?[dDpPsSoOxX]\b)|[xX]-(?=[dD]\b)))"
 MARKUP = re.compile(
     rf"(?P<begin>^[ \t]*(?:[#>+=-]|\d{{1,9}}[.)]))|(?P<indent>^[ \t]+)"
     rf"|(?P<call>{FACE}|[@$<](?=[^\s{JOINER}])|:(?=[\w+-]+:)|&(?=#?\w+;))|(?P<sign>[\\`*_{{}}\[\]|])|(?P<wave>~)",

@@ -26,15 +26,18 @@ NO_RIGHT = re.compile(
     re.IGNORECASE,
 )
 # What its parser makes a picture of where it stands alone, tried out on @rocket.chat/message-parser 0.31.35.
-FACE = r"(?:[>'0O]?[:;=]['^]?-?[()\[\]DLOPX3/\\*$#@.]|[8BX*#%D]-?[)DP]|D:|</?3|>\.<|-_+-|\*?\\[0O]/\*?)(?=[\s#@*]|\Z)"
+FACE = r"(?:[>'0O]?[:;=]['^]?-?[()\[\]DLOPXb3/\\*$#@.]|[8BX*#%D]-?[)DP]|D:|</?3|>\.<|-_+-|\*?\\[0O]/\*?)(?=[\s#@*]|\Z)"
 # What it reads as markup: a backslash takes these signs, and all else is broken by a joiner, what begins a line and a
-# face by one before it.
+# face by one before it. Behind ":" and "=" a backslash would be the mouth of a face, and the sign would be read.
 MARKUP = re.compile(
     rf"(?P<face>(?<!\S)(?={FACE}))|(?P<begin>^[ \t]*(?:[>-]|\d{{1,9}}[.)]))|(?P<indent>^[ \t]+)|(?P<sign>[*_`~#])"
-    rf"|(?P<broken>\\(?=[(\[#.])|[@<](?=[^\s{JOINER}])|\|(?=\|)|\](?=\()|:(?=[\w+-]+:)|(?<!\w):(?=[^\s\w{JOINER}]))",
+    rf"|(?P<broken>\\(?=[(\[#.])|[@<](?=[^\s{JOINER}])|\|(?=\|)|\](?=\()|:(?=[\w+-]+:)|(?<!\w):(?=[^\s\w{JOINER}])"
+    r"|[:=](?=[*_`~#]))",
     re.MULTILINE,
 )
 PLAIN = re.compile(r"[^*_~`\\:@#<|\[\]!]+")  # a title of nothing else can be bold: inside, no backslash is read
+
+EDGES = re.compile(r"^-?\)|=$")  # what a face would be with the star of bold beside it
 
 
 class RocketChat(Publisher):
@@ -191,7 +194,7 @@ class RocketChat(Publisher):
 def markdown(post: Post) -> str:
     """The text in Rocket.Chat's Markdown: its own links are live, a plain title is bold, all else is words."""
     words, done = escaped(post.text, MARKUP, _instead), headline(post)
-    if not done or not PLAIN.fullmatch(post.text, 0, done):
+    if not done or not PLAIN.fullmatch(post.text, 0, done) or EDGES.search(post.text[:done]):
         return marked(post, words, _link)
     return f"*{words(0, done)}*" + marked(post, words, _link, start=done)
 

@@ -204,7 +204,7 @@ def test_what_went_out_before_an_approved_change_was_carried_out_stays_and_is_as
         edit.retry(street.parts, planned.id, by="Bob")
     words = f"Careful words about £310,000. {planned.steps[0].post.link}"
     edit.change(street.parts, planned.id, edit.Edit(text=words), by="Bob")
-    edit.retry(street.parts, planned.id, by="Bob")
+    decisions.retry(street.parts.deliveries, planned.id, by="Bob")  # as an older worker does it
     street.work()
     assert street.got("slack")[0].text.startswith("Careful words")
     street.parts.changes.round("main")
@@ -380,18 +380,88 @@ def test_what_failed_before_its_article_was_corrected_is_sent_again_once_somebod
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(cli, "_parts", lambda: contextlib.nullcontext(street.parts))
             typed = CliRunner().invoke(cli.cli, ["delivery", "retry", planned.id])
-        assert typed.output.split() == f"{planned.id} is held; {WAITS}".split()
+        assert f"{planned.id} is held; {WAITS}" in " ".join(typed.output.split())
     assert (now(street, planned).status, now(street, planned).waits) == (Status.HELD, WAITS)
     street.work()
     assert street.got("slack") == []
-    street.parts.changes.round("main")
     (asked,) = waiting(street, post.article).values()
     assert [(p.delivery, p.action) for p in asked.proposals] == [(planned.id, Action.EDIT)]
+    assert all("Somebody must decide" in said for said in refusals(street, planned).values())
     street.parts.changes.approve(asked.id, by="Ada")
     street.later(days=1)
     (sent,) = street.got("slack")
     assert "£210,000" in sent.text
     assert "£310,000" not in sent.text
+
+
+def test_what_was_held_before_anybody_could_be_asked_is_not_moved_out_either(server, here, tmp_path, site):
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Slack, "create", refused)
+        street.later(days=1)
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article, minutes=1)
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(street.parts.changes, "ask", lambda _: [])  # the process is lost
+        assert edit.retry(street.parts, planned.id).status is Status.HELD
+    site.status = 503
+    street.later(minutes=1)
+    street.parts.changes.round("main")
+    assert waiting(street, post.article) == {}
+    assert edit.move(street.parts, planned.id, soon(street, hours=5)).status is Status.HELD
+    (asked,) = waiting(street, post.article).values()
+    street.parts.changes.dismiss(asked.id, by="Ada")
+    street.later(days=1)
+    (sent,) = street.got("slack")
+    assert "£310,000" in sent.text
+
+
+def test_what_was_held_and_lost_is_asked_about_once_its_page_can_be_read_again(server, here, tmp_path, site):
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Slack, "create", refused)
+        street.later(days=1)
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article, minutes=1)
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    street.at += timedelta(days=200)  # its page is not looked at any more
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(street.parts.changes, "ask", lambda _: [])
+        assert edit.retry(street.parts, planned.id).status is Status.HELD
+    site.status = 503
+    street.parts.changes.round("main")
+    assert waiting(street, post.article) == {}
+    site.status = 200
+    street.at += timedelta(hours=1)
+    street.parts.changes.round("main")
+    (asked,) = waiting(street, post.article).values()
+    assert [p.delivery for p in asked.proposals] == [planned.id]
+
+
+def test_an_edit_that_was_approved_while_its_post_was_being_sent_is_asked_about_again(server, here, tmp_path, site):
+    street, post, planned = posted_and_planned(server, here, tmp_path, site)
+    site.page = corrected("£210,000")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(street.parts.changes, "_hold", lambda *_: None)  # a worker has it in hand just then
+        (change,) = look(street, post.article, minutes=1)
+    assert {p.delivery for p in change.proposals} == {post.id, planned.id}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Slack, "create", refused)
+        street.later(days=1)
+    assert now(street, planned).status is Status.FAILED
+    street.parts.changes.approve(change.id, by="Ada")
+    street.work()
+    street.parts.changes.round("main")
+    assert edit.retry(street.parts, planned.id).status is Status.HELD
+    (asked,) = waiting(street, post.article).values()
+    assert [p.delivery for p in asked.proposals] == [planned.id]
+    street.parts.changes.approve(asked.id, by="Ada")
+    street.later(days=1)
+    (sent,) = street.got("slack")
+    assert "£210,000" in sent.text
 
 
 def test_what_failed_and_says_nothing_wrong_is_sent_again_at_once_and_so_is_what_somebody_leaves(
@@ -407,7 +477,6 @@ def test_what_failed_and_says_nothing_wrong_is_sent_again_at_once_and_so_is_what
     site.page = corrected("£210,000")
     look(street, post.article, minutes=1)
     assert edit.retry(street.parts, planned.id).status is Status.HELD
-    street.parts.changes.round("main")
     for change in waiting(street, post.article).values():
         street.parts.changes.dismiss(change.id, by="Ada")
     with pytest.MonkeyPatch.context() as patched:
@@ -435,7 +504,6 @@ def test_what_is_parked_and_was_corrected_since_is_held_when_it_is_to_be_sent_ag
     assert "&said=held#" in told.headers["location"]
     assert (now(street, other).status, now(street, other).waits) == (Status.HELD, WAITS)
     street.world.faults.clear()
-    street.parts.changes.round("main")
     for change in waiting(street, post.article).values():
         street.parts.changes.approve(change.id, by="Ada")
     street.later(days=1)

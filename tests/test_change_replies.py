@@ -214,6 +214,21 @@ def test_a_reply_is_in_the_language_of_its_article_where_its_words_are_known():
     assert not takes_back("Correction: the article has changed since this post.")
 
 
+def test_a_reply_that_quotes_what_its_article_does_not_say_any_more_is_true(server, here, tmp_path, site):
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    sentence = (
+        "“I stopped counting the people who said they would be back when the bridge was,” said Marta Ellingham, "
+        "who has run the bakery Crumb and Tide for 19 years."
+    )
+    assert sentence in said(street, "mastodon")[0]
+    answer(street, site, post, PAGE.replace(sentence, ""))
+    reply = said(street, "mastodon")[1]
+    assert sentence in reply
+    assert look(street, post.article) == []
+    assert said(street, "mastodon")[1:] == [reply]
+
+
 def test_every_language_of_corrections_says_all_that_is_said():
     table = tomllib.loads((TEMPLATES / "corrections.toml").read_text())
     for tag, how in table.items():

@@ -252,6 +252,8 @@ def move(request: Request, parts: Parts, person: Editor, sent: Form, delivery: s
     line = f"Moved to {render.day(there)} ({person.zone.key}). {told}".strip()
     if moved.status is Status.AWAITING_APPROVAL:
         line += " It awaits approval."
+    elif moved.status is Status.HELD:
+        line += f" It is held: {moved.reason}."
     parts.audit.record(person.actor, "moved", moved.id, workspace=person.workspace, detail=f"{moved.wall} {moved.zone}")
     if "text/html" in request.headers.get("accept", ""):
         flash(parts, person, line)

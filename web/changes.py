@@ -174,7 +174,7 @@ def show(request: Request, parts: Parts, person: Viewer) -> Response:
         label_of=views.label_of,
         tones=TONES,
         once_more=ONCE_MORE,
-        wrong=wrong,
+        wrong={c.id: wrong[c.id] for c in shown if c.id in wrong},
         status_tones=views.TONES,
         parts_of=made,
         drawn={(c.id, p.delivery): _drawn(parts, c, p, posts.get(p.delivery)) for c in shown for p in c.proposals},

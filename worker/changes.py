@@ -278,6 +278,14 @@ def correction(
     return says(named)
 
 
+def claimed(reply: str) -> str:
+    """What a correction says of its article: without the lines that name what that does not say any more."""
+    wordings = _wordings().values()
+    heads = [[how[what].partition("{what}")[0] for what in ("correction", "unsaid")] for how in wordings]
+    lines = reply.split("\n")
+    return "\n".join(t for t in lines if not any(t.removeprefix(label).startswith(head) for label, head in heads))
+
+
 def takes_back(text: str) -> bool:
     """Whether a reply says, in whatever language, that an article was taken back."""
     return any(text == how["taken_back"] for how in _wordings().values())

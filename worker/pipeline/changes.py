@@ -200,23 +200,28 @@ class Changes:
         """Whether a delivery of which nothing is out says what its article, as it was seen last, does not say any more,
         and nobody has decided about that.
         """
-        versions = [] if delivery.step else self._parts.aftercare.versions(delivery.article)
-        if not versions:
+        if delivery.step or not self._parts.aftercare.versions(delivery.article):
             return False
         try:
-            new, account = (
-                self._parts.records.article(delivery.article)[0],
-                self._parts.records.account(delivery.account),
-            )
+            article, slips = self._since(delivery.article)
         except NotFound:
             return False
-        posted = self._posted(new.id)
-        slips = list(dict.fromkeys(s for old in versions for s in facts.slips(old, new, posted)))
-        wrong = {s.what for s in _wrong(account, [s.post for s in delivery.steps], slips, new)}
-        known = self._parts.aftercare.changes(new.workspace)
-        decided = (c for c in known if c.kind is Kind.CORRECTED and c.state is not State.OPEN and c.by not in WITHDRAWN)
-        last = next((p for c in decided for p in c.proposals if p.delivery == delivery.id), None)
-        return not wrong <= set(last.why if last else ())
+        told: dict[str, Any] = {"new": article, "slips": slips, "formers": self._formers(article.id)}
+        planned = dataclasses.replace(delivery, status=S.SCHEDULED)
+        proposal = self._proposal(planned, article, Kind.CORRECTED, **told)
+        return proposal is not None and bool(self._undecided(article.id, Kind.CORRECTED, [proposal], article))
+
+    def ask(self, name: str) -> list[Change]:
+        """Ask about what posts of an article say that it, as it was seen last, does not say any more."""
+        article, slips = self._since(name)
+        return self._found(article, Kind.CORRECTED, [s.what for s in slips], new=article, slips=slips)
+
+    def _since(self, name: str) -> tuple[Article, list[Slip]]:
+        """An article as it was seen last, and how it differs from all that it said before."""
+        article, _ = self._parts.records.article(name)
+        posted = self._posted(name)
+        found = (facts.slips(old, article, posted) for old in self._parts.aftercare.versions(name))
+        return article, list(dict.fromkeys(slip for slips in found for slip in slips))
 
     def _still_gone(self, article: Article) -> list[Change]:
         """Its system said that it is gone, whatever its page shows: what has become public since is wrong, too."""
@@ -231,10 +236,13 @@ class Changes:
     def _again(self, name: str) -> None:
         """Say when the page is looked at next."""
         ids = self._parts.records.deliveries_of(name)
-        posts = [d for d in self._parts.deliveries.several(ids) if d.status in PUBLIC]
+        known = list(self._parts.deliveries.several(ids))
+        posts = [d for d in known if d.status in PUBLIC]
         now = self._parts.now()
         first = min((d.steps[0].at or d.due for d in posts), default=now)
-        if now - first > OVER or not posts:
+        if any(d.status is S.HELD and d.waits for d in known):
+            self._parts.aftercare.recheck_at(name, now + LEAST)
+        elif now - first > OVER or not posts:
             self._parts.aftercare.recheck_never(name)
         else:
             self._parts.aftercare.recheck_at(name, now + min(max(now - first, LEAST), MOST))
@@ -482,7 +490,8 @@ class Changes:
                     stands = last.address == (new.url if new else "")
                 left = (last.id, proposal.delivery) in self._parts.aftercare.left(last.workspace)
                 given_up = not left and _gave_up(self._parts.deliveries.get(proposal.delivery), last)
-                if stands and not (given_up or _other_words(proposal, was) or _overtook(proposal, last, was)):
+                missed = proposal.delivery in self._parts.aftercare.applied(last) and _missed(proposal, was)
+                if stands and not (given_up or missed or _other_words(proposal, was) or _overtook(proposal, last, was)):
                     continue
             found.append(proposal)
         return found
@@ -716,7 +725,7 @@ class Changes:
             return ()
         found = []
         for step, post in replies.items():
-            wrong = kind is Kind.CORRECTED and facts.told(slips, post.text, now=new)
+            wrong = kind is Kind.CORRECTED and facts.told(slips, changes.claimed(post.text), now=new)
             back = kind in {Kind.CORRECTED, Kind.RETURNED} and changes.takes_back(post.text)
             text = "" if wrong or back else changes.readdressed(post.text, formers, new.url)
             found += [(step, text)] if text != post.text else []
@@ -1148,6 +1157,11 @@ def _rewritten(proposal: Proposal, delivery: Delivery) -> bool:
 def _other_words(proposal: Proposal, was: Proposal) -> bool:
     """Whether a post has other words than those that were decided about."""
     return bool(was.version) and proposal.version != was.version
+
+
+def _missed(proposal: Proposal, was: Proposal) -> bool:
+    """Whether what was approved about a post, and is carried out, has left it as it was: it was being sent then."""
+    return not (proposal.out or was.out or was.action is Action.LEAVE) and proposal.version == was.version
 
 
 def _overtook(proposal: Proposal, last: Change, was: Proposal) -> bool:

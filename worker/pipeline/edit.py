@@ -183,11 +183,12 @@ def move(parts: Runtime, delivery: str, when: When, *, by: str = "", seen: int |
     shifted = " (moved by a clock change)" if when.shifted else ""
     note = f"moved to {when.said}{shifted}{_signed(by)}{_voided(found)}"
     fields: dict[str, object] = {"approval": "", "approver": ""}
-    if found.status is S.FAILED and (waits := _overtaken(parts, found)):
+    waits = _overtaken(parts, found) if found.status in {S.FAILED, S.HELD} else ""
+    if waits:
         fields |= {"reason": waits, "waits": waits, "asked": "1" if to is S.AWAITING_APPROVAL else ""}
         to, note = S.HELD, f"{note}; {waits}"
     _place(parts, account, found, when, to=to, note=note, fields=fields)
-    return parts.deliveries.get(found.id)
+    return _ask(parts, found.id, waits)
 
 
 def finish(parts: Runtime, delivery: str, when: When | None, *, by: str = "", seen: int | None = None) -> Delivery:
@@ -287,8 +288,9 @@ def retry(parts: Runtime, delivery: str, *, by: str = "", approves: bool = False
     """
     found = parts.deliveries.get(delivery)
     refuse_undecided(parts, found)
-    decisions.retry(parts.deliveries, delivery, by=by, approves=approves, waits=_overtaken(parts, found))
-    return parts.deliveries.get(delivery)
+    waits = _overtaken(parts, found)
+    decisions.retry(parts.deliveries, delivery, by=by, approves=approves, waits=waits)
+    return _ask(parts, delivery, waits)
 
 
 def resolve(
@@ -305,17 +307,24 @@ def resolve(
         waits = _overtaken(parts, found)
     told: dict[str, Any] = {"there": there, "seen": seen, "by": by, "approves": approves, "waits": waits}
     decisions.resolve(parts.deliveries, delivery, witness=witness(parts.accounts), **told)
-    return parts.deliveries.get(delivery)
+    return _ask(parts, delivery, waits)
 
 
 def _overtaken(parts: Runtime, delivery: Delivery) -> str:
-    """Why what was sent again is held, if it is: its article was corrected since it was written; it is asked about at
-    the next look.
-    """
+    """Why what was sent again is to be held, if it is: its article was corrected since it was written."""
     if not parts.changes.says_wrong(delivery):
         return ""
+    # Who holds it may be lost before they ask.
     parts.aftercare.recheck_at(delivery.article, parts.now(), sooner=True)
     return changes.WAITS
+
+
+def _ask(parts: Runtime, delivery: str, waits: str) -> Delivery:
+    """A delivery after somebody had it sent again; what is held is asked about at once."""
+    found = parts.deliveries.get(delivery)
+    if waits:
+        parts.changes.ask(found.article)
+    return found
 
 
 def refuse_undecided(parts: Runtime, delivery: Delivery) -> None:

@@ -46,6 +46,7 @@ _BLANKS = regex.compile(r"[^\S\u00a0\u202f]+")  # blanks that forbid a break sta
 _MARKS = regex.compile(r"(\p{Mn}{4}|[\u0e01-\u0e2e]\p{Mn}{2})\p{Mn}+")
 # Marks with no letter to stand on are drawn wider than they are measured.
 _BARE_MARKS = regex.compile(r"(?<!\S)\p{M}+")
+CLUSTER_MOST = 64  # code points of one letter with its marks, or of one emoji
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々〆ヶ]")
 _IDEOGRAPH = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}ー々〆ヶ]")
 _CLAUSE = regex.compile(r"(?:[.!?…:;,،؛؟](?=\s)|\s[–—-](?=\s)|—|[。、，！？；：।])")
@@ -152,6 +153,8 @@ def clean(text: str, family: str, language: str) -> tuple[str, tuple[str, ...]]:
             kept.append(cluster)
             continue
         held = ""
+        missing += cluster[CLUSTER_MOST:]
+        cluster = cluster[:CLUSTER_MOST]  # noqa: PLW2901 - the rest is nothing that anybody writes
         for character in cluster if len(cluster) > 1 and not fonts.is_emoji(cluster) else (cluster,):
             form = character if fonts.face(character, family, where) else fonts.substitute(character, family, where)
             whole = held + form if _drawn(held + form, family, where) else held  # a mark may lack in its letter's font
