@@ -108,7 +108,7 @@ class Paper:
                 if callable(found):
                     found = found(outer.asked[-1][1])
                 status, headers, body = (200, {}, found.encode()) if isinstance(found, str) else found
-                self.send_response(status)
+                (self.send_response_only if "Date" in headers else self.send_response)(status)
                 for name, value in {"Content-Type": "text/html; charset=utf-8", **headers}.items():
                     self.send_header(name, value)
                 if status not in {304, 204}:

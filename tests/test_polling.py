@@ -218,15 +218,29 @@ def test_entries_that_all_have_one_guid_are_told_apart_by_their_addresses(desk):
 
 def test_what_has_not_changed_is_not_sent_again(desk):
     desk.publish("/a")
-    desk.headers = {"ETag": '"v1"', "Last-Modified": rfc(desk.now)}
+    desk.headers = {"ETag": '"v1"', "Last-Modified": rfc(desk.now - timedelta(minutes=1)), "Date": rfc(desk.now)}
     desk.poll()
     desk.paper.pages["/feed"] = lambda asked: (304, {"ETag": '"v1"'}, b"")
     state = desk.poll()
     asked = desk.paper.asked[-1][1]
-    assert (asked["if-none-match"], asked["if-modified-since"]) == ('"v1"', rfc(desk.now))
+    assert (asked["if-none-match"], asked["if-modified-since"]) == ('"v1"', desk.headers["Last-Modified"])
     assert asked["user-agent"].startswith("Handbill/")
     assert "+https://" in asked["user-agent"]
     assert (state.failures, state.error, state.etag) == (0, "", '"v1"')
+
+
+@pytest.mark.parametrize("ago", [0, 1, 2])
+def test_two_articles_of_one_second_are_both_seen_although_their_feed_says_that_it_is_the_same(desk, ago):
+    second = desk.now.replace(microsecond=0)
+    desk.headers = {"ETag": '"of that second"', "Last-Modified": rfc(second), "Date": rfc(second)}
+    desk.publish("/a")
+    desk.headers["Date"] = rfc(second + timedelta(seconds=ago))
+    desk.poll()
+    desk.publish("/b")
+    full = desk.paper.pages["/feed"]
+    desk.paper.pages["/feed"] = lambda asked: (304, {}, b"") if "if-none-match" in asked else full(asked)
+    desk.poll()
+    assert desk.shared() == (["/a", "/b"] if ago < 2 else ["/a"])  # after two seconds nothing else is of that one
 
 
 def test_the_contact_stands_in_the_user_agent(desk, monkeypatch):

@@ -257,8 +257,7 @@ class Poller:
                 "succeeded": now,
                 "failures": 0,
                 "error": empty,
-                "etag": answer.headers.get("etag", "")[:500],
-                "last_modified": answer.headers.get("last-modified", "")[:100],
+                **_validators(answer, now),
                 "interval": interval,
                 "newest": newest,
                 "read": True,
@@ -411,6 +410,18 @@ def _seconds(retry_after: str, now: datetime) -> float:
         return min(float(text[:9]), 7 * DAY)
     when = feeds.moment(text) if text else None
     return min(max((when - now).total_seconds(), 0.0), 7 * DAY) if when else 0.0
+
+
+def _validators(answer: Answer, now: datetime) -> dict[str, object]:
+    """By what the next answer is known to be the same; none where it changed so lately that something else in the same
+    second would look the same (RFC 9110, 8.8.2.2; WordPress makes its ETag of that second, too).
+    """
+    changed = answer.headers.get("last-modified", "")[:100]
+    etag = answer.headers.get("etag", "")[:500]
+    since, said = feeds.moment(changed), feeds.moment(answer.headers.get("date", "")) or now
+    if since and said - since < timedelta(seconds=2):
+        etag = changed = ""
+    return {"etag": etag, "last_modified": changed}
 
 
 def _line(error: HandbillError) -> str:
