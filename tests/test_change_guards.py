@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 from datetime import timedelta
 from itertools import product
 
@@ -392,6 +393,34 @@ def test_what_failed_before_its_article_was_corrected_is_sent_again_once_somebod
     (sent,) = street.got("slack")
     assert "£210,000" in sent.text
     assert "£310,000" not in sent.text
+
+
+def test_what_was_approved_is_listed_until_it_is_known_to_be_done(server, here, tmp_path, site):
+    def listed(*more):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(commands, "parts", lambda: contextlib.nullcontext(street.parts))
+            return CliRunner().invoke(commands.cli, ["list", "--workspace", "main", *more])
+
+    street = opened(server, here, tmp_path, site, ["mastodon"])
+    post = public(street)["mastodon"]
+    site.page = corrected("£210,000")
+    (change,) = look(street, post.article)
+    desk = desk_of(street)
+    told = "1 article has changed after being posted."
+    assert all(told in desk.page(path).text for path in ("/inbox", "/queue"))
+    assert "Everything is decided" not in desk.page("/inbox").text
+    assert listed().exit_code == 1
+    street.parts.changes.approve(change.id, by="Ada")
+    assert told not in desk.page("/inbox").text
+    answer = listed()
+    assert answer.exit_code == 1
+    assert f"  {post.id} on mastodon ({street.accounts['mastodon'].name}): scheduled\n" in answer.output
+    assert "Nothing of what was posted is wrong" not in answer.output
+    (row,) = json.loads(listed("--json").output)
+    assert (row["id"], row["under_way"], row["given_up"]) == (change.id, [post.id], [])
+    street.work()
+    assert listed().output.strip() == "Nothing of what was posted is wrong"
+    assert listed().exit_code == 0
 
 
 def test_what_was_held_before_anybody_could_be_asked_is_not_moved_out_either(server, here, tmp_path, site):

@@ -960,7 +960,11 @@ def test_the_page_and_the_api_show_what_is_wrong_and_approve_it(server, here, tm
     assert (told["state"], sorted(told["done"])) == ("approved", sorted(d.id for d in posts.values()))
     again = desk.post(f"/api/v1/changes/{change.id}/dismiss", token=token)
     assert again.status_code == 409
-    assert "decided" in json.dumps(again.json())
+    assert again.json()["detail"].startswith("Owner of main has approved this change already.")
+    seen = {"data": data, "headers": {"Origin": BASE, "Accept": "text/html"}, "visit": desk.owner}
+    page = desk.post(f"/changes/{change.id}/approve", **seen).text  # from a page that was opened before
+    assert "has approved this change already" in page
+    assert 'href="/changes">See what changed</a>' in page
 
 
 # On Bluesky's own server

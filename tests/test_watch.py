@@ -28,6 +28,8 @@ from publishers.core.limits import Limits
 from publishers.core.post import Post
 from publishers.outbox import Outbox
 from worker import app
+from worker.changes import Change
+from worker.changes import Kind as What
 from worker.doctor import _of_redis
 from worker.embedded import Embedded
 from worker.errors import HandbillError, NotFound, Refused
@@ -195,6 +197,16 @@ def ending(parts, workspace="main"):
     ends, name = (datetime.now(UTC) + timedelta(days=3)).isoformat(), f"{workspace}.t"
     account = Account(id=name, workspace=workspace, platform="linkedin", name="T", settings={"expires_at": ends})
     parts.records.save_account(account, {"access_token": "x"})
+
+
+def changed(parts, workspace="main"):
+    """An article of which something is public that is not so any more, and nobody has decided about that."""
+    parts.aftercare.add_change(
+        Change(
+            id=f"{workspace}.change", article=f"{workspace}.a", kind=What.CORRECTED, found_at=datetime.now(UTC),
+            what=("it says 9, not 7",), proposals=(), workspace=workspace,
+        )
+    )  # fmt: skip
 
 
 def broken_disk(parts, monkeypatch):
@@ -546,6 +558,7 @@ def test_everything_that_people_should_know_of_is_a_condition(house, monkeypatch
     house.deliveries.pause("connect:main.acc", until=None, why="connect again")
     house.deliveries.pause("limit:main.acc", until=datetime.now(UTC) + timedelta(hours=1), why="asked to wait")
     ending(house)
+    changed(house)
     broken_disk(house, monkeypatch)
     found = conditions(house)
 
@@ -625,4 +638,11 @@ def test_the_doctor_says_what_is_wrong_with_redis_with_the_key_and_that_nobody_i
     assert (said["rates"].ok, said["rates"].found) == (True, "brand.b may send nothing more just now")
     assert re.fullmatch(r"brand.t: token ends in \d days: connect it again", said["token"].found)
     assert said["token"].do == "Connect it again: handbill accounts add linkedin, or the page Accounts"
+    assert said["changes"].ok
+    changed(house, "brand")
+    said = found()
+    assert (said["changes"].ok, said["changes"].do) == (False, "See: handbill changes list, or the page Changes")
+    assert said["changes"].found.startswith("1 article changed after being posted")
+    samples = text_string_to_metric_families(generate_latest(registry(house)).decode())
+    assert [s.value for f in samples for s in f.samples if s.name == "handbill_open_changes"] == [1]
     assert "key" not in said

@@ -101,6 +101,7 @@ def show(request: Request, parts: Parts, person: Viewer, asked: Annotated[Asked,
         cursor=asked.cursor,
         following=listing.write_cursor(shown[-1]) if len(rows) > ARTICLES else "",
         accounts=len(accounts),
+        changed=status.changed(parts, person.workspace),
         followed=len(parts.sources.all(person.workspace)) if not rows else 0,
     )
 

@@ -20,6 +20,10 @@ STATUS: Mapping[type[HandbillError], int] = {NotFound: 404, Refused: 409, StoreD
 """What an error of ours is in HTTP; what is not named here was asked for wrongly."""
 
 
+PLAIN: Mapping[int, str] = {409: "That cannot be done now", 422: "That cannot be done"}
+"""What a person reads in the place of a status' name, where that says nothing to them."""
+
+
 def answer(
     request: Request,
     status: int,
@@ -34,6 +38,7 @@ def answer(
     """
     title = HTTPStatus(status).phrase
     if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/"):
+        title = PLAIN.get(status, title)
         delivery = request.path_params.get("delivery", "") if status == HTTPStatus.CONFLICT else ""
         told = {"title": title, "detail": detail, "delivery": delivery, "undecided": undecided}
         return render.page(request, "error.html", status=status, headers=headers, **told)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from web import views
 from worker import reminders
+from worker.changes import State
 from worker.decisions import ORIGINS
 from worker.model import Account, Delivery, Event, Status, digest
 from worker.runtime import Runtime
@@ -61,6 +62,7 @@ class Row:
     attempts: int
     evergreen: str
     actions: tuple[str, ...]
+    undecided: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,9 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """The numbers above the table; ``paused`` is every stopped scope with the end of the stop and its reason."""
+    """The numbers above the table; ``paused`` is every stopped scope with the end of the stop and its reason,
+    ``changed`` how many articles wait for a decision since they changed.
+    """
 
     late: int
     double: int
@@ -98,6 +102,7 @@ class Board:
     workers: int
     groups: Mapping[str, int]
     paused: Mapping[str, tuple[datetime | None, str]]
+    changed: int
 
 
 def board(parts: Runtime, workspace: str) -> Board:
@@ -110,7 +115,13 @@ def board(parts: Runtime, workspace: str) -> Board:
         workers=len(parts.records.alive()),
         groups={name: sum(counts[s] for s in statuses) for name, statuses in GROUPS.items()},
         paused={s: why for s, why in parts.deliveries.paused().items() if _concerns(s, workspace)},
+        changed=changed(parts, workspace),
     )
+
+
+def changed(parts: Runtime, workspace: str) -> int:
+    """How many articles changed after they were posted, and wait for a decision."""
+    return sum(c.state is State.OPEN for c in parts.aftercare.changes(workspace))
 
 
 def _concerns(scope: str, workspace: str) -> bool:
@@ -154,6 +165,7 @@ def row(
         attempts=delivery.tries,
         evergreen=delivery.evergreen,
         actions=tuple(name for name, origins in ORIGINS.items() if delivery.status in origins),
+        undecided=delivery.status is Status.HELD and bool(delivery.waits),
     )
 
 

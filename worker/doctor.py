@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import publishers
 from worker import embedded, pull
+from worker.changes import State
 from worker.content import cards
 from worker.errors import HandbillError
 from worker.model import Account, Status
@@ -127,6 +128,12 @@ def _of_redis(config: Settings, parts: Runtime) -> Iterator[Finding]:
     if waits := counts[Status.AWAITING_APPROVAL]:
         do = "See: handbill deliveries --status 'awaiting approval'"
         yield Finding("approval", ok=True, found=f"{waits} wait until somebody approves them", do=do)
+    changed = sum(c.state is State.OPEN for w in parts.records.workspaces() for c in parts.aftercare.changes(w))
+    found = (
+        f"{changed} {'article' if changed == 1 else 'articles'} changed after being posted: what becomes of the posts?"
+    )
+    do = "See: handbill changes list, or the page Changes" if changed else ""
+    yield Finding("changes", not changed, found if changed else "nothing that was posted waits for a correction", do)
     everywhere = [a for w in parts.records.workspaces() for a in parts.records.accounts(w)]
     for account in everywhere:
         standing = parts.renewals.standing(account)

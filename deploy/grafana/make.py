@@ -20,6 +20,7 @@ ROWS = [
          [('sum by (platform) (rate(handbill_attempts_total{status="published"}[5m])) * 60', "{{platform}}")], ""),
         ("Turns a minute, by what came of them", "timeseries",
          [("sum by (status) (rate(handbill_attempts_total[5m])) * 60", "{{status}}")], ""),
+        ("Changed after they were posted, to be decided", "timeseries", [("handbill_open_changes", "articles")], ""),
         ("Lateness", "timeseries", [
             ("histogram_quantile(0.5, sum by (le) (rate(handbill_lateness_seconds_bucket[15m])))", "half"),
             ("histogram_quantile(0.99, sum by (le) (rate(handbill_lateness_seconds_bucket[15m])))", "99 of 100"),

@@ -17,6 +17,7 @@ cli = typer.Typer(help="Articles that changed after they were posted.", no_args_
 
 SHORT = 400  # code points of what a post would say
 NOTHING = "Nothing of what was posted is wrong"
+UNDER_WAY = "On its way, of what was approved:"
 GIVEN_UP = "What was approved was given up, and these posts are as they were:"
 PICTURES = "The words were put right, but the picture or alt text still says what was wrong:"
 
@@ -30,24 +31,26 @@ def list_(
     workspace: Workspace = "",
     as_json: AsJson = False,
 ) -> None:
-    """List what is to be decided and what is not right all the same; exits with 1 if there is anything."""
+    """List what is to be decided, on its way, and not right all the same; exits with 1 if there is anything."""
     home = workspace_or_own(workspace)
     with parts() as found:
-        wrong = found.changes.not_right(home)
-        known = [c for c in found.aftercare.changes(home) if every or c.state == "open" or (as_json and c.id in wrong)]
+        wrong, moving = found.changes.not_right(home), found.changes.under_way(home)
+        left = {c: wrong.get(c, {}) | {"under_way": moving.get(c, [])} for c in {*wrong, *moving}}
+        known = [c for c in found.aftercare.changes(home) if every or c.state == "open" or (as_json and c.id in left)]
         names = _names(found, [home])
         unmended = [f"{_where(d, names)}: {d.reason or d.status}" for d in found.changes.unmended(home)]
+        going = [f"{_where(d, names)}: {d.status}" for ids in moving.values() for d in found.deliveries.several(ids)]
         pictures = [_where(d, names) for d in found.changes.pictures_wrong(home)]
         posts = _posts(found, known)
-    _show(known, posts, nothing="" if wrong else NOTHING, as_json=as_json, wrong=wrong)
-    for told, lines in ((GIVEN_UP, unmended), (PICTURES, pictures)):
+    _show(known, posts, nothing="" if left else NOTHING, as_json=as_json, left=left)
+    for told, lines in ((UNDER_WAY, going), (GIVEN_UP, unmended), (PICTURES, pictures)):
         if lines and not as_json:
             out.print(told)
             for line in lines:
                 out.print(f"  {line}", markup=False, soft_wrap=True)
     if wrong and not as_json:
         out.print("Where it shall stay so: handbill changes leave DELIVERY")
-    raise typer.Exit(1 if wrong or any(c.state == "open" for c in known) else 0)
+    raise typer.Exit(1 if left or any(c.state == "open" for c in known) else 0)
 
 
 @cli.command("look")
@@ -82,7 +85,7 @@ def approve(
         choices = {name: Action.DELETE if word == CANCEL else Action(word) for name, word in given.items()}
         done = found.changes.approve(change, choices, by=getpass.getuser())
         found.audit.record(actor(), "change approved", change, workspace=done.workspace, detail=done.what[0])
-    out.print(f"{change} is carried out", markup=False)
+    out.print(f"{change} is approved, and carried out now", markup=False)
 
 
 @cli.command("dismiss")
@@ -145,12 +148,12 @@ def _show(
     *,
     nothing: str,
     as_json: bool,
-    wrong: Mapping[str, Mapping[str, list[str]]] | None = None,
+    left: Mapping[str, Mapping[str, list[str]]] | None = None,
 ) -> None:
-    """``wrong`` are the deliveries that changes left wrong, by change and in which way."""
+    """``left`` are the deliveries that changes left wrong or are being done about, by change and in which way."""
     if as_json:
-        none: dict[str, list[str]] = {"given_up": [], "picture_wrong": []}
-        rows = [(c, none | dict((wrong or {}).get(c.id, {}))) for c in changes]
+        none: dict[str, list[str]] = {"given_up": [], "picture_wrong": [], "under_way": []}
+        rows = [(c, none | dict((left or {}).get(c.id, {}))) for c in changes]
         print_json([dataclasses.asdict(c) | {"found_at": c.found_at.isoformat()} | more for c, more in rows])
         return
     if not changes and nothing:

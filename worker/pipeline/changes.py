@@ -21,7 +21,7 @@ from worker.content import facts
 from worker.content.article import extract
 from worker.content.compose import clean, heading, with_alt
 from worker.content.facts import Slip
-from worker.errors import HandbillError, NotFound, Refused
+from worker.errors import HandbillError, NotFound, Refused, Undecided
 from worker.intake import gate
 from worker.intake.client import Answer
 from worker.intake.fetch import ACCEPT, accepted, page_of
@@ -54,6 +54,7 @@ once, and what is down (5xx, no such name) says nothing."""
 LOCK_SECONDS = 600.0
 SAID = "the site said: "
 NOTHING = "Nothing of what was posted is wrong"
+SEE = "See what came of it on the page Changes, or: handbill changes list --all"
 AGAIN, ONCE_MORE = "Handbill: it is there again", "Handbill: it has changed once more"
 RIGHT = "Handbill: what was posted is right again"
 WITHDRAWN = frozenset({AGAIN, ONCE_MORE, RIGHT})
@@ -325,7 +326,7 @@ class Changes:
         if (now.title, now.text, now.url) != (article.title, article.text, article.url):
             self._parts.records.save_article(now, self._parts.planner.studio.written(now))
         self._overtaken(article.id)
-        self._release(article.id, by=ONCE_MORE if found else AGAIN)
+        self._release(article.id, by=ONCE_MORE if any(c.kind is not Kind.RETURNED for c in found) else AGAIN)
         return found
 
     def _taken_down(self, article: Article) -> list[str]:
@@ -526,6 +527,18 @@ class Changes:
         for how, posts in known:
             for post in posts:
                 found.setdefault(last[post.id], {}).setdefault(how, []).append(post.id)
+        return found
+
+    def under_way(self, workspace: str) -> dict[str, list[str]]:
+        """By change, the deliveries about which something was approved that nobody knows yet to be done."""
+        found: dict[str, list[str]] = {}
+        for change in (c for c in self._parts.aftercare.changes(workspace) if c.state is State.APPROVED):
+            applied = self._parts.aftercare.applied(change)
+            to_do = [p.delivery for p in change.proposals if p.action is not Action.LEAVE]
+            for post in self._parts.deliveries.several(to_do):
+                steps = (n for n, s in enumerate(post.steps) if s.change == change.id and not s.failed)
+                if post.id not in applied or any(n >= post.step for n in steps):
+                    found.setdefault(change.id, []).append(post.id)
         return found
 
     def leave(self, delivery: str, *, of: str = "") -> Change:
@@ -878,6 +891,7 @@ class Changes:
         An ``ask`` that nobody answered is refused: what it shall be must be said.
         """
         found = self._parts.aftercare.change(name)
+        _refuse_decided(found)
         chosen = []
         for proposal in found.proposals:
             action = (choices or {}).get(proposal.delivery, proposal.action)
@@ -931,8 +945,9 @@ class Changes:
         return dismissed
 
     def _decide(self, before: Change, after: Change) -> None:
-        if before.state is not State.OPEN or not self._parts.aftercare.decide(before, after):
-            raise Refused("Somebody has decided about this change", do="Look at it again")
+        _refuse_decided(before)
+        if not self._parts.aftercare.decide(before, after):
+            raise Undecided("Somebody has decided about this change just now", do=SEE)
 
     def finish(self, workspace: str) -> None:
         """Carry out what was approved and what a worker that was lost, or a change meanwhile, left undone."""
@@ -1110,6 +1125,15 @@ def _first(change: str) -> str:
 def _there(media: tuple[Media, ...]) -> tuple[Media, ...]:
     """Pictures, if their files are still here."""
     return media if all(Path(m.path).is_file() for m in media) else ()
+
+
+def _refuse_decided(change: Change) -> None:
+    if change.state is not State.OPEN:
+        if change.by in WITHDRAWN:
+            why = change.by.removeprefix("Handbill: ")
+            raise Undecided("Nobody has to decide about this change any more", why=why, do=SEE)
+        did = "left all as it is" if change.state is State.DISMISSED else "approved this change"
+        raise Undecided(f"{change.by or 'Somebody'} has {did} already", do=SEE)
 
 
 def _gave_up(delivery: Delivery, change: Change) -> bool:

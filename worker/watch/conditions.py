@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from worker.changes import State
 from worker.model import Delivery, Status
 from worker.runtime import Runtime
 from worker.store.vitals import POOLS, Vitals
@@ -30,6 +31,7 @@ class Kind(StrEnum):
     TOKEN = "token"  # noqa: S105 - no secret
     FAILED = "failed"
     APPROVAL = "approval"
+    CHANGED = "changed"
 
 
 TITLES: dict[Kind, str] = {
@@ -42,6 +44,7 @@ TITLES: dict[Kind, str] = {
     Kind.TOKEN: "Connect again soon",
     Kind.FAILED: "Failed",
     Kind.APPROVAL: "Awaiting approval",
+    Kind.CHANGED: "Changed after it was posted: decide",
 }
 URGENT = frozenset({Kind.REDIS, Kind.WORKERS, Kind.LATE, Kind.DOUBLE})
 """Told at once, whatever was told a moment ago."""
@@ -98,6 +101,7 @@ def _of_workspaces(parts: Runtime) -> Iterator[Condition]:
             text = f"{late} {'post' if late == 1 else 'posts'}"
             yield Condition(f"late:{workspace}", Kind.LATE, text, "handbill doctor", workspace)
         yield from _posts(parts, workspace)
+        yield from _changes(parts, workspace)
         yield from _tokens(parts, workspace)
 
 
@@ -106,6 +110,17 @@ def _posts(parts: Runtime, workspace: str) -> Iterator[Condition]:
     titles = parts.records.titles({d.article for d in found})
     for delivery in found:
         yield _post(delivery, titles.get(delivery.article, ""))
+
+
+def _changes(parts: Runtime, workspace: str) -> Iterator[Condition]:
+    found = [c for c in parts.aftercare.changes(workspace) if c.state is State.OPEN][:MOST]
+    titles = parts.records.titles({c.article for c in found})
+    for change in found:
+        title = titles.get(change.article, "")
+        text = f"{f'“{title[:80]}”' if title else 'an article'}: {change.what[0][:120]}"
+        yield Condition(
+            f"changed:{change.id}", Kind.CHANGED, text, "handbill changes list, or the page Changes", workspace
+        )
 
 
 def _post(delivery: Delivery, title: str) -> Condition:

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 import publishers
 from publishers.core.publisher import Budget
+from worker.changes import State
 from worker.model import Account, Status
 from worker.runtime import Runtime
 from worker.store.redis import SCHEMA
@@ -63,6 +64,11 @@ class Numbers(Collector):
         yield GaugeMetricFamily(
             "handbill_double_posts", "Posts that a look-up found more than once.", value=len(deliveries.doubles())
         )
+        changes = [c for w in self._parts.records.workspaces() for c in self._parts.aftercare.changes(w)]
+        yield GaugeMetricFamily(
+            "handbill_open_changes", "Articles that changed after they were posted, and wait for a decision.",
+            value=sum(c.state is State.OPEN for c in changes),
+        )  # fmt: skip
         items = GaugeMetricFamily("handbill_items", "What sources brought, by fate.", labels=["fate"])
         fates: dict[str, int] = {}
         for workspace in self._parts.records.workspaces():
