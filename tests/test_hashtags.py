@@ -141,6 +141,28 @@ def test_units_and_what_things_cost_are_no_hashtags():
     assert "メートル" not in tags(text=text, title="図書館が四月に開館", language="ja")
 
 
+@pytest.mark.parametrize(
+    ("language", "title", "text", "struck"),
+    [
+        (
+            "de",
+            "Freibad Lindenau öffnet nach drei Jahren Umbau wieder",
+            "Nach drei Jahren Umbau öffnet es.",
+            "JahrenUmbau",
+        ),
+        ("de", "Nach 3 Jahren Umbau öffnet das Freibad", "Es waren 3 Jahren Umbau.", "JahrenUmbau"),
+        (
+            "en",
+            "Town ends two years work on its pool",
+            "It took two years work, and two years work cost much.",
+            "YearsWork",
+        ),
+    ],
+)
+def test_how_long_something_took_is_no_part_of_its_name(language, title, text, struck):
+    assert struck.casefold() not in {t.casefold() for t in tags(text=text, title=title, language=language)}
+
+
 def test_addresses_and_their_parts_are_no_hashtags():
     found = tags(text=TEXT + " http://amzn.example/x http://amzn.example/y http://amzn.example/z")
     assert not {"Http", "Amzn", "AmznExample"} & set(found)

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import regex
 
-from worker.content import words
+from worker.content import units, words
 from worker.content.keyphrases import Phrase, keyphrases, stem
+from worker.content.quantities import quantities
 from worker.content.usage import Usage, general_stems
 from worker.model import Article
 
@@ -148,6 +149,8 @@ def _sayable(article: Article, phrases: Sequence[Phrase], usage: Usage, known: i
         inside = set(phrase.stems)
         if phrase.count < 2 or any(inside < set(p.stems) and 2 * p.count > phrase.count for p in longer):
             continue
+        if _lasting(phrase, article):
+            continue
         called = _named(phrase, usage, article)
         tag = usage.full_name(called) if called else _thing(phrase, usage, article)
         points = evidence.of(phrase, named=bool(called)) if tag else 0
@@ -160,6 +163,17 @@ def _sayable(article: Article, phrases: Sequence[Phrase], usage: Usage, known: i
     found = [*sure, *rest[: max(0, FEW - len(sure) - known)]]
     found += last[: max(0, FEWEST - len(found) - known)]
     return found or least[: 1 - min(1, known)]
+
+
+def _lasting(phrase: Phrase, article: Article) -> bool:
+    """Whether a phrase begins with how long something took: what is called so in "drei Jahren Umbau" is "Umbau"."""
+    code = words.base(article.language)
+    if len(phrase.stems) == 1 or phrase.stems[0] not in {stem(w, code) for w in units.times(code)}:
+        return False
+    text = f"{article.title}\n{article.text}"
+    ends = {q.end for q in quantities(text, article.language)}
+    found = regex.finditer(rf"(?<=(\S)\s)\s?{regex.escape(phrase.text)}", text)
+    return any(at.end(1) in ends for at in found)
 
 
 def _named(phrase: Phrase, usage: Usage, article: Article) -> str:

@@ -89,6 +89,12 @@ def unit(text: str, start: int, end: int, tag: str) -> Unit | None:
     return Unit(frozenset({LASTING[joined[1].casefold()]}), start, joined.end(1)) if joined else None
 
 
+@functools.lru_cache(maxsize=64)
+def times(code: str) -> frozenset[str]:
+    """Every way a language writes units of time, casefolded."""
+    return frozenset(w for w, kinds in _known(code, "").items() if any(k.startswith("duration") for k in kinds))
+
+
 def _kinds(said: str, known: Mapping[str, Kinds]) -> Kinds:
     if POINTS.fullmatch(said):
         return frozenset({"points"})
