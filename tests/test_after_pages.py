@@ -120,6 +120,8 @@ def test_a_correction_is_approved_in_the_browser_and_each_step_of_it_runs_once(a
     card = page.locator(f"#c-{change.id.replace('.', '-')}")
     expect(card.locator(".what")).to_contain_text("310,000")
     expect(card.locator(".then").first).to_contain_text("210,000")
+    expect(card.locator(".now").first.locator("mark").first).to_have_text("£310,000")
+    expect(card.locator(".then").first.locator("mark").first).to_have_text("£210,000")
     for picture in (drawn := card.locator(".drawn")).locator("img").all():
         picture.scroll_into_view_if_needed()
         expect(picture).to_have_js_property("complete", True)
@@ -146,7 +148,6 @@ def test_a_correction_is_approved_in_the_browser_and_each_step_of_it_runs_once(a
     assert "210,000" in afternoon.delivery(edited).messages[0].post.text
     assert len(afternoon.delivery(1 - edited).steps) == 1
     expect(card).to_contain_text("approved by Owner of main")
-    page = afternoon.go("/changes")
     expect(line).to_contain_text("1 edited, 1 left as before")
     expect(line.locator(".chip").last).to_have_text("done")
     expect(card.locator(".rows")).to_be_hidden()

@@ -945,7 +945,9 @@ def test_the_page_and_the_api_show_what_is_wrong_and_approve_it(server, here, tm
     desk = Desk.__new__(Desk)
     desk.parts, desk.app = street.parts, create_app(street.parts)
     page = desk.page("/changes").text
-    assert "210,000" in page
+    assert "<mark>£310,000</mark>" in page
+    assert "<mark>£210,000</mark>" in page
+    assert all(f'<a href="{p.messages[0].receipt.url}" target="_blank"' in page for p in posts.values())
     assert "delete and re-post" in page
     token = desk.token("admin")
     told = desk.get("/api/v1/changes?state=open", token=token).json()["changes"]

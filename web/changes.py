@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections import Counter
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+import regex
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import RedirectResponse, Response
@@ -26,6 +28,7 @@ from worker.runtime import Runtime
 SHOWN = 50
 LONG = 400  # characters from which only what would change is shown
 LEFT_OUT = "…"
+COMPARED = 1_000_000  # words of one text times those of the other, up to which they are compared word by word
 DELETED = "(deleted)"
 MESSAGES = frozenset({StepKind.POST, StepKind.REPLY, StepKind.COMMENT})
 TONES = {Kind.CORRECTED: "warn", Kind.MOVED: "wait", Kind.HIDDEN: "warn", Kind.GONE: "bad", Kind.RETURNED: "warn"}
@@ -50,6 +53,13 @@ class Part(NamedTuple):
     name: str
     now: str
     then: str
+
+
+class Piece(NamedTuple):
+    """Some words of a text, and whether the text beside it says something else there."""
+
+    words: str
+    other: bool
 
 
 class Fate(StrEnum):
@@ -177,6 +187,8 @@ def show(request: Request, parts: Parts, person: Viewer) -> Response:
         wrong={c.id: wrong[c.id] for c in shown if c.id in wrong},
         status_tones=views.TONES,
         parts_of=made,
+        marked=marked,
+        addresses={d.id: d.messages[0].receipt.url for d in posts.values() if d.messages},
         drawn={(c.id, p.delivery): _drawn(parts, c, p, posts.get(p.delivery)) for c in shown for p in c.proposals},
     )
 
@@ -350,6 +362,20 @@ def _parts(proposal: Proposal, delivery: Delivery) -> list[Part]:
         if old != new
     ]
     return [*titles, *parts, *beneath]
+
+
+def marked(old: str, new: str) -> tuple[list[Piece], list[Piece]]:
+    """Two texts in pieces, each of which either stands in both or is what the other does not say."""
+    before, after = (regex.findall(r"\s+|\S+", text) for text in (old, new))
+    if len(before) * len(after) > COMPARED:
+        return [Piece(old, other=False)], [Piece(new, other=False)]
+    left: list[Piece] = []
+    right: list[Piece] = []
+    for what, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        for words, pieces in (("".join(before[a:b]), left), ("".join(after[c:d]), right)):
+            if words:
+                pieces.append(Piece(words, other=what != "equal"))
+    return left, right
 
 
 def _changed(old: str, new: str) -> tuple[str, str]:
