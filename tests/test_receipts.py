@@ -213,7 +213,9 @@ def test_a_post_is_given_to_those_of_its_places_that_were_away_and_they_are_name
     assert told == [made.steps[0].receipt] * 3, "what all of them have is given to nobody"
 
 
-def test_a_platform_that_nobody_can_read_says_so_and_one_that_is_away_is_asked_again(server, here, tmp_path):
+def test_a_platform_that_nobody_can_read_says_so_and_one_that_is_away_is_asked_again(
+    server, here, tmp_path, monkeypatch
+):
     street = Street(server, tmp_path, here, ["telegram", "mastodon"])
     telegram, mastodon = street.share()
     street.parts.receipts.round("main")
@@ -234,6 +236,9 @@ def test_a_platform_that_nobody_can_read_says_so_and_one_that_is_away_is_asked_a
     street.parts.receipts.round("main")
     assert street.parts.aftercare.readbacks("main", [mastodon.id])[mastodon.id].sight is Sight.LIVE
     assert street.parts.aftercare.flagged("main") == []
+    monkeypatch.setattr(commands, "parts", lambda: contextlib.nullcontext(street.parts))
+    said = CliRunner().invoke(commands.cli, ["flagged", "--workspace", "main"])
+    assert (said.output.strip(), said.exit_code) == ("Everything that was read back is there as it was sent", 0)
 
 
 # Pages, files, the command

@@ -88,6 +88,8 @@ def flagged(*, workspace: Workspace = "", as_json: AsJson = False) -> None:
     else:
         for name in names:
             out.print(f"{name}  {seen[name].sight}: {'; '.join(seen[name].notes)}", markup=False, soft_wrap=True)
+        if not names:
+            out.print("Everything that was read back is there as it was sent")
     raise typer.Exit(1 if names else 0)
 
 
