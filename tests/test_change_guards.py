@@ -352,10 +352,8 @@ def test_what_is_parked_of_a_gone_article_is_sent_again_by_no_way(server, here, 
     assert (now(street, other).status, len(street.got("telegram"))) == (Status.PARKED, 1)
 
 
-@pytest.mark.parametrize("way", ["page", "api", "command line", "move"])
-def test_what_failed_before_its_article_was_corrected_is_sent_again_once_somebody_has_decided(
-    server, here, tmp_path, site, way
-):
+def failed_before_a_correction(server, here, tmp_path, site):
+    """A street with a post whose correction is carried out, and one of the same article that failed before that."""
     street, post, planned = posted_and_planned(server, here, tmp_path, site)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Slack, "create", refused)
@@ -365,6 +363,14 @@ def test_what_failed_before_its_article_was_corrected_is_sent_again_once_somebod
     (change,) = look(street, post.article, minutes=1)
     street.parts.changes.approve(change.id, by="Ada")
     street.work()
+    return street, post, planned
+
+
+@pytest.mark.parametrize("way", ["page", "api", "command line", "move"])
+def test_what_failed_before_its_article_was_corrected_is_sent_again_once_somebody_has_decided(
+    server, here, tmp_path, site, way
+):
+    street, post, planned = failed_before_a_correction(server, here, tmp_path, site)
     desk = desk_of(street)
     if way == "page":
         form = {"data": {"form_token": desk.owner.form_token}, "headers": {"Origin": BASE}, "visit": desk.owner}
@@ -424,14 +430,7 @@ def test_what_was_approved_is_listed_until_it_is_known_to_be_done(server, here, 
 
 
 def test_what_was_held_before_anybody_could_be_asked_is_not_moved_out_either(server, here, tmp_path, site):
-    street, post, planned = posted_and_planned(server, here, tmp_path, site)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Slack, "create", refused)
-        street.later(days=1)
-    site.page = corrected("£210,000")
-    (change,) = look(street, post.article, minutes=1)
-    street.parts.changes.approve(change.id, by="Ada")
-    street.work()
+    street, post, planned = failed_before_a_correction(server, here, tmp_path, site)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(street.parts.changes, "ask", lambda _: [])  # the process is lost
         assert edit.retry(street.parts, planned.id).status is Status.HELD
@@ -448,14 +447,7 @@ def test_what_was_held_before_anybody_could_be_asked_is_not_moved_out_either(ser
 
 
 def test_what_was_held_and_lost_is_asked_about_once_its_page_can_be_read_again(server, here, tmp_path, site):
-    street, post, planned = posted_and_planned(server, here, tmp_path, site)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Slack, "create", refused)
-        street.later(days=1)
-    site.page = corrected("£210,000")
-    (change,) = look(street, post.article, minutes=1)
-    street.parts.changes.approve(change.id, by="Ada")
-    street.work()
+    street, post, planned = failed_before_a_correction(server, here, tmp_path, site)
     street.at += timedelta(days=200)  # its page is not looked at any more
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(street.parts.changes, "ask", lambda _: [])
