@@ -286,7 +286,7 @@ def test_what_is_to_be_decided_names_account_and_words_in_a_terminal(server, her
     shown = CliRunner().invoke(commands.cli, ["list"]).output
     assert f"{posts['linkedin'].id} on linkedin (me): delete and re-post (or correction reply, delete, leave)" in shown
     assert f"{planned.id} on slack (me), not out yet: edit (or cancel, leave)" in shown
-    assert "it would say: …" in shown
+    assert f"it would say: {SAVED.format('£210,000')}" in shown  # which is how it begins
     assert "£210,000 under budget" in shown
     assert "the reply would say: Correction: " in shown
     run = CliRunner().invoke(commands.cli, ["approve", change.id, "--do", f"{posts['linkedin'].id}=cancel"])

@@ -138,7 +138,9 @@ def _then(proposal: Any, now: list[str]) -> list[str]:
     """What a proposal would say that its messages do not say now, cut short."""
     lines = [line for text in proposal.said for line in text.split("\n") if line and line not in now]
     reply = proposal.reply if "correction reply" in proposal.options else ""
-    told = (("it would say: … ", " … ".join(lines) if now else ""), ("the reply would say: ", reply))
+    before = "" if lines and proposal.said[0].startswith(lines[0]) else "… "
+    said = before + " … ".join(lines) if now and lines else ""
+    told = (("it would say: ", said), ("the reply would say: ", reply))
     return [f"{what}{textwrap.shorten(text, SHORT, placeholder=' …')}" for what, text in told if text]
 
 

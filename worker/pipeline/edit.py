@@ -359,7 +359,7 @@ def refuse_gone(parts: Runtime, article: str) -> None:
     """Raise Refused if an article was taken down: nothing more is posted of it until it is there again."""
     if why := parts.aftercare.gone(article.partition(".")[0]).get(article):
         look, allow = f"handbill changes look {article}", f"handbill evergreen allow {article}"
-        do = f"Look at its page again: {look}; or, to post it all the same, first: {allow}"
+        do = f"See the page Changes, or look at its page again: {look}; or, to post it all the same, first: {allow}"
         raise Undecided("The article is gone", why=why, do=do)
 
 
