@@ -391,7 +391,10 @@ def send_back(parts: Parts, caller: Admin, response: Response, delivery: str, wa
 
 @router.post("/deliveries/{delivery}/retry", responses=NOT_THERE | NOT_NOW)
 def retry(parts: Parts, caller: Writer, response: Response, delivery: str) -> DeliveryInFull:
-    """A failed or held post is due now; where approval is asked for, only an admin token says yes to that."""
+    """A failed or held post is due now; where approval is asked for, only an admin token says yes to that.
+
+    It is held if its article does not say any more what it says: a change asks what becomes of it.
+    """
     found = own_delivery(parts, caller, delivery)
     edit.retry(parts, found.id, by=caller.actor.name, approves=caller.rules)
     return done_with(parts, caller, response, found, decisions.DONE["retry"])
