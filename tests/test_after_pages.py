@@ -149,6 +149,22 @@ def test_a_correction_is_approved_in_the_browser_and_each_step_of_it_runs_once(a
     assert len(afternoon.delivery(1 - edited).steps) == 1
     expect(card).to_contain_text("approved by Owner of main")
     expect(line).to_contain_text("1 edited, 1 left as before")
+
+
+@pytest.mark.parametrize("afternoon", [ON_A_DESK], indirect=True)
+def test_what_somebody_chooses_about_a_change_stays_when_the_page_renews_itself(afternoon):
+    page = afternoon.go("/changes")
+    expect(page.locator(".empty")).to_contain_text("Nothing has changed")
+    afternoon.site.page = PAGE.replace("£310,000", "£110,000")
+    (change,) = afternoon.parts.changes.recheck(afternoon.article)
+    renewed = "document.body.dispatchEvent(new Event('moved'))"
+    page.evaluate(renewed)
+    chosen = page.locator(f"#c-{change.id.replace('.', '-')} select").first
+    chosen.select_option("leave it as it is")
+    with page.expect_response("**/changes"):
+        page.evaluate(renewed)
+    page.wait_for_timeout(300)
+    expect(chosen).to_have_value("leave")
     expect(line.locator(".chip").last).to_have_text("done")
     expect(card.locator(".rows")).to_be_hidden()
     line.click()
