@@ -149,6 +149,17 @@ def test_a_correction_is_approved_in_the_browser_and_each_step_of_it_runs_once(a
     assert len(afternoon.delivery(1 - edited).steps) == 1
     expect(card).to_contain_text("approved by Owner of main")
     expect(line).to_contain_text("1 edited, 1 left as before")
+    expect(line.locator(".chip").last).to_have_text("done")
+    expect(card.locator(".rows")).to_be_hidden()
+    line.click()
+    expect(card.locator(".rows")).to_contain_text("Edit: done")
+    expect(card.get_by_role("button", name="Approve")).to_have_count(0)
+
+    afternoon.parts.receipts.round("main")
+    page = afternoon.go("/receipts")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    expect(page.locator("tbody tr").first).to_contain_text("edit")
+    assert afternoon.parts.aftercare.change(change.id).state is State.APPROVED
 
 
 @pytest.mark.parametrize("afternoon", [ON_A_DESK], indirect=True)
@@ -165,17 +176,6 @@ def test_what_somebody_chooses_about_a_change_stays_when_the_page_renews_itself(
         page.evaluate(renewed)
     page.wait_for_timeout(300)
     expect(chosen).to_have_value("leave")
-    expect(line.locator(".chip").last).to_have_text("done")
-    expect(card.locator(".rows")).to_be_hidden()
-    line.click()
-    expect(card.locator(".rows")).to_contain_text("Edit: done")
-    expect(card.get_by_role("button", name="Approve")).to_have_count(0)
-
-    afternoon.parts.receipts.round("main")
-    page = afternoon.go("/receipts")
-    expect(page.locator("tbody tr")).to_have_count(3)
-    expect(page.locator("tbody tr").first).to_contain_text("edit")
-    assert afternoon.parts.aftercare.change(change.id).state is State.APPROVED
 
 
 @pytest.mark.parametrize("afternoon", [ON_A_DESK, some_night(AT_NIGHT)], indirect=True)
