@@ -304,6 +304,18 @@ def test_a_week_and_a_day_open_where_now_is_and_mark_it(office, view):
     assert abs(at - here.hour - here.minute / 60) < 0.5, (at, here)
 
 
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("hour", [0, 1, 12, 20, 21, 22, 23])
+def test_now_is_seen_at_whatever_hour_a_day_is_opened(house, browser, size, hour):
+    ahead = (hour - datetime.now(UTC).hour + 11) % 24 - 11  # where it is that hour now
+    office = Office(house, browser, size, f"Etc/GMT{-ahead:+d}")
+    office.go("/calendar?view=day")
+    office.drawn(1)
+    expect(office.page.locator(".ec-now-indicator")).to_be_in_viewport()
+    office.context.close()
+    assert office.complaints == []
+
+
 def test_a_keyboard_moves_a_post_without_dragging(office):
     page = office.go("/calendar?view=month&date=2027-03-13")
     office.drawn()

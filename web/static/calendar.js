@@ -107,6 +107,8 @@
     days = found;
     setTimeout(() => {
       mark();
+      // Late in the day the grid cannot be rolled so far up that the line of now is above a small screen's end.
+      if (!place.dataset.drawn) place.querySelector(".ec-now-indicator")?.scrollIntoView({ block: "nearest" });
       place.dataset.drawn = Number(place.dataset.drawn ?? 0) + 1; // for whoever waits until all is there
     });
     const back = (kind) => (span, number) => ({ ...span, id: `${kind}-${number}`, display: "background", classNames: [kind], title: "" });
