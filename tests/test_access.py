@@ -640,6 +640,30 @@ def test_a_flash_line_is_said_once(house):
     assert "Saved." not in browser.get("/settings").text
 
 
+def test_what_is_exchanged_of_an_open_page_does_not_use_up_what_the_next_page_says(house):
+    house.person()
+    browser = house.browser()
+    browser.sign_in("ada@example.org", PASSWORD)
+    browser.get("/settings")
+    browser.send("/settings/profile", name="Ada L.", zone="")
+
+    assert "Saved." not in browser.get("/queue", headers={"HX-Request": "true"}).text
+    assert "Saved." in browser.get("/settings").text
+
+
+def test_a_page_takes_no_line_away_that_it_has_not_said(house):
+    ada = house.person()
+    people = house.parts.people
+    secret = people.open_session(ada.id, "main", agent="", address="")
+    (session,) = (s.id for s in people.sessions(ada.id))
+    people.flash(session, "first")
+    assert people.session(secret)[3]
+    people.flash(session, "second")
+
+    assert (people.take_flash(session), people.take_flash(session)) == ("second", "")
+    assert not people.session(secret)[3]
+
+
 # Workspaces and tokens
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -53,7 +52,8 @@ class SignIn(Exception):
 class Person:
     """Who is signed in, looking at ``workspace``; ``workspaces`` are all of theirs, by id, with their names.
 
-    Times are shown in ``zone``. ``session`` is the id of the session and opens nothing.
+    Times are shown in ``zone``. ``session`` is the id of the session and opens nothing; ``told`` is whether a line
+    waits to be said to them.
     """
 
     user: User
@@ -64,7 +64,7 @@ class Person:
     form_token: str
     address: str
     zone: ZoneInfo
-    flash: tuple[str, str]
+    told: bool
 
     def may(self, wanted: May | str) -> bool:
         """Whether their role allows it: look, write, approve, operate or rule."""
@@ -151,7 +151,7 @@ def _signed_in(request: Request, parts: Runtime, where: Place) -> Person | None:
     found = parts.people.session(cookie) if cookie else None
     if found is None:
         return None
-    session, user, roles, line = found
+    session, user, roles, told = found
     if not roles:
         raise HTTPException(403, "You are in no workspace any more. Ask an owner to invite you again.")
     workspace = session.workspace if session.workspace in roles else next(iter(roles))
@@ -165,7 +165,7 @@ def _signed_in(request: Request, parts: Runtime, where: Place) -> Person | None:
         form_token=cookies.form_token(cookie, workspace),
         address=where.address,
         zone=schedule.zone_of(user.zone or parts.settings.zone),
-        flash=tuple(json.loads(line)) if line else ("", ""),
+        told=told,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -94,16 +95,23 @@ def page(
         "form_token": person.form_token if person else cookies.form_token(visit),
         "nonce": request.state.nonce,
         "path": request.url.path,
+        "flash": functools.partial(_flash, request, person),
         **values,
     }
     answer = HTMLResponse(environment().get_template(template).render(given), status, dict(headers or {}))
     if person is not None:
         answer.headers["Handbill-Workspace"] = person.workspace
-        if person.flash[0]:
-            request.app.state.parts.people.flash(person.session, "")
     if fresh and where is not None:
         cookies.give(answer, "visit", fresh, where)
     return answer
+
+
+def _flash(request: Request, person: Person | None) -> tuple[str, str]:
+    """What was kept to be said to ``person`` and how; said once, and not to a page that exchanges a part of itself."""
+    if person is None or not person.told or "hx-request" in request.headers:
+        return "", ""
+    line = request.app.state.parts.people.take_flash(person.session)
+    return tuple(json.loads(line)) if line else ("", "")
 
 
 def day(moment: datetime) -> str:

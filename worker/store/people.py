@@ -54,6 +54,9 @@ return had or 'none'
 TAKE = "local f = redis.call('HGETALL', KEYS[1]) redis.call('DEL', KEYS[1]) return f"
 """Of any number who follow a one-time link at once, one gets what is behind it."""
 
+TAKE_FLASH = "local line = redis.call('HGET', KEYS[1], 'flash') redis.call('HDEL', KEYS[1], 'flash') return line"
+"""Of two pages asked for at once, one says the line, and none takes away what neither has read."""
+
 TRY = """
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
@@ -257,10 +260,10 @@ class People:
             pipe.execute()
         return secret
 
-    def session(self, secret: str) -> tuple[Session, User, dict[str, Role], str] | None:
-        """Who is signed in with a cookie: session, user, roles by workspace, and a flash line; None if nobody is.
+    def session(self, secret: str) -> tuple[Session, User, dict[str, Role], bool] | None:
+        """Who is signed in with a cookie: session, user, roles by workspace, and whether a flash line waits; or None.
 
-        Its last use is written down, which lets it live longer; the line, a JSON text, is shown once.
+        Its last use is written down, which lets it live longer.
         """
         identity = digest(secret)
         name = keys.people(f"session:{identity}")
@@ -281,7 +284,7 @@ class People:
                 pipe.pexpireat(name, min(now + _ms(IDLE), int(fields["ends"])))
                 pipe.execute()
         by_workspace = {w.decode(): Role(r.decode()) for w, r in sorted(roles.items())}
-        return _session(identity, fields), from_json(User, found), by_workspace, fields.get("flash", "")
+        return _session(identity, fields), from_json(User, found), by_workspace, "flash" in fields
 
     def sessions(self, user: str) -> list[Session]:
         """Where somebody is signed in, the latest use first."""
@@ -306,12 +309,15 @@ class People:
             self._redis.hset(keys.people(f"session:{session}"), "workspace", workspace)
 
     def flash(self, session: str, line: str) -> None:
-        """Keep a line for the next page of a session; empty takes it away."""
+        """Keep a line for the next page of a session."""
         name = keys.people(f"session:{session}")
-        if not line:
-            self._redis.hdel(name, "flash")
-        elif self._redis.exists(name):
+        if self._redis.exists(name):
             self._redis.hset(name, "flash", line)
+
+    def take_flash(self, session: str) -> str:
+        """The line kept for the next page, which is kept no more; empty if there is none."""
+        found = cast("bytes | None", self._redis.eval(TAKE_FLASH, 1, keys.people(f"session:{session}")))
+        return found.decode() if found else ""
 
     def end_session(self, user: str, session: str) -> None:
         """Sign a browser out."""
