@@ -307,6 +307,7 @@ class Visitor:
     def go(self, name: str) -> Page:
         """Open a page and wait until it is all there."""
         workspace, path = ADDRESSES[name]
+        self.page.goto("about:blank")  # a page that is open asks for news, and nobody is signed in for a moment
         self.context.clear_cookies()
         if workspace:
             self.context.add_cookies([sign_in(self.room.parts, Role.OWNER, workspace, base=self.room.house.url).cookie])
