@@ -69,7 +69,8 @@ SEASONED = 1.5
 """Seconds a process must have lived to be worth killing: before that it has hardly begun to work."""
 
 CUT = "the worker was lost"
-"""How the history of a delivery speaks of a kill that hit it."""
+DOUBTS = (f"{CUT} while sending", "no answer (the request's total deadline has passed)", "no answer (timed out)")
+"""How the history of a delivery speaks of a kill that hit it, and of an answer that never came."""
 
 VICTIMS = {"publish": 70, "content": 10, "pool child": 10, "redis": 10}
 
@@ -292,7 +293,7 @@ def judge(trial: Trial, found: dict[str, Delivery], events: list[Event], parts: 
         row["late_worst_ms"] = max(row["late_worst_ms"], round(late.get(name, 0.0) * 1000))
         if status is Status.PARKED:
             row["parked_and_live"] += public[text] > 0
-            row["parked_without_cause"] += not doubtful and not _lost_in_a_kill(parts, name)
+            row["parked_without_cause"] += not doubtful and not _doubted(parts, name)
     return {kind: {name: row[name] for name in _ROW} for kind, row in sorted(table.items())}
 
 
@@ -311,8 +312,9 @@ _ROW = (
 )
 
 
-def _lost_in_a_kill(parts: Runtime, name: str) -> bool:
-    return any(f"{CUT} while sending" in event.note for event in parts.deliveries.history(name))
+def _doubted(parts: Runtime, name: str) -> bool:
+    """Whether its worker was lost while it sent, or waited in vain, as where the whole machine stood still."""
+    return any(word in event.note for event in parts.deliveries.history(name) for word in DOUBTS)
 
 
 def lateness(trial: Trial, events: list[Event]) -> dict[str, float]:

@@ -155,7 +155,7 @@ def fill_to_the_brim(parts, *, workspace="main"):  # noqa: PLR0915 - one of each
     parts.receipts.notice(workspace)
     care.save_rule(Rule(name="classics", workspace=workspace))
     care.stop(article, "said by hand", gone=True)
-    care.mark_swept(workspace)
+    care.mark_swept(workspace, now)
     care.keep_readback(made[0], Readback(sight=Sight.GONE, at=now), again=None)
     care.read_at(made[0], now + timedelta(hours=1))
     care.missing_since(article, "404", now)

@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-import socket
 import subprocess
 import sys
-import threading
-import time
 from datetime import timedelta
 
 import httpx
@@ -21,6 +18,7 @@ from playwright.sync_api import expect, sync_playwright
 import publishers
 from publishers.core.oauth import instant
 from tests.newsroom import runtime, sign_in
+from tests.ports import free_port, started
 from tests.test_pages import CHROMIUM, CI, FLAGS, PATIENCE
 from web.app import create_app
 from worker.embedded import Embedded
@@ -41,9 +39,7 @@ class House:
     """The pages and the stand-ins, each on an address of its own."""
 
     def __init__(self, redis, folder, rehearsal):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.parts = runtime(redis, folder, port=self.port, rehearsal_url=rehearsal)
         self.app = create_app(self.parts, every=0.2)
@@ -52,10 +48,7 @@ class House:
             self.app, port=self.port, log_config=None, proxy_headers=False, timeout_graceful_shutdown=5
         )
         self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run)
-        self.thread.start()
-        while not self.server.started:
-            time.sleep(0.01)
+        self.thread = started(self.server)
 
     def stop(self):
         self.app.state.live.end()

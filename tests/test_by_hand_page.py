@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
-import threading
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
 from tests.newsroom import runtime
+from tests.ports import free_port, started
 from tests.test_pages import CHROMIUM, CI, FLAGS, PATIENCE
 from web.app import create_app
 from worker import reminders
@@ -37,19 +35,14 @@ class House:
     """The real engine and pages, an outbox in which Anna reads what she is told, and an article planned for Medium."""
 
     def __init__(self, redis, folder):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.parts = runtime(redis, folder, port=self.port, public_url=self.url)
         self.app = create_app(self.parts)
         self.server = uvicorn.Server(
             uvicorn.Config(self.app, port=self.port, log_config=None, proxy_headers=False, timeout_graceful_shutdown=5)
         )
-        self.thread = threading.Thread(target=self.server.run)
-        self.thread.start()
-        while not self.server.started:
-            time.sleep(0.01)
+        self.thread = started(self.server)
         accounts = self.parts.accounts
         self.outbox = accounts.connect("outbox", {"folder": str(folder / "told")}, workspace="main", name="Anna")
         settings = {"person": "Anna", "channel": self.outbox.id}

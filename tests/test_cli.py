@@ -345,6 +345,8 @@ def test_a_refused_share_leaves_nothing_behind_and_a_cancel_frees_its_slot(handb
 
     assert "has no free slot" in refused(handbill("share", SAMPLE, "--at", "slot"))
     assert json.loads(handbill("deliveries", "--json")[1]) == []
+    other = f"{datetime.now().astimezone() + timedelta(hours=12):%H}:00"  # no slot passes between the two
+    handbill("accounts", "set", "outbox", "--calendar", f"mon-sun {other}")
     first = json.loads(handbill("share", SAMPLE, "--account", "outbox", "--at", "slot", "--json")[1])["deliveries"][0]
     handbill("delivery", "cancel", first["id"])
     again = handbill("share", SAMPLE, "--account", "outbox", "--at", "slot", "--again", "--json")

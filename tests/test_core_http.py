@@ -238,13 +238,13 @@ def trickling(pieces):
 )
 def test_a_server_that_trickles_cannot_stretch_the_deadline(pieces, server):
     server.behave, stop = trickling(pieces)
-    with Http(seconds=0.4, allow={"127.0.0.1"}) as http:
+    with Http(seconds=1.5, allow={"127.0.0.1"}) as http:
 
         def act():
             with pytest.raises(Unconfirmed, match="no answer"):
                 send(http, server)
 
-        assert 0.3 < took(act) < 3
+        assert 1.2 < took(act) < 8
     stop.set()
 
 
@@ -255,13 +255,13 @@ def test_a_server_that_reads_slowly_cannot_stretch_the_deadline_either():
         while not stop.wait(0.05) and connection.recv(20_000):
             pass
 
-    with Raw(behave) as server, Http(seconds=0.6, allow={"127.0.0.1"}) as http:
+    with Raw(behave) as server, Http(seconds=2, allow={"127.0.0.1"}) as http:
 
         def act():
             with pytest.raises(Unconfirmed):
                 send(http, server, content=b"a" * 50_000_000)
 
-        assert 0.4 < took(act) < 10
+        assert 1.5 < took(act) < 15
         stop.set()
 
 
@@ -278,9 +278,9 @@ def test_a_server_that_never_finishes_its_tls_greeting_was_sent_nothing():
 
 
 def test_each_request_has_the_full_time(server):
-    with Http(seconds=0.6, allow={"127.0.0.1"}) as http:
+    with Http(seconds=3, allow={"127.0.0.1"}) as http:
         for _ in range(3):
-            server.behave = lambda connection: (read_request(connection), time.sleep(0.3), connection.sendall(answer()))
+            server.behave = lambda connection: (read_request(connection), time.sleep(1.1), connection.sendall(answer()))
             assert send(http, server).status == 200
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,15 +13,10 @@ from pathlib import Path
 import pytest
 
 from rehearsal.world import seen
+from tests.ports import free_port
 
 SHARED = Path(os.environ.get("HANDBILL_SHARED", Path(__file__).resolve().parent.parent.parent / "shared"))
 REAL = SHARED / "data" / "articles" / "ketamine-depression.txt"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

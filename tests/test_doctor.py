@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from publishers.core.post import Post
+from tests.ports import free_port
 from worker import doctor, embedded
 from worker.content import cards
 from worker.doctor import examine
@@ -142,9 +142,7 @@ def test_a_password_that_was_not_escaped_is_not_told(tmp_path, sign):
 @pytest.mark.redis
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
 def test_a_broker_that_is_away_is_named_and_one_that_answers_too(scheme, tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with embedded.Embedded.start(tmp_path / "data") as server:
         given = {"redis_url": server.url, "broker_url": f"{scheme}://handbill:the-password@127.0.0.1:{port}//"}
         found = {f.check: f for f in examine(config(tmp_path / "data", **given))}["broker"]

@@ -190,7 +190,7 @@ def test_under_a_supervisor_the_server_comes_back_with_its_data_and_ends_even_if
     finally:
         house.kill()
         house.wait()
-    until(lambda: not server.alive(), 2)
+    until(lambda: not server.alive(), 15)
 
 
 def test_a_server_that_cannot_start_is_one_line_with_the_end_of_its_log(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 
 from tests.newsroom import runtime
 from tests.paper import PICTURE
+from tests.ports import free_port
 from tests.servers.ghost import Ghost, missing
-from tests.servers.wordpress import free_port
 from tests.test_wordpress_source import serving, text_of
 from web.app import create_app
 from worker.embedded import Embedded

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import yaml
 from typer.testing import CliRunner
 
 from tests.newsroom import runtime
+from tests.ports import started
 from tests.test_webhooks import ghost
 from web.app import create_app
 from worker.commands import hooks as commands
@@ -118,10 +118,7 @@ def test_the_ready_step_shares_an_article_from_a_pipeline(parts):
     assert set(only["env"]) == {"HANDBILL", "TOKEN", "ARTICLE", "ACCOUNTS", "AT"}
     config = uvicorn.Config(create_app(parts), host="127.0.0.1", port=0, log_level="error", lifespan="off")
     web = uvicorn.Server(config)
-    thread = threading.Thread(target=web.run, daemon=True)
-    thread.start()
-    while not web.started:
-        time.sleep(0.01)
+    thread = started(web)
     try:
         port = web.servers[0].sockets[0].getsockname()[1]
         env = {"HANDBILL": f"http://127.0.0.1:{port}/", "TOKEN": token, "ACCOUNTS": "outbox", "AT": "now"}

@@ -134,12 +134,12 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def left(server, ask=read_source, **options):
+def left(server, ask=read_source, *, seconds=5.0, **options):
     """The one line with which a server was left; in time, and with no more than 100 MB."""
     before, began = peak(), time.monotonic()
     with pytest.raises(BadSource) as caught:
-        ask(f"{server.url}/", seconds=SECONDS, allow_hosts=[f"127.0.0.1:{server.port}"], **options)
-    assert time.monotonic() - began < SECONDS + 4  # the machine may be busy; what would wait for ever waits longer
+        ask(f"{server.url}/", seconds=seconds, allow_hosts=[f"127.0.0.1:{server.port}"], **options)
+    assert time.monotonic() - began < seconds + 4  # the machine may be busy; what would wait for ever waits longer
     assert peak() - before < 100
     line = str(caught.value)
     assert line.isprintable()
@@ -150,7 +150,7 @@ def left(server, ask=read_source, **options):
 @pytest.mark.parametrize("name", BEHAVIOURS)
 def test_a_server_that_means_harm_is_left_with_one_line(name):
     with Raw(BEHAVIOURS[name]) as server:
-        line = left(server)
+        line = left(server, seconds=SECONDS)
         # A redirect that leads to no web address is said of where it leads.
         assert line.startswith(("javascript:", f"http://127.0.0.1:{server.port}/"))
 
@@ -160,7 +160,7 @@ def test_a_server_that_means_harm_is_left_with_one_line(name):
 )
 def test_a_picture_from_such_a_server_is_left_too(name):
     with Raw(BEHAVIOURS[name]) as server:
-        left(server, fetch_bytes)
+        left(server, fetch_bytes, seconds=SECONDS)
 
 
 def test_of_headers_that_are_lists_each_one_counts():
@@ -172,12 +172,12 @@ def test_of_headers_that_are_lists_each_one_counts():
     )
     with Raw(say(answer(PAGE, "200 OK", "Content-Type: text/html", "Content-Type: text/plain", *told))) as server:
         client = Client(agent="Test", allow=[f"127.0.0.1:{server.port}"])
-        found = client.get(f"{server.url}/", deadline=Deadline(SECONDS))
+        found = client.get(f"{server.url}/", deadline=Deadline(5))
         assert found.headers["content-type"] == "text/html"
         push = websub.discover(found.headers["link"], b"", found.url)
         assert (push.hub, push.topic) == (f"{server.url}/hub", f"{server.url}/f")
         with pytest.raises(gate.NotYet, match="X-Robots-Tag says noindex"):
-            gate.look(client.get, f"{server.url}/", seconds=SECONDS, max_bytes=100_000)
+            gate.look(client.get, f"{server.url}/", seconds=5, max_bytes=100_000)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", "deflate"])
@@ -216,7 +216,7 @@ def test_redirects_share_one_deadline():
         connection.sendall(answer(b"", "302 Found", "Location: /next"))
 
     with Raw(slow) as server:
-        assert "too long" in left(server)
+        assert "too long" in left(server, seconds=SECONDS)
 
 
 def test_redirects_are_counted_whatever_they_look_like():

@@ -28,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from publishers.core.post import Post, Receipt
+from tests.ports import free_port
 from worker import app, cli, embedded
 from worker.errors import HandbillError
 from worker.model import Delivery, Status, Step, StepKind, delivery_id, step_key
@@ -127,9 +128,7 @@ def given(path, name, **replacements):
 def server(folder, text, *words):
     folder.mkdir(exist_ok=True)
     (folder / "handbill.conf").write_text(text)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [embedded.binary(), "handbill.conf", "--port", str(port), "--bind", "127.0.0.1", *words],
         cwd=folder,

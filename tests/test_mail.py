@@ -28,6 +28,7 @@ from publishers.core.http import Http
 from publishers.core.letter import ListTag
 from publishers.core.post import Commit, Facet, Media, Post, Receipt
 from tests.newsroom import runtime
+from tests.ports import free_port
 from worker.embedded import Embedded
 from worker.model import Status
 from worker.schedule import When
@@ -123,9 +124,7 @@ def certificate(tmp_path_factory):
 
 class Server(Controller):
     def __init__(self, box, **options):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.given = {"enable_SMTPUTF8": True, "hostname": "mail.test", **options}
         super().__init__(box, hostname="127.0.0.1", port=port)
         self.name = f"localhost:{port}"
@@ -405,9 +404,7 @@ def test_a_private_address_is_only_spoken_to_if_it_was_allowed(server, box):
 
 
 def test_nobody_is_there():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with pytest.raises(Unavailable):
         send(settings(f"localhost:{port}"), post())
 

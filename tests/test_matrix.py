@@ -35,7 +35,7 @@ from worker.model import (
 from worker.people import RIGHTS, SCOPES, Actor, Role
 
 BASE = "http://127.0.0.1:8484"
-MARK = "zebra"
+MARK = "zebrastripes"  # longer than what chance writes into a nonce in a thousand pages
 """Stands in every name and text of the other workspace, and must stand in no answer."""
 
 # Who may have an address: a right of a role (look, write, approve, operate, rule), or

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -18,6 +17,7 @@ import uvicorn
 from playwright.sync_api import expect, sync_playwright
 
 from tests.newsroom import Newsroom, runtime, sign_in
+from tests.ports import free_port, started
 from web import gallery
 from web.app import create_app
 from worker import embedded, lifecycle
@@ -54,9 +54,7 @@ class House:
     def __init__(self, parts, room=None, *, claimed=True):
         self.parts, self.room = parts, room
         self.app = create_app(parts, every=0.2)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         if claimed:
             SIGNED_IN.append(sign_in(parts, base=self.url).cookie)
@@ -64,10 +62,7 @@ class House:
             self.app, port=self.port, log_config=None, proxy_headers=False, timeout_graceful_shutdown=5
         )
         self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run)
-        self.thread.start()
-        while not self.server.started:
-            time.sleep(0.01)
+        self.thread = started(self.server)
 
     def stop(self):
         self.app.state.live.end()
@@ -306,9 +301,7 @@ def test_the_server_stops_at_once_although_pages_are_open(empty, visit):
 
 
 def test_the_command_prints_the_first_run_and_leaves_no_redis_behind_although_a_page_is_open(tmp_path, visit):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         **os.environ,
         "HANDBILL_DATA_DIR": str(tmp_path),

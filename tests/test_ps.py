@@ -15,7 +15,7 @@ import redis
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from tests.chaos.test_scale import free_port
+from tests.ports import free_port
 from worker import embedded, environ
 from worker.embedded import Embedded
 from worker.settings import Settings

@@ -9,8 +9,9 @@ import threading
 import pytest
 import redis
 
-from tests.chaos.test_scale import free_port, wait_until
+from tests.chaos.test_scale import wait_until
 from tests.everything import fill_to_the_brim
+from tests.ports import free_port
 from worker import embedded
 from worker.keeping.retention import tidy
 from worker.runtime import open_runtime

@@ -274,9 +274,12 @@ def test_a_thousand_words_take_milliseconds():
     text = "\n\n".join(NEWS.replace("Velden", f"Velden {n}").replace("crane", f"crane{n % 5}") for n in range(8))
     long = article(text, "Velden gets an electric crane")
     write(long)
-    begin = time.process_time()
-    write(long)
-    assert time.process_time() - begin < 0.2  # 15 ms on a quiet machine; the bound is for a busy one
+    took = []
+    for _ in range(3):  # somebody else's rubbish may be collected during one
+        begin = time.process_time()
+        write(long)
+        took.append(time.process_time() - begin)
+    assert min(took) < 0.2  # 15 ms on a quiet machine; the bound is for a busy one
 
 
 @pytest.mark.parametrize(

@@ -237,20 +237,20 @@ def parent(tmp_path):
     yield process
     process.kill()
     process.wait()
-    until(lambda: not any(exists(pid) for pid in process.family), 3)
+    until(lambda: not any(exists(pid) for pid in process.family), 15)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_is_left_running_after_ctrl_c_or_term(parent, number):
     parent.send_signal(number)
-    assert parent.wait(10) == 0
-    assert not any(exists(pid) for pid in parent.family)
+    assert parent.wait(30) == 0
+    until(lambda: not any(exists(pid) for pid in parent.family), 15)  # what was killed last is buried by nobody of ours
 
 
 def test_nothing_outlives_a_supervisor_that_is_killed(parent):
     parent.kill()
     parent.wait()
-    until(lambda: not any(exists(pid) for pid in parent.family), 2.0)
+    until(lambda: not any(exists(pid) for pid in parent.family), 15)
 
 
 def test_a_second_ctrl_c_does_not_wait_for_the_grace(tmp_path):
@@ -267,7 +267,7 @@ def test_a_second_ctrl_c_does_not_wait_for_the_grace(tmp_path):
     with process:
         assert next(line for line in process.stdout if line == "deaf | deaf\n")
         process.send_signal(signal.SIGINT)
-        time.sleep(0.8)
+        time.sleep(2)  # the second counts half a second after the first was heard
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        assert process.wait(5) == 0
+        assert process.wait(30) == 0

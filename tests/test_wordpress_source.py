@@ -9,14 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 import uvicorn
 
 from tests.newsroom import KEY, runtime
-from tests.servers.wordpress import WordPress, free_port, missing
+from tests.ports import free_port, started
+from tests.servers.wordpress import WordPress, missing
 from web.app import create_app
 from worker.embedded import Embedded
 from worker.gather import Gatherer
@@ -26,17 +26,14 @@ from worker.intake.webhooks import Kind as Event
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "all is here")
 
 SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 @contextlib.contextmanager
 def serving(app, port):
     """The application on a real port of this machine."""
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    thread = started(server)
     try:
         yield
     finally:

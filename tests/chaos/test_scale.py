@@ -23,6 +23,7 @@ import redis
 from bench import fake_platform
 from bench.chaos import SHORT, Trial, judge, plan, unfinished
 from tests.paper import Entry, Paper, rss
+from tests.ports import free_port
 from worker import embedded
 from worker.embedded import Embedded
 from worker.intake.model import Kind, Source
@@ -40,12 +41,6 @@ PASSWORD = "a-long-password"
 RABBIT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 LAST_OF_SCHEMA_2 = "a971382"
 LAST_WITHOUT_SEALS = "376d4a6"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager

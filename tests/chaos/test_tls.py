@@ -19,7 +19,6 @@ from tests.chaos.test_scale import (
     POSTS,
     RABBIT,
     SPAN,
-    free_port,
     good,
     house,
     judged,
@@ -29,6 +28,7 @@ from tests.chaos.test_scale import (
     settings,
     wait_until,
 )
+from tests.ports import free_port
 from worker import app
 from worker.embedded import Embedded
 from worker.errors import StoreDown

@@ -18,7 +18,7 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
-from tests.servers.wordpress import free_port
+from tests.ports import free_port
 
 FOLDER = os.environ.get("HANDBILL_TEST_GHOST", "")
 NODE = os.environ.get("HANDBILL_TEST_NODE") or shutil.which("node") or ""

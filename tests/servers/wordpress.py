@@ -11,12 +11,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
 from pathlib import Path
 from typing import Self
+
+from tests.ports import free_port
 
 PLACES = (
     os.environ.get("HANDBILL_TEST_WORDPRESS", ""),
@@ -70,13 +71,6 @@ def _program(name: str) -> str | None:
 
 def _files() -> Path | None:
     return next((Path(p) for p in PLACES if p and (Path(p) / "wp-load.php").exists()), None)
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class WordPress:

@@ -71,7 +71,7 @@ class Evergreens:
                 return []
             self.take_back(workspace)
             planned = [d for rule in rules if rule.active for d in self._apply(rule)]
-            care.mark_swept(workspace)
+            care.mark_swept(workspace, self._parts.now())
         return planned
 
     def take_back(self, workspace: str) -> list[str]:

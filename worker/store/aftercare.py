@@ -93,9 +93,9 @@ class Aftercare:
         found = cast("bytes | None", self._redis.get(keys.aftercare(workspace, "swept")))
         return datetime.fromtimestamp(int(found) / 1000, UTC) if found else None
 
-    def mark_swept(self, workspace: str) -> None:
-        """The rules were applied just now."""
-        self._redis.set(keys.aftercare(workspace, "swept"), self._store.now_ms())
+    def mark_swept(self, workspace: str, at: datetime) -> None:
+        """The rules were applied ``at`` an instant."""
+        self._redis.set(keys.aftercare(workspace, "swept"), round(at.timestamp() * 1000))
 
     # Receipts
 
