@@ -647,8 +647,10 @@ def test_what_is_exchanged_of_an_open_page_does_not_use_up_what_the_next_page_sa
     browser.get("/settings")
     browser.send("/settings/profile", name="Ada L.", zone="")
 
-    assert "Saved." not in browser.get("/queue", headers={"HX-Request": "true"}).text
-    assert "Saved." in browser.get("/settings").text
+    for asking in ({"HX-Request": "true"}, {"Sec-Fetch-Mode": "cors", "Accept": "text/html"}):
+        assert "Saved." not in browser.get("/queue", headers=asking).text
+        assert "Saved." not in browser.get("/receipts/main.none", headers=asking).text
+    assert "Saved." in browser.get("/settings", headers={"Sec-Fetch-Mode": "navigate"}).text
 
 
 def test_a_page_takes_no_line_away_that_it_has_not_said(house):

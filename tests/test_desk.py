@@ -20,6 +20,7 @@ from tests.newsroom import sign_in
 from tests.test_pages import DESK, PHONE, running
 from worker import decisions
 from worker.model import Account, Calendar, Delivery, Status, Step, StepKind
+from worker.people import Role
 from worker.pipeline import edit
 from worker.settings import TEMPLATES
 from worker.store.deliveries import End
@@ -100,6 +101,7 @@ class Office:
         """Drag a post of the month to another day, as a hand does."""
         page = self.page
         self.drawn(drawn)
+        expect(page.locator("#forecast dl")).to_be_visible()
         event = page.locator(f'[data-post="{delivery}"]')
         place = f'.ec-day:has(time[datetime^="{day}"])'
         page.evaluate("place => document.querySelector(place).scrollIntoView({block: 'center'})", place)
@@ -200,6 +202,7 @@ def test_nothing_is_typed_into_what_is_being_saved_and_a_refusal_gives_it_back(o
     text.fill("Own words")
     expect(page.locator("#saved")).to_have_text("Saved.")
     page.locator('input[name="wall"]').fill("2032-03-16T09:00")
+    expect(page.locator("#saved")).to_have_text("Saved.")  # again, by itself; what is held is sent by the button
     kept = holding(page, re.compile(f"/compose/{office.article.id}/[^/]+$"))
     page.get_by_role("button", name="Ask for approval").click()
     expect(page.locator("#saved")).to_have_text("Saving …")
@@ -212,9 +215,9 @@ def test_nothing_is_typed_into_what_is_being_saved_and_a_refusal_gives_it_back(o
     expect(page.locator("#saved")).to_contain_text("2032-03-16 is a day without posts")
     expect(text).to_have_value("Own words")
     expect(page.locator("#editor")).not_to_have_attribute("inert", "")
+    page.unroute(re.compile(f"/compose/{office.article.id}/[^/]+$"))
     text.fill("Own words, still mine")
     expect(text).to_have_value("Own words, still mine")
-    page.unroute(re.compile(f"/compose/{office.article.id}/[^/]+$"))
     expect(page.locator("#saved")).to_have_text("Saved.")
 
 
@@ -408,6 +411,28 @@ def test_no_page_is_loaded_anew_over_what_somebody_types(house, browser):
         expect(page.get_by_label("Posts by slot at").first).to_have_value("mon-fri 09:0")
 
 
+def test_a_workspace_chosen_in_another_tab_takes_no_words_away(house, browser):
+    with browser.new_context(viewport=DESK, timezone_id=NEW_YORK) as context:
+        visitor = sign_in(house.parts, base=house.url, zone=NEW_YORK, workspace="typing")
+        house.parts.people.set_role(visitor.user.id, "second", Role.OWNER)
+        for workspace in ("typing", "second"):
+            account = Account(id=f"{workspace}.outbox", platform="outbox", name=f"of {workspace}", workspace=workspace)
+            house.parts.records.save_account(account, {})
+        context.add_cookies([visitor.cookie])
+        page = context.new_page()
+        page.goto(house.url + "/accounts")
+        expect(page.locator("#live")).to_have_text("Live")
+        page.locator("main summary", has_text="times").first.click()
+        field = page.get_by_label("Posts by slot at").first
+        field.fill("mon-fri 09:0")
+        (session,) = house.parts.people.sessions(visitor.user.id)
+        house.parts.people.enter(session.id, "second")
+        page.evaluate("() => document.body.dispatchEvent(new Event('moved'))")
+        expect(page.get_by_role("alert")).to_contain_text("You look at another workspace by now")
+        expect(field).to_have_value("mon-fri 09:0")
+        expect(page.get_by_text("of second")).to_have_count(0)
+
+
 def test_a_field_keeps_what_was_typed_when_somebody_else_saves_another_value(office):
     page = office.go("/accounts")
     times = page.locator("details.times", has_text="careful")
@@ -427,9 +452,79 @@ def test_a_field_keeps_what_was_typed_when_somebody_else_saves_another_value(off
     office.parts.deliveries.resume("account:main.outbox")
 
 
+@pytest.mark.parametrize("view", ["month", "week", "day"])
+def test_a_press_on_a_calendar_that_is_drawn_anew_meanwhile_is_still_a_click_and_the_focus_stays(office, view):
+    page = office.go(f"/calendar?view={view}&date=2032-03-13")
+    office.drawn()
+    expect(page.locator("#forecast dl")).to_be_visible()
+    before = int(page.locator("#calendar").get_attribute("data-drawn"))
+    event = page.locator(f'[data-post="{office.moved}"]')
+    event.evaluate("post => post.scrollIntoView({block: 'center'})")  # near its end a day rolls on under a long press
+    event.hover()
+    page.mouse.down()
+    with page.expect_response(lambda answer: "/calendar/events" in answer.url):
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('moved'))")
+    page.wait_for_timeout(200)
+    assert page.locator("#calendar").get_attribute("data-drawn") == str(before)
+    page.mouse.up()
+    expect(page.locator("#panel")).to_be_visible()
+    office.drawn(before + 1)
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_hidden()
+    expect(event).to_be_focused()
+
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('moved'))")
+    office.drawn(before + 2)
+    expect(event).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel")).to_be_visible()
+
+
+def test_a_right_click_does_not_keep_a_list_as_it_is(office):
+    page = office.go("/calendar?view=list&date=2032-03-13")
+    expect(page.locator("#live")).to_have_text("Live")
+    page.locator(f'a[data-post="{office.moved}"]').dispatch_event("pointerdown", {"button": 2})
+    office.plan(78, datetime(2032, 3, 13, 9, tzinfo=UTC))
+    expect(page.locator(f'[data-post="main.{78:020x}"]')).to_be_attached()
+
+
+def test_a_post_that_cannot_be_opened_is_said_in_one_line(office):
+    page = office.go("/calendar?view=list&date=2032-03-13")
+    event = page.locator(f'a[data-post="{office.moved}"]')
+    for answer, said in (
+        (lambda route: route.abort(), "No answer came. Try again."),
+        (lambda route: route.fulfill(status=404, body="<html>"), "This post is not there any more."),
+    ):
+        page.route("**/calendar/post/*", answer)
+        event.click()
+        expect(page.locator("#told")).to_have_text(said)
+        page.unroute("**/calendar/post/*")
+    expect(page.locator("#panel")).to_be_hidden()
+    office.complaints.clear()  # of the answers that did not come
+
+
+def test_what_is_on_a_calendar_is_not_pushed_down_by_the_forecast(office):
+    kept = holding(office.page, "**/calendar/forecast*")
+    page = office.go("/calendar?view=month&date=2032-03-13")
+    office.drawn()
+    before = page.locator("#calendar").bounding_box()
+    kept[0].continue_()
+    expect(page.locator("#forecast dl")).to_be_visible()
+    assert page.locator("#calendar").bounding_box() == before
+
+
+def test_an_article_that_arrives_appears_in_an_inbox_by_itself(office, tmp_path):
+    page = office.go("/inbox")
+    expect(page.locator("#live")).to_have_text("Live")
+    page.wait_for_timeout(1000)  # what is told in the first second is told of everything
+    office.parts.planner.ingest(written(tmp_path, "Harbour"), workspace="main")
+    expect(page.get_by_role("heading", name="Harbour opens its quays")).to_be_visible()
+
+
 def test_a_press_on_a_list_that_is_renewed_meanwhile_is_still_a_click(office):
     page = office.go("/calendar?view=list&date=2032-03-13")
     expect(page.locator("#live")).to_have_text("Live")
+    expect(page.locator("#forecast dl")).to_be_visible()
     agenda = page.locator(".agenda")
     page.get_by_role("link", name="Later").focus()  # and leaves this when the press begins
     page.locator(f'a[data-post="{office.moved}"]').hover()
@@ -550,10 +645,10 @@ def test_what_takes_the_place_of_another_thing_brings_its_own_buttons(office, tm
     second = parts.planner.ingest(written(tmp_path, "Tall Tower"), workspace="main")
     edit.skip(parts, first.id)
     page.context.set_offline(False)
-    office.complaints.clear()  # of having been offline
     page.evaluate("document.body.dispatchEvent(new CustomEvent('moved'))")
     letter = page.locator(".letter", has_text="Tall Tower")
     expect(letter.locator("h2")).to_have_text(["Tall Tower opens its quays"])
+    office.complaints.clear()  # of having been offline
     assert {b.get_attribute("value") for b in letter.locator("button").all()} == {second.id}
     expect(letter.get_by_role("checkbox")).not_to_be_checked()
     expect(letter.get_by_role("checkbox")).to_have_value(second.id)

@@ -8,6 +8,7 @@ import functools
 import hashlib
 import json
 import re
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -26,6 +27,7 @@ from web import gallery, listing, pictures, render, status, views
 from web.app import create_app
 from web.live import BEAT, MOVED, Live
 from worker import approval, decisions
+from worker.changes import Change, Kind
 from worker.embedded import Embedded
 from worker.intake.model import Fate
 from worker.model import (
@@ -1212,6 +1214,27 @@ def test_one_loop_serves_every_page_and_rests_when_nobody_looks():
     asyncio.run(story())
 
 
+def test_no_page_is_told_to_look_before_there_is_something_to_compare_with():
+    async def story():
+        looks = threading.Event()
+        look = Look()
+
+        def slow():
+            assert looks.wait(10)
+            return look()
+
+        live = Live(slow, every=0.01, beat=9)
+        one, two = (asyncio.ensure_future(anext(live.stream())) for _ in range(2))
+        await asyncio.sleep(0.05)
+        assert not one.done()
+        assert not two.done()
+        looks.set()
+        assert await asyncio.gather(one, two) == [MOVED, MOVED]
+        live.end()
+
+    asyncio.run(story())
+
+
 def test_whatever_moves_is_noticed(desk):
     prints = [status.fingerprint(desk.parts)]
 
@@ -1232,6 +1255,17 @@ def test_whatever_moves_is_noticed(desk):
     changed("a worker")
     desk.parts.deliveries.mark_double(delivery)
     changed("a double")
+    arrived = Article(id=article_id("main", "new"), url="https://example.org/new", title="New", text="Body")
+    content = Content(short="", medium="", long="", sentences=(), hashtags=(), alt="")
+    desk.parts.records.save_article(arrived, content)
+    changed("an article")
+    desk.parts.records.shelve(arrived.id, "skipped")
+    changed("an article was decided about")
+    found = Change(
+        id="main.1", article=arrived.id, kind=Kind.CORRECTED, found_at=datetime.now(UTC), what=("x",), proposals=()
+    )
+    desk.parts.aftercare.add_change(found)
+    changed("an article is otherwise now")
 
 
 # What the numbers count

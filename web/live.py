@@ -21,15 +21,21 @@ class Live:
         self._beat = beat
         self._listeners: set[asyncio.Event] = set()
         self._loop: asyncio.Task[None] | None = None
+        self._seen: str | None = None
         self._ended = False
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """One page's events, the first at once: what moved while the page was loading would be missed."""
+        """One page's events, the first at once: what moved while the page was loading would be missed.
+
+        At once is after the first look: what moves between a page's own look and ours would be missed, too.
+        """
         news = asyncio.Event()
-        news.set()
         self._listeners.add(news)
         if self._loop is None:
+            self._seen = None
             self._loop = asyncio.create_task(self._watch())
+        elif self._seen is not None:
+            news.set()
         try:
             while not self._ended:
                 try:
@@ -52,17 +58,16 @@ class Live:
         self._tell()
 
     def _tell(self) -> None:
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener.set()
 
     async def _watch(self) -> None:
-        seen: str | None = None
         while True:
             try:
                 found = await asyncio.to_thread(self._look)
             except Exception as error:  # noqa: BLE001 - Redis is away: the pages ask, and say so
                 found = type(error).__name__
-            if seen is not None and found != seen:
+            if found != self._seen:
+                self._seen = found
                 self._tell()
-            seen = found
             await asyncio.sleep(self._every)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PAGES = TEMPLATES / "pages"
 STATIC = Path(__file__).resolve().parent / "static"
 KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+NAVIGATES = "navigate"
+"""How a browser that leaves for a page says so: https://www.w3.org/TR/fetch-metadata/#sec-fetch-mode-header"""
 LOOKS = frozenset(p.stem for p in (PAGES / "looks").glob("*.html"))
 
 
@@ -107,8 +109,9 @@ def page(
 
 
 def _flash(request: Request, person: Person | None) -> tuple[str, str]:
-    """What was kept to be said to ``person`` and how; said once, and not to a page that exchanges a part of itself."""
-    if person is None or not person.told or "hx-request" in request.headers:
+    """What was kept to be said to ``person`` and how; said once, and not to a script that asks for a part of a page."""
+    by_script = "hx-request" in request.headers or request.headers.get("sec-fetch-mode", NAVIGATES) != NAVIGATES
+    if person is None or not person.told or by_script:
         return "", ""
     line = request.app.state.parts.people.take_flash(person.session)
     return tuple(json.loads(line)) if line else ("", "")

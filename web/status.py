@@ -203,5 +203,5 @@ def fingerprint(parts: Runtime) -> str:
     rows = [(d.id, d.status, d.updated_at, d.reason) for d in newest]
     late = parts.deliveries.late(LATE)
     minute = parts.now().minute if late else None  # rows say by how many
-    counts, doubles = parts.deliveries.count(), parts.deliveries.doubles()
-    return digest(counts, late, doubles, parts.deliveries.paused(), parts.records.alive(), rows, minute)
+    counts, doubles, stock = parts.deliveries.count(), parts.deliveries.doubles(), parts.records.stock()
+    return digest(counts, late, doubles, parts.deliveries.paused(), parts.records.alive(), rows, minute, stock)

@@ -35,7 +35,6 @@
 
   if (!share || !navigator.share) return;
   let files = [];
-  share.hidden = false;
   share.addEventListener("click", async () => {
     const data = { text: text.textContent };
     if (files.length && navigator.canShare?.({ ...data, files })) data.files = files;
@@ -51,5 +50,5 @@
       const body = await (await fetch(picture.src)).blob();
       return new File([body], `picture-${number + 1}.${body.type === "image/png" ? "png" : "jpg"}`, { type: body.type });
     }),
-  ).then((found) => (files = found), () => {});
+  ).then((found) => (files = found), () => {}).finally(() => (share.hidden = false));
 })();

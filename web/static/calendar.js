@@ -45,9 +45,12 @@
   const open = async (id, from) => {
     opener = from ?? document.activeElement;
     wanted = id;
-    const answer = await fetch(`/calendar/post/${id}`, { headers: { Accept: "text/html" } });
-    const shown = await answer.text();
+    const answer = await fetch(`/calendar/post/${id}`, { headers: { Accept: "text/html" } }).catch(() => null);
     if (wanted !== id) return; // another one was opened meanwhile
+    if (answer?.redirected) return location.reload(); // signed out
+    if (!answer?.ok) return say(answer ? "This post is not there any more." : "No answer came. Try again.", "bad");
+    const shown = await answer.text();
+    if (wanted !== id) return;
     panel.innerHTML = shown;
     if (!panel.open) panel.showModal();
     (panel.querySelector("input[type=datetime-local]") ?? panel.querySelector(".close button"))?.focus();
@@ -59,7 +62,7 @@
   panel.addEventListener("click", (event) => {
     if (event.target === panel) panel.close();
   });
-  panel.addEventListener("close", () => opener?.isConnected && opener.focus());
+  panel.addEventListener("close", () => (opener?.isConnected ? opener : document.querySelector(`[data-post="${CSS.escape(wanted)}"]`))?.focus());
   panel.addEventListener("submit", async (event) => {
     const form = event.target;
     if (!form.matches(".move")) return;
@@ -93,8 +96,12 @@
   const dayOf = (moment) => `${moment.getFullYear()}-${pad(moment.getMonth() + 1)}-${pad(moment.getDate())}`;
   const wallOf = (moment) => `${dayOf(moment)}T${pad(moment.getHours())}:${pad(moment.getMinutes())}`;
   const phone = matchMedia("(max-width: 60rem)").matches;
-  let dragging = false;
-  let stale = false;
+  /* What has the focus, by what it still is after the calendar made all of it anew. */
+  const focused = () => {
+    const at = document.activeElement;
+    if (at?.matches(".cellmore")) return `.cellmore[href="${CSS.escape(at.getAttribute("href"))}"]`;
+    return at?.dataset.key ? `[data-key="${CSS.escape(at.dataset.key)}"]` : "";
+  };
   let days = { more: {}, clocks: {}, closed: [] };
   const fetchEvents = async (asked) => {
     const address = `/calendar/events?start=${asked.startStr.slice(0, 10)}&end=${asked.endStr.slice(0, 10)}${query ? `&${query}` : ""}`;
@@ -104,9 +111,12 @@
       return [];
     }
     const found = await answer.json();
+    await lifted(); // what is drawn anew under a finger or a hand that drags takes its click away
+    const held = focused();
     days = found;
     setTimeout(() => {
       mark();
+      if (held && document.activeElement === document.body) place.querySelector(held)?.focus();
       // Late in the day the grid cannot be rolled so far up that the line of now is above a small screen's end.
       if (!place.dataset.drawn) place.querySelector(".ec-now-indicator")?.scrollIntoView({ block: "nearest" });
       place.dataset.drawn = Number(place.dataset.drawn ?? 0) + 1; // for whoever waits until all is there
@@ -188,6 +198,7 @@
     eventDidMount: ({ el, event }) => {
       if (event.display === "background") return;
       const { at, label, name, status, many, until, each } = event.extendedProps;
+      el.dataset.key = event.id;
       const day = event.start.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "long" });
       if (many) {
         const span = until ? `${at} to ${until}` : at;
@@ -204,11 +215,6 @@
       if (event.extendedProps.many) location.assign(`/calendar?view=day&date=${dayOf(event.start)}${query ? `&${query}` : ""}`);
       else open(event.id, el);
     },
-    eventDragStart: () => { dragging = true; },
-    eventDragStop: () => {
-      dragging = false;
-      if (stale) redraw();
-    },
     eventDrop: async ({ event, oldEvent, revert }) => {
       const done = await move(event.id, { wall: wallOf(event.start), seen: String(event.extendedProps.seen) });
       say(done.line, done.ok ? "good" : "bad");
@@ -216,12 +222,9 @@
       if (done.ok || done.lost) calendar.refetchEvents();
     },
   });
-  /* Nothing is drawn anew under a hand that drags; what moved meanwhile is drawn when it lets go. */
   let waiting = 0;
-  const redraw = () => {
-    stale = false;
+  document.body.addEventListener("moved", () => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => (dragging ? (stale = true) : calendar.refetchEvents()), 150);
-  };
-  document.body.addEventListener("moved", redraw);
+    waiting = setTimeout(() => calendar.refetchEvents(), 150);
+  });
 })();

@@ -28,14 +28,17 @@
      again when the finger is lifted. */
   let pressed = false;
   let missed = false;
+  const waiting = [];
   const ask = () => document.body.dispatchEvent(new Event("moved"));
   const release = () => setTimeout(() => {
     pressed = false;
     if (missed) ask();
     missed = false;
+    for (const go of waiting.splice(0)) go();
   }, 50); // the click comes after the finger is lifted
-  addEventListener("pointerdown", () => { pressed = true; }, true);
-  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => pressed && release(), true);
+  window.lifted = () => (pressed ? new Promise((go) => waiting.push(go)) : Promise.resolve());
+  addEventListener("pointerdown", (event) => { pressed ||= event.button === 0; }, true); // a menu keeps the end of its press
+  for (const end of ["pointerup", "pointercancel", "contextmenu"]) addEventListener(end, () => pressed && release(), true);
   addEventListener("blur", (event) => event.target === window && pressed && release()); // a field's own says nothing
   document.addEventListener("htmx:before:swap", (event) => {
     if (event.target.id !== "live") return;

@@ -11,7 +11,8 @@
   if (token && zone && root.dataset.zone !== zone && !("zoneFixed" in root.dataset) && sessionStorage.zone !== zone) {
     sessionStorage.zone = zone; // asked once, or a browser with a zone that we do not know would load for ever
     fetch("/zone", { method: "POST", headers: { "X-Form-Token": token, "X-Zone": zone } }).then((answer) => {
-      if (answer.status === 205 && !typed()) location.reload(); // times are shown otherwise now
+      const told = document.querySelector("body > .flash"); // which would be said no more
+      if (answer.status === 205 && !typed() && !told) location.reload(); // times are shown otherwise now
     });
   }
 
@@ -26,19 +27,23 @@
     menu?.querySelector("summary").focus();
   });
 
+  /* In another tab. */
+  const moved = (answer) => {
+    const other = answer.headers?.get?.("Handbill-Workspace");
+    return other && root.dataset.workspace && other !== root.dataset.workspace;
+  };
+  document.addEventListener("htmx:before:swap", (event) => moved(event.detail.ctx.response) && event.preventDefault());
   document.addEventListener("htmx:after:request", (event) => {
     const answer = event.detail?.ctx?.response;
-    if (!answer) return;
-    const other = answer.headers?.get?.("Handbill-Workspace");
-    if (other && root.dataset.workspace && other !== root.dataset.workspace) return location.reload();
-    if (answer.status !== 401) return;
+    if (!answer || !(moved(answer) || answer.status === 401)) return;
     if (!typed()) return location.reload();
-    if (document.getElementById("signed-out")) return;
+    if (document.getElementById("elsewhere")) return;
     const note = document.createElement("p");
-    note.id = "signed-out";
+    note.id = "elsewhere";
     note.className = "flash note bad";
     note.setAttribute("role", "alert");
-    note.innerHTML = "<span>You were signed out. What you typed is still here: copy it, then load the page again to sign in.</span>";
+    const [what, then] = moved(answer) ? ["look at another workspace by now", "load the page again"] : ["were signed out", "load the page again to sign in"];
+    note.innerHTML = `<span>You ${what}. What you typed is still here: copy it, then ${then}.</span>`;
     document.querySelector("main").before(note);
   });
 })();

@@ -150,6 +150,18 @@ class Records:
                 pipe.zcard(f"{keys.home(workspace)}articles:{name}")
             return dict(zip(names, pipe.execute(), strict=True))
 
+    def stock(self) -> list[int]:
+        """How many articles are on the shelves of every workspace, and how many changes of articles there are: for
+        whoever asks whether any came or went.
+        """
+        workspaces = self.workspaces()
+        with self._redis.pipeline(transaction=False) as pipe:
+            for workspace in workspaces:
+                for shelf in ("new", "planned", "skipped"):
+                    pipe.zcard(f"{keys.home(workspace)}articles:{shelf}")
+                pipe.hlen(keys.aftercare(workspace, "changes"))
+            return list(pipe.execute())
+
     def articles(self, ids: Iterable[str]) -> dict[str, tuple[Article, Content]]:
         """Articles with what was written about them, by id; those that are gone are left out."""
         wanted = list(ids)
