@@ -98,7 +98,7 @@ def test_a_silent_other_side_is_waited_for_no_longer_than_a_request_may_last():
     released = threading.Event()
     try:
         with pytest.raises(Unconfirmed, match=r"deadline|timed out"):
-            talk(lambda ws, peer: released.wait(8), commit=True, seconds=2)
+            talk(lambda ws, peer: released.wait(3), commit=True, seconds=1.5)
     finally:
         released.set()
 

@@ -297,7 +297,7 @@ class Visitor:
     """A browser window, and whoever looks out of it; ``said`` is what the console complained about."""
 
     def __init__(self, room: Tour, chromium: Browser, size: str, scheme: str) -> None:
-        self.room, self.said = room, []
+        self.room, self.said, self.where = room, [], None
         self.context = chromium.new_context(viewport=SIZES[size], color_scheme=scheme, timezone_id="Europe/Vienna")
         self.page = self.context.new_page()
         self.page.set_default_timeout(20_000)
@@ -307,8 +307,10 @@ class Visitor:
     def go(self, name: str) -> Page:
         """Open a page and wait until it is all there."""
         workspace, path = ADDRESSES[name]
-        self.page.goto("about:blank")  # a page that is open asks for news, and nobody is signed in for a moment
-        self.context.clear_cookies()
+        if workspace != self.where:  # a page that is open asks for news, and nobody is signed in for a moment
+            self.page.goto("about:blank")
+            self.context.clear_cookies()
+            self.where = workspace
         if workspace:
             self.context.add_cookies([sign_in(self.room.parts, Role.OWNER, workspace, base=self.room.house.url).cookie])
         names = {

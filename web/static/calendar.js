@@ -48,7 +48,7 @@
     const answer = await fetch(`/calendar/post/${id}`, { headers: { Accept: "text/html" } }).catch(() => null);
     if (wanted !== id) return; // another one was opened meanwhile
     if (answer?.redirected) return location.reload(); // signed out
-    if (!answer?.ok) return say(answer ? "This post is not there any more." : "No answer came. Try again.", "bad");
+    if (!answer?.ok) return say(answer?.status === 404 ? "This post is not there any more." : "The post could not be opened. Try again.", "bad");
     const shown = await answer.text();
     if (wanted !== id) return;
     panel.innerHTML = shown;
@@ -103,15 +103,21 @@
     return at?.dataset.key ? `[data-key="${CSS.escape(at.dataset.key)}"]` : "";
   };
   let days = { more: {}, clocks: {}, closed: [] };
+  let dropped = null;
   const fetchEvents = async (asked) => {
     const address = `/calendar/events?start=${asked.startStr.slice(0, 10)}&end=${asked.endStr.slice(0, 10)}${query ? `&${query}` : ""}`;
-    const answer = await fetch(address, { headers: { Accept: "application/json" } });
+    const read = () => fetch(address, { headers: { Accept: "application/json" } });
+    let answer = await read();
+    // What is drawn under a finger takes its click away, and what was read before a drop was answered puts the post back.
+    for (let busy = lifted() ?? dropped; busy; busy = lifted() ?? dropped) {
+      await busy;
+      answer = await read();
+    }
     if (!answer.ok) {
       say("The calendar could not be read. It is tried again when something moves.", "bad");
       return [];
     }
     const found = await answer.json();
-    await lifted(); // what is drawn anew under a finger or a hand that drags takes its click away
     const held = focused();
     days = found;
     setTimeout(() => {
@@ -216,7 +222,10 @@
       else open(event.id, el);
     },
     eventDrop: async ({ event, oldEvent, revert }) => {
-      const done = await move(event.id, { wall: wallOf(event.start), seen: String(event.extendedProps.seen) });
+      const answered = move(event.id, { wall: wallOf(event.start), seen: String(event.extendedProps.seen) });
+      dropped = answered;
+      const done = await answered;
+      if (dropped === answered) dropped = null;
       say(done.line, done.ok ? "good" : "bad");
       if (!done.ok) revert();
       if (done.ok || done.lost) calendar.refetchEvents();

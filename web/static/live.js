@@ -36,9 +36,10 @@
     missed = false;
     for (const go of waiting.splice(0)) go();
   }, 50); // the click comes after the finger is lifted
-  window.lifted = () => (pressed ? new Promise((go) => waiting.push(go)) : Promise.resolve());
-  addEventListener("pointerdown", (event) => { pressed ||= event.button === 0; }, true); // a menu keeps the end of its press
-  for (const end of ["pointerup", "pointercancel", "contextmenu"]) addEventListener(end, () => pressed && release(), true);
+  window.lifted = () => (pressed ? new Promise((go) => waiting.push(go)) : null);
+  /* The press that opens a menu is no click, and some systems keep its end for the menu. */
+  addEventListener("pointerdown", (event) => { pressed ||= event.button === 0 && !event.ctrlKey; }, true);
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => pressed && release(), true);
   addEventListener("blur", (event) => event.target === window && pressed && release()); // a field's own says nothing
   document.addEventListener("htmx:before:swap", (event) => {
     if (event.target.id !== "live") return;

@@ -11,7 +11,7 @@
   if (token && zone && root.dataset.zone !== zone && !("zoneFixed" in root.dataset) && sessionStorage.zone !== zone) {
     sessionStorage.zone = zone; // asked once, or a browser with a zone that we do not know would load for ever
     fetch("/zone", { method: "POST", headers: { "X-Form-Token": token, "X-Zone": zone } }).then((answer) => {
-      const told = document.querySelector("body > .flash"); // which would be said no more
+      const told = document.querySelector("body > .flash[role=status]"); // which would be said no more
       if (answer.status === 205 && !typed() && !told) location.reload(); // times are shown otherwise now
     });
   }
