@@ -426,6 +426,15 @@ def test_a_line_that_is_shown_outlives_the_change_of_zone(house, browser):
         expect(page.get_by_text("Approved.")).to_be_visible()
 
 
+@pytest.mark.parametrize("view", ["month", "list"])
+def test_a_calendar_says_times_of_the_zone_that_a_browser_is_in_by_now(house, browser, view):
+    with browser.new_context(viewport=DESK, timezone_id=KOLKATA) as context:
+        context.add_cookies([sign_in(house.parts, base=house.url, zone=NEW_YORK, workspace="zones").cookie])
+        page = context.new_page()
+        page.goto(f"{house.url}/calendar?view={view}")
+        expect(page.locator(".lead")).to_contain_text("Kolkata")
+
+
 def test_a_workspace_chosen_in_another_tab_takes_no_words_away(house, browser):
     with browser.new_context(viewport=DESK, timezone_id=NEW_YORK) as context:
         visitor = sign_in(house.parts, base=house.url, zone=NEW_YORK, workspace="typing")
@@ -446,6 +455,12 @@ def test_a_workspace_chosen_in_another_tab_takes_no_words_away(house, browser):
         expect(page.get_by_role("alert")).to_contain_text("You look at another workspace by now")
         expect(field).to_have_value("mon-fri 09:0")
         expect(page.get_by_text("of second")).to_have_count(0)
+
+        page.goto(house.url + "/calendar")
+        page.wait_for_function("() => Number(document.getElementById('calendar').dataset.drawn) > 1")
+        house.parts.people.enter(session.id, "typing")
+        page.evaluate("() => document.body.dispatchEvent(new Event('moved'))")
+        expect(page.locator("html")).to_have_attribute("data-workspace", "typing")
 
 
 def test_a_field_keeps_what_was_typed_when_somebody_else_saves_another_value(office):

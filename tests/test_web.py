@@ -1192,7 +1192,7 @@ def test_one_loop_serves_every_page_and_rests_when_nobody_looks():
         look = Look()
         live = Live(look, every=0.01, beat=0.2)
         one, two, began = live.stream(), live.stream(), time.monotonic()
-        assert [await anext(one), await anext(two)] == [MOVED, MOVED]
+        assert [await news(one), await news(two)] == [MOVED, MOVED]
         while look.calls < 10:  # noqa: ASYNC110 - what it waits for is a number of looks
             await asyncio.sleep(0.01)
         assert look.calls <= (time.monotonic() - began) / 0.01 + 2  # two loops would look twice as often
@@ -1207,7 +1207,7 @@ def test_one_loop_serves_every_page_and_rests_when_nobody_looks():
         await asyncio.sleep(0.05)
         assert look.calls <= calls + 1
         again = live.stream()
-        assert await anext(again) == MOVED
+        assert await news(again) == MOVED
         live.end()
         assert [event async for event in again] == []
 

@@ -207,7 +207,8 @@ def events(
             "slots": list(_slots(parts, mine, days, person.zone)) if count <= 7 else [],
             "quiet": list(_quiet(mine, days, person.zone)) if count <= 7 else [],
             "closed": [str(d) for d in _closed(mine, first, count)],
-        }
+        },
+        headers={render.WORKSPACE: person.workspace},
     )
 
 

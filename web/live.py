@@ -25,9 +25,9 @@ class Live:
         self._ended = False
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """One page's events, the first at once: what moved while the page was loading would be missed.
+        """One page's events, the first as soon as there was a look.
 
-        At once is after the first look: what moves between a page's own look and ours would be missed, too.
+        What moved while the page was loading, or between its look and the first one here, would be missed.
         """
         news = asyncio.Event()
         self._listeners.add(news)

@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 PAGES = TEMPLATES / "pages"
 STATIC = Path(__file__).resolve().parent / "static"
 KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+WORKSPACE = "Handbill-Workspace"
+"""The header that tells a script whose answer it is: another tab may have chosen another workspace."""
+
 NAVIGATES = "navigate"
 """How a browser that leaves for a page says so: https://www.w3.org/TR/fetch-metadata/#sec-fetch-mode-header"""
+
 LOOKS = frozenset(p.stem for p in (PAGES / "looks").glob("*.html"))
 
 
@@ -102,7 +107,7 @@ def page(
     }
     answer = HTMLResponse(environment().get_template(template).render(given), status, dict(headers or {}))
     if person is not None:
-        answer.headers["Handbill-Workspace"] = person.workspace
+        answer.headers[WORKSPACE] = person.workspace
     if fresh and where is not None:
         cookies.give(answer, "visit", fresh, where)
     return answer

@@ -117,6 +117,10 @@
       say("The calendar could not be read. It is tried again when something moves.", "bad");
       return [];
     }
+    if (answer.headers.get("Handbill-Workspace") !== document.documentElement.dataset.workspace) {
+      location.reload(); // another one was chosen in another tab
+      return [];
+    }
     const found = await answer.json();
     const held = focused();
     days = found;

@@ -1,4 +1,5 @@
-/* What every page does: tells us the browser's time zone, closes menus, and notices when somebody was signed out. */
+/* What every page does: tells us the browser's time zone, closes menus, and notices when somebody was signed out
+   or looks at another workspace. */
 (() => {
   const root = document.documentElement;
   /* What somebody has typed or chosen and not sent is nowhere but here: no page is loaded anew over it. */
@@ -27,22 +28,22 @@
     menu?.querySelector("summary").focus();
   });
 
-  /* In another tab. */
-  const moved = (answer) => {
+  /* Whether another workspace was chosen in another tab. */
+  const elsewhere = (answer) => {
     const other = answer.headers?.get?.("Handbill-Workspace");
     return other && root.dataset.workspace && other !== root.dataset.workspace;
   };
-  document.addEventListener("htmx:before:swap", (event) => moved(event.detail.ctx.response) && event.preventDefault());
+  document.addEventListener("htmx:before:swap", (event) => elsewhere(event.detail.ctx.response) && event.preventDefault());
   document.addEventListener("htmx:after:request", (event) => {
     const answer = event.detail?.ctx?.response;
-    if (!answer || !(moved(answer) || answer.status === 401)) return;
+    if (!answer || !(elsewhere(answer) || answer.status === 401)) return;
     if (!typed()) return location.reload();
     if (document.getElementById("elsewhere")) return;
     const note = document.createElement("p");
     note.id = "elsewhere";
     note.className = "flash note bad";
     note.setAttribute("role", "alert");
-    const [what, then] = moved(answer) ? ["look at another workspace by now", "load the page again"] : ["were signed out", "load the page again to sign in"];
+    const [what, then] = elsewhere(answer) ? ["look at another workspace by now", "load the page again"] : ["were signed out", "load the page again to sign in"];
     note.innerHTML = `<span>You ${what}. What you typed is still here: copy it, then ${then}.</span>`;
     document.querySelector("main").before(note);
   });
